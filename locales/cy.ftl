@@ -1,0 +1,102 @@
+# Cyngor gydag ateb
+advice-on-register = Mae'r plentyn hwn ar gofrestr amddiffyn plant. Ffoniwch y rhif a ddangosir nawr a siaradwch â'r gweithiwr ar ddyletswydd cyn i'r plentyn adael.
+advice-possible-match = Efallai mai'r plentyn hwn yw rhywun sydd ar gofrestr. Nid "na" yw hyn. Ffoniwch y rhif a ddangosir ac ewch drwy'r manylion gyda'r gweithiwr ar ddyletswydd.
+advice-not-on-register = Atebodd pob cofrestr a holwyd, ac nid oes gan yr un ohonynt blentyn a allai fod yr un hwn. Nid yw hynny'n golygu bod y plentyn yn ddiogel.
+advice-indeterminate = Nid yw pob cofrestr wedi ateb. Peidiwch â darllen hyn fel "nid yw ar y gofrestr". Rydym yn dal i ofyn; edrychwch ar y gwiriad hwn eto, neu ffoniwch y rhanbarthau a restrir.
+advice-report-anyway = Beth bynnag yw'r ateb: os ydych yn poeni am blentyn, rhowch wybod yn y ffordd arferol. Mewn perygl uniongyrchol ffoniwch 999.
+advice-previously-registered = Bu rhywun a allai fod y plentyn hwn ar gofrestr o'r blaen, ond nid yw arni nawr. Gall y gofrestr a gadwai'r cofnod ddweud mwy.
+advice-earlier-enquiries = Mae asiantaethau eraill wedi holi am y plentyn hwn yn ddiweddar. Siaradwch â'r gwasanaethau plant am y patrwm.
+advice-shielded = Mae'r cofnod hwn wedi'i warchod. Ni cheir gofyn na throsglwyddo dim am ble mae'r plentyn yn byw.
+advice-unborn = Mae'r cofnod yn ymwneud â phlentyn sydd heb ei eni eto. Rhowch wybod i'r fydwraig a enwir ac i'r gweithiwr ar ddyletswydd am unrhyw gyswllt â'r fam.
+advice-temporary = Mae'r plentyn yma dros dro ac yn parhau'n gyfrifoldeb i'r awdurdod a ddangosir.
+advice-possible-sibling = Mae'r enw cyntaf yn wahanol tra bo manylion eraill yn cytuno: gall hwn fod yn frawd, yn chwaer neu'n efaill i'r plentyn sydd ar y gofrestr.
+advice-several-people = Mae mwy nag un person yn cyfateb i'r hyn a roddwyd. Bydd rhagor o fanylion (dyddiad geni, rhif GIG, cyfeiriad) yn gwahaniaethu rhyngddynt.
+advice-search-narrowed = Mae cynifer o gofnodion yn debyg i'r hyn a roddwyd fel na chymharwyd pob un. Ychwanegwch fanylion, neu ffoniwch.
+
+# Pam y rhestrwyd person
+why-item-given-name = enw cyntaf
+why-item-family-name = cyfenw
+why-item-names-swapped = enw cyntaf a chyfenw
+why-item-birth = dyddiad geni
+why-item-sex = rhyw
+why-item-identifier = rhif GIG
+why-item-address = cyfeiriad
+why-item-mother = enw'r fam
+why-agrees-exact = { $item }: yr un fath
+why-agrees-variant = { $item }: ffurf ar yr un enw
+why-agrees-close = { $item }: bron yr un fath
+why-agrees-partly = { $item }: yr un fath yn rhannol
+why-agrees-swapped = { $item }: yn y drefn arall
+why-agrees-alias = { $item }: enw arall ar y person hwn
+why-differs = { $item }: yn wahanol
+why-missing = { $item }: ddim yn hysbys ar un ochr
+why-possible-sibling-or-twin = gall fod yn frawd, yn chwaer neu'n efaill: mae'r enw cyntaf yn wahanol tra bo manylion eraill yn cytuno
+why-identifier-conflict = mae'r rhif GIG yr un fath ond nid yr enw na'r dyddiad geni: gwiriwch y rhif
+
+# Hysbysiadau a thasgau
+notice-enquiry = Holodd rhywun am y plentyn hwn.
+notice-enquiry-possible-match = Holodd rhywun am blentyn a allai fod yr un hwn.
+notice-enquiry-same-address = Holodd rhywun am berson arall yng nghyfeiriad y plentyn hwn.
+notice-enquiry-former = Holodd rhywun am y plentyn hwn, a fu ar y gofrestr o'r blaen.
+task-repeat-enquiry = Mae ail asiantaeth wedi holi am blentyn nad yw ar unrhyw gofrestr. Ystyriwch a oes angen cymorth ar y plentyn.
+task-coordinator-missing = Nid oes gan y plentyn hwn gydlynydd cynllun. Enwch un heddiw.
+task-review-date-missing = Nid oes dyddiad adolygu ar y cofnod hwn. Rhowch un heddiw.
+
+# Problemau: teitl a beth i'w wneud
+problem-unauthenticated = Nid ydych wedi mewngofnodi
+problem-unauthenticated-detail = Anfonwch docyn mynediad dilys fel tocyn cludwr (bearer).
+problem-operation-not-allowed = Ni chaiff eich rôl wneud hyn
+problem-operation-not-allowed-detail = Nid yw'r rôl yn eich tocyn yn cynnwys y weithred hon.
+problem-caller-not-verified = Nid yw hunaniaeth y galwr wedi'i gwirio
+problem-caller-not-verified-detail = Ni ellir dweud dim nes bod hunaniaeth y galwr wedi'i gwirio. Ffoniwch yn ôl drwy rif o'ch cyfeiriadur eich hun, yna rhowch verifiedBy gyda'r dull, yr amser a'r enw.
+problem-on-behalf-not-allowed = Ni chaiff eich rôl holi ar ran galwr
+problem-on-behalf-not-allowed-detail = Dim ond staff dyletswydd argyfwng a cheidwaid sy'n holi ar ran galwr. Gadewch onBehalfOf allan.
+problem-authority-outside-scope = Nid eich awdurdod chi yw hwnnw
+problem-authority-outside-scope-detail = Nid yw eich tocyn yn cyrraedd yr awdurdod yn y cais.
+problem-not-found = Heb ei ganfod
+problem-not-found-detail = Nid oes dim yma y cewch ei weld.
+problem-method-not-allowed = Nid yw'r dull hwn yn bod yma
+problem-method-not-allowed-detail = Defnyddiwch un o'r dulliau yn y pennyn Allow.
+problem-not-acceptable = Dim ateb ar ffurf a dderbynnir
+problem-not-acceptable-detail = Mae atebion yn application/json, a phroblemau yn application/problem+json. Derbyniwch un ohonynt.
+problem-body-too-large = Mae'r cais yn rhy fawr
+problem-body-too-large-detail = Anfonwch lai ar y tro.
+problem-unsupported-media-type = Mae'r cais ar ffurf anhysbys
+problem-unsupported-media-type-detail = Anfonwch application/json, mewn UTF-8, heb ei gywasgu.
+problem-malformed-json = Nid JSON yw'r cais
+problem-malformed-json-detail = Ni ellid darllen y corff fel JSON. Gwiriwch ef gydag offeryn JSON.
+problem-malformed-query = Ni ellir darllen yr ymholiad
+problem-malformed-query-detail = Mae paramedr yn yr ymholiad yn anhysbys neu â gwerth amhosibl. Nid oes lle i ddim personol ynddo.
+problem-idempotency-key-missing = Mae'r Idempotency-Key ar goll
+problem-idempotency-key-missing-detail = Anfonwch bennyn Idempotency-Key: un allwedd newydd na ellir ei dyfalu (UUID) ar gyfer pob peth i'w wneud, a'r un allwedd wrth roi cynnig arall arni.
+problem-idempotency-key-reused = Mae'r Idempotency-Key hwn yn perthyn i gais arall
+problem-idempotency-key-reused-detail = Defnyddiwyd yr allwedd gyda chorff arall. Cymerwch allwedd newydd ar gyfer cais newydd.
+problem-idempotency-in-progress = Mae'r un cais yn dal ar y gweill
+problem-idempotency-in-progress-detail = Arhoswch ennyd a'i anfon eto gyda'r un allwedd.
+problem-precondition-required = Mae If-Match ar goll
+problem-precondition-required-detail = Darllenwch yr adnodd, yna anfonwch ei ETag yn If-Match gyda'r newid.
+problem-precondition-failed = Mae'r adnodd wedi newid yn y cyfamser
+problem-precondition-failed-detail = Newidiodd rhywun arall ef. Darllenwch ef eto a phenderfynwch o'r newydd.
+problem-invalid = Mae camgymeriadau yn y cais
+problem-invalid-detail = Cywirwch yr eitemau a restrir o dan errors. Ni wnaed dim.
+problem-insufficient = Nid oes digon i chwilio arno
+problem-insufficient-detail = Rhowch rif GIG, CHI neu H&C; neu enw cyntaf a chyfenw gyda dyddiad geni, oedran neu god post; neu un enw gyda dyddiad geni llawn a rhyw neu god post; neu ddau enw'r fam gyda'r dyddiad disgwyliedig neu god post.
+problem-already-acknowledged = Mae'r hysbysiad wedi'i gydnabod eisoes
+problem-already-acknowledged-detail = Cydnabu rhywun ef o'r blaen. Darllenwch ef eto i weld pwy a phryd.
+problem-already-closed = Mae'r dasg wedi'i chau eisoes
+problem-already-closed-detail = Caeodd rhywun hi o'r blaen. Darllenwch hi eto i weld pwy, pryd a pham.
+problem-still-registered = Mae gan y plentyn gofnod byw o hyd
+problem-still-registered-detail = Daw cofnodion y plentyn hwn i ben, neu cywirwch hwy, yn gyntaf.
+problem-conflict = Ni ellir gwneud hyn yn y cyflwr presennol
+problem-conflict-detail = Darllenwch yr adnodd eto; nid yw ei gyflwr yn caniatáu'r cam hwn.
+problem-rate-limited = Gormod o geisiadau
+problem-rate-limited-detail = Arhoswch cyhyd ag y dywed Retry-After.
+problem-internal-error = Mae rhywbeth o'i le ar ein hochr ni
+problem-internal-error-detail = Fe'i cofnodwyd o dan rif y cais. Os oeddech yn holi am blentyn, ffoniwch y tîm dyletswydd argyfwng.
+problem-temporarily-unavailable = Ni all y gofrestr ateb ar hyn o bryd
+problem-temporarily-unavailable-detail = Ni chollwyd ac ni wnaed dim. Rhowch gynnig arall arni cyn hir; os oeddech yn holi am blentyn, ffoniwch y tîm dyletswydd argyfwng.
+
+# Camgymeriadau mewn eitemau unigol
+field-missing = mae angen hwn
+field-unknown-field = nid yw'n faes yma; gwiriwch ei sillafu yn erbyn y ddogfen OpenAPI
+field-wrong-type = mae ganddo'r math anghywir o werth; gwiriwch ef yn erbyn y ddogfen OpenAPI

@@ -1,0 +1,102 @@
+# Advice with an answer
+advice-on-register = This child is on a child protection register. Ring the number shown now and speak to the duty worker before the child leaves.
+advice-possible-match = Somebody on a register may be this child. This is not a "no". Ring the number shown and go through the details with the duty worker.
+advice-not-on-register = Every register that was asked answered, and none holds a child who may be this one. That does not mean that the child is safe.
+advice-indeterminate = Not every register has answered. Do not read this as "not on the register". We keep asking; look at this check again, or ring the regions listed.
+advice-report-anyway = Whatever the answer: if you are worried about a child, report it in the usual way. In immediate danger ring 999.
+advice-previously-registered = Somebody who may be this child was on a register before and is not now. The register that held the entry can say more.
+advice-earlier-enquiries = Other agencies have asked about this child lately. Speak to children's services about the pattern.
+advice-shielded = This record is shielded. Nothing about where the child lives may be asked for or passed on.
+advice-unborn = The entry concerns a child not yet born. Tell the named midwife and the duty worker of any contact with the mother.
+advice-temporary = The child is here for a time and remains the responsibility of the authority shown.
+advice-possible-sibling = The given name differs while other details agree: this may be a brother, sister or twin of the child on the register.
+advice-several-people = More than one person fits what you gave. More details (date of birth, NHS number, address) will tell them apart.
+advice-search-narrowed = So many records resemble what you gave that not all were compared. Add details, or ring.
+
+# Why a person was listed
+why-item-given-name = given name
+why-item-family-name = family name
+why-item-names-swapped = given and family name
+why-item-birth = date of birth
+why-item-sex = sex
+why-item-identifier = NHS number
+why-item-address = address
+why-item-mother = mother's name
+why-agrees-exact = { $item }: the same
+why-agrees-variant = { $item }: a form of the same name
+why-agrees-close = { $item }: nearly the same
+why-agrees-partly = { $item }: partly the same
+why-agrees-swapped = { $item }: in the other order
+why-agrees-alias = { $item }: another name of this person
+why-differs = { $item }: different
+why-missing = { $item }: not known on one side
+why-possible-sibling-or-twin = may be a brother, sister or twin: the given name differs while other details agree
+why-identifier-conflict = the NHS number is the same but name and date of birth are not: check the number
+
+# Notices and tasks
+notice-enquiry = Somebody asked about this child.
+notice-enquiry-possible-match = Somebody asked about a child who may be this one.
+notice-enquiry-same-address = Somebody asked about another person at this child's address.
+notice-enquiry-former = Somebody asked about this child, who was on the register before.
+task-repeat-enquiry = A second agency has asked about a child who is on no register. Consider whether the child needs help.
+task-coordinator-missing = This child has no plan co-ordinator. Name one today.
+task-review-date-missing = This entry has no review date. Enter one today.
+
+# Problems: title and what to do
+problem-unauthenticated = You are not signed in
+problem-unauthenticated-detail = Send a valid access token as a bearer token.
+problem-operation-not-allowed = Your role may not do this
+problem-operation-not-allowed-detail = The role in your token does not include this operation.
+problem-caller-not-verified = The caller has not been verified
+problem-caller-not-verified-detail = Nothing can be said until the caller's identity has been checked. Ring back through a number from your own directory, then give verifiedBy with method, time and name.
+problem-on-behalf-not-allowed = Your role may not ask for a caller
+problem-on-behalf-not-allowed-detail = Only emergency duty and custodian staff ask on behalf of a caller. Leave onBehalfOf out.
+problem-authority-outside-scope = That authority is not yours
+problem-authority-outside-scope-detail = Your token does not reach the authority in the request.
+problem-not-found = Not found
+problem-not-found-detail = There is nothing here that you may see.
+problem-method-not-allowed = This method does not exist here
+problem-method-not-allowed-detail = Use one of the methods in the Allow header.
+problem-not-acceptable = No answer in an accepted form
+problem-not-acceptable-detail = Answers are application/json, problems application/problem+json. Accept one of them.
+problem-body-too-large = The request is too large
+problem-body-too-large-detail = Send less at once.
+problem-unsupported-media-type = The request is in an unknown form
+problem-unsupported-media-type-detail = Send application/json, in UTF-8, uncompressed.
+problem-malformed-json = The request is not JSON
+problem-malformed-json-detail = The body could not be read as JSON. Check it with a JSON tool.
+problem-malformed-query = The query cannot be read
+problem-malformed-query-detail = A parameter of the query is unknown or has an impossible value. Nothing personal belongs in it.
+problem-idempotency-key-missing = The Idempotency-Key is missing
+problem-idempotency-key-missing-detail = Send an Idempotency-Key header: one new, unguessable key (a UUID) for each thing to be done, the same key when you try again.
+problem-idempotency-key-reused = This Idempotency-Key belongs to another request
+problem-idempotency-key-reused-detail = The key was used with another body. Take a new key for a new request.
+problem-idempotency-in-progress = The same request is still under way
+problem-idempotency-in-progress-detail = Wait a moment and send it again with the same key.
+problem-precondition-required = If-Match is missing
+problem-precondition-required-detail = Read the resource, then send its ETag in If-Match with the change.
+problem-precondition-failed = The resource has changed meanwhile
+problem-precondition-failed-detail = Somebody else changed it. Read it again and decide anew.
+problem-invalid = The request has mistakes
+problem-invalid-detail = Correct the items listed under errors. Nothing was done.
+problem-insufficient = There is too little to search on
+problem-insufficient-detail = Give an NHS, CHI or H&C number; or given and family name with a date of birth, an age or a postcode; or one name with a full date of birth and sex or postcode; or the mother's two names with the expected date or a postcode.
+problem-already-acknowledged = The notice is acknowledged already
+problem-already-acknowledged-detail = Somebody acknowledged it before. Read it again to see who and when.
+problem-already-closed = The task is closed already
+problem-already-closed-detail = Somebody closed it before. Read it again to see who, when and why.
+problem-still-registered = The child still has a live entry
+problem-still-registered-detail = End or correct the entries of this child first.
+problem-conflict = This cannot be done in the present state
+problem-conflict-detail = Read the resource again; its state does not allow this step.
+problem-rate-limited = Too many requests
+problem-rate-limited-detail = Wait as long as Retry-After says.
+problem-internal-error = Something is wrong on our side
+problem-internal-error-detail = It was recorded under the request id. If you were asking about a child, ring the emergency duty team.
+problem-temporarily-unavailable = The register cannot answer at the moment
+problem-temporarily-unavailable-detail = Nothing was lost or done. Try again shortly; if you were asking about a child, ring the emergency duty team.
+
+# Mistakes in single items
+field-missing = is needed
+field-unknown-field = is not a field here; check its spelling against the OpenAPI document
+field-wrong-type = has the wrong kind of value; check it against the OpenAPI document

@@ -1,0 +1,12 @@
+DROP TABLE import_record;
+DROP TABLE core_group_member;
+DROP TABLE registration_coordinator;
+DROP TABLE registration_category;
+DROP TABLE registration_state;
+DROP TABLE registration;
+DROP TABLE household_member;
+DROP TABLE child_address;
+DROP TABLE child_identifier;
+DROP TABLE child_name;
+DROP TABLE child_particulars;
+DROP TABLE child;

@@ -1,0 +1,5 @@
+DROP TABLE task;
+DROP TABLE notice;
+DROP TABLE enquiry_key;
+DROP TABLE enquiry_match;
+DROP TABLE enquiry;

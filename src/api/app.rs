@@ -1,0 +1,48 @@
+//! What every handler can reach.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::authz::token::Verifier;
+use crate::register::Region;
+use crate::store::Store;
+
+/// The parts of a running server that handlers use.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The database; reached only with a permit.
+    pub store: Store,
+    /// Verifies tokens.
+    pub verifier: Arc<Verifier>,
+    /// This region: its settings, contacts, matcher and signing key.
+    pub region: Arc<Region>,
+    /// Requests with an idempotency key that are under way on this server.
+    pub turns: Turns,
+    /// Longest body, in bytes.
+    pub body_limit: usize,
+}
+
+/// Who is at work under which idempotency key. Across servers the database decides; on one server this answers at once.
+#[derive(Debug, Clone, Default)]
+pub struct Turns(Arc<Mutex<HashSet<String>>>);
+
+/// A turn; given back when dropped.
+#[derive(Debug)]
+pub struct Turn {
+    turns: Turns,
+    key: String,
+}
+
+impl Turns {
+    /// Takes the turn for a key, unless somebody has it.
+    pub fn take(&self, key: String) -> Option<Turn> {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.insert(key.clone()).then(|| Turn { turns: self.clone(), key })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.turns.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}

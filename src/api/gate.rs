@@ -1,0 +1,269 @@
+//! The gate: the one extractor through which every handler gets its permit and its request.
+//!
+//! It keeps the order of refusal: 401 (no valid token), 403 (not for this role), then – inside the work, after the object was
+//! looked up (404) – 406, 413, 415, 400, for changes 428 and 412, and at last 422. A body can never win over a missing token,
+//! because nothing of it is looked at here.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::web::{Bytes, Data};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use aws_lc_rs::digest;
+use serde::de::DeserializeOwned;
+
+use super::app::{App, Turn};
+use super::problem::{FieldError, Kind, Problem};
+use crate::authz::{Action, Context, Operation, Permit, Principal, decide, unauthenticated};
+use crate::words::Language;
+
+/// The longest idempotency key, in characters (a UUID has 36).
+const KEY_LONGEST: usize = 128;
+/// How long a body may take to arrive: a few kilobytes over a bad mobile connection.
+const BODY_WAIT: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// Identifiers and language of a request; the middleware puts it there before anything else.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestFacts {
+    /// Request and correlation ids.
+    pub context: Context,
+    /// The language of the answer.
+    pub language: Language,
+}
+
+/// The facts of a request.
+pub fn facts(request: &HttpRequest) -> RequestFacts {
+    request.extensions().get::<RequestFacts>().copied().unwrap_or_else(|| {
+        let id = uuid::Uuid::now_v7();
+        RequestFacts { context: Context { request_id: id, correlation_id: id }, language: Language::English }
+    })
+}
+
+/// A request that was let in.
+#[derive(Debug)]
+pub struct Gate<A: Action> {
+    /// Leave to do the operation.
+    pub permit: Permit<A>,
+    /// The rest of the request, unread.
+    pub incoming: Incoming,
+    /// The language of the answer.
+    pub language: Language,
+    /// What handlers use.
+    pub app: Data<App>,
+}
+
+/// The parts of a request that are looked at only once the object is known to exist.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    accepted: bool,
+    body: Option<Bytes>,
+    content_type: Option<String>,
+    encoded: bool,
+    idempotency_key: Option<String>,
+    if_match: Option<String>,
+    operation: Operation,
+    caller: String,
+    app: Data<App>,
+}
+
+/// A request that creates something, read.
+#[derive(Debug)]
+pub struct Creation<T> {
+    /// The body.
+    pub body: T,
+    /// Under which the answer is kept.
+    pub key: Key,
+    /// Held until the work is done.
+    pub turn: Turn,
+}
+
+/// An idempotency key with what belongs to it.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// Whose key it is.
+    pub caller: String,
+    /// For what.
+    pub operation: Operation,
+    /// The key.
+    pub key: String,
+    /// Digest of the request body.
+    pub digest: String,
+}
+
+impl<A: Action> FromRequest for Gate<A> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let payload = payload.take();
+        Box::pin(async move {
+            let facts = facts(&request);
+            let app = request.app_data::<Data<App>>().ok_or(Kind::InternalError)?.clone();
+            let principal = authenticate(&app, &request, A::OPERATION, facts.context).await?;
+            let permit = match decide::<A>(&principal, facts.context) {
+                Ok(permit) => permit,
+                Err(refusal) => {
+                    app.store.record(&refusal).await?;
+                    return Err(Kind::OperationNotAllowed.into());
+                }
+            };
+            let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+            let incoming = Incoming {
+                accepted: accepts_json(&request),
+                body: read_body(&request, payload, app.body_limit).await,
+                content_type: text("content-type"),
+                encoded: request.headers().contains_key(header::CONTENT_ENCODING),
+                idempotency_key: text("idempotency-key"),
+                if_match: text("if-match"),
+                operation: A::OPERATION,
+                caller: principal.key(),
+                app: app.clone(),
+            };
+            Ok(Self { permit, incoming, language: facts.language, app })
+        })
+    }
+}
+
+/// Verifies the token; a refusal is in the audit log before the caller hears of it.
+///
+/// # Errors
+/// 401 when there is no valid token; 503 when the refusal could not be recorded.
+pub async fn authenticate(app: &App, request: &HttpRequest, operation: Operation, context: Context) -> Result<Arc<Principal>, Problem> {
+    let mut headers = request.headers().get_all(header::AUTHORIZATION);
+    let first = headers.next().and_then(|value| value.to_str().ok());
+    // Two Authorization headers: which one counts would depend on who reads them.
+    let only = if headers.next().is_some() { None } else { first };
+    match app.verifier.verify(only, app.store.clock().wall()).await {
+        Ok(principal) => Ok(principal),
+        Err(error) => {
+            app.store.record(&unauthenticated(operation, context, error.code())).await?;
+            Err(Kind::Unauthenticated.into())
+        }
+    }
+}
+
+/// Whether the caller takes JSON (an absent header takes anything).
+fn accepts_json(request: &HttpRequest) -> bool {
+    let mut values = request.headers().get_all(header::ACCEPT).peekable();
+    if values.peek().is_none() {
+        return true;
+    }
+    values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let refused = parts.any(|part| matches!(part.to_ascii_lowercase().replace(' ', "").as_str(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
+        !refused && matches!(kind.as_str(), "*/*" | "application/*" | "application/json")
+    })
+}
+
+/// Reads the body up to the limit; nothing when it is longer or does not come.
+async fn read_body(request: &HttpRequest, mut payload: Payload, limit: usize) -> Option<Bytes> {
+    let stated = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|value| value.parse::<usize>().ok());
+    if stated.is_some_and(|length| length > limit) {
+        return None;
+    }
+    let payload = actix_web::web::Payload::from_request(request, &mut payload).await.ok()?;
+    match actix_web::rt::time::timeout(BODY_WAIT, payload.to_bytes_limited(limit)).await {
+        Ok(Ok(Ok(body))) => Some(body),
+        _ => None,
+    }
+}
+
+impl Incoming {
+    /// For a request that only reads: 406 when no form of answer is accepted.
+    ///
+    /// # Errors
+    /// 406.
+    pub fn reading(&self) -> Result<(), Problem> {
+        if self.accepted { Ok(()) } else { Err(Kind::NotAcceptable.into()) }
+    }
+
+    /// Reads a request that creates something.
+    ///
+    /// # Errors
+    /// 406, 413, 415, 400 (not JSON, no idempotency key), 409 (the same key is under way), 422 (not of this shape).
+    pub fn creation<T: DeserializeOwned>(&self) -> Result<Creation<T>, Problem> {
+        let (value, digest) = self.json()?;
+        let key = self.idempotency_key.as_deref().map(str::trim).filter(|key| !key.is_empty() && key.len() <= KEY_LONGEST && key.is_ascii());
+        let key = Key {
+            caller: self.caller.clone(),
+            operation: self.operation,
+            key: key.ok_or(Kind::IdempotencyKeyMissing)?.to_owned(),
+            digest,
+        };
+        let turn = self
+            .app
+            .turns
+            .take(format!("{}\u{0}{}\u{0}{}", key.caller, key.operation.as_str(), key.key))
+            .ok_or(Kind::IdempotencyInProgress)?;
+        Ok(Creation { body: shape(value)?, key, turn })
+    }
+
+    /// Reads a request that changes a resource which is at `version` now.
+    ///
+    /// # Errors
+    /// 406, 413, 415, 400, 428 (no `If-Match`), 412 (another version), 422 (not of this shape).
+    pub fn change<T: DeserializeOwned>(&self, version: i64) -> Result<T, Problem> {
+        let (value, _) = self.json()?;
+        let stated = self.if_match.as_deref().map(str::trim).ok_or(Kind::PreconditionRequired)?;
+        let current = etag(version);
+        if stated != "*" && !stated.split(',').any(|tag| tag.trim() == current) {
+            return Err(Kind::PreconditionFailed.into());
+        }
+        shape(value)
+    }
+
+    fn json(&self) -> Result<(serde_json::Value, String), Problem> {
+        self.reading()?;
+        let body = self.body.as_ref().ok_or(Kind::BodyTooLarge)?;
+        let kind = self.content_type.as_deref().unwrap_or_default();
+        let mut parts = kind.split(';').map(|part| part.trim().to_ascii_lowercase());
+        let is_json = parts.next().as_deref() == Some("application/json");
+        let is_utf8 = parts.all(|part| !part.starts_with("charset=") || part.trim_matches('"') == "charset=utf-8" || part == "charset=\"utf-8\"");
+        if !is_json || !is_utf8 || self.encoded {
+            return Err(Kind::UnsupportedMediaType.into());
+        }
+        let value = serde_json::from_slice(body).map_err(|_| Kind::MalformedJson)?;
+        Ok((value, hex::encode(digest::digest(&digest::SHA256, body))))
+    }
+}
+
+/// The strong entity tag of a version.
+pub fn etag(version: i64) -> String {
+    format!("\"{version}\"")
+}
+
+/// Gives a JSON value its shape; a mistake is named by its place, never by what was sent.
+fn shape<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let mut pointer = String::new();
+        for segment in error.path() {
+            use serde_path_to_error::Segment;
+            match segment {
+                Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+                Segment::Map { key } => pointer.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+                Segment::Enum { .. } | Segment::Unknown => {}
+            }
+        }
+        let message = error.inner().to_string();
+        let named = message.split('`').nth(1).unwrap_or_default().to_owned();
+        let plain = !named.is_empty() && named.len() <= 40 && named.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        let code = if message.starts_with("unknown field") {
+            "unknown-field"
+        } else if message.starts_with("missing field") {
+            if plain {
+                pointer.push_str(&format!("/{named}"));
+            }
+            "missing"
+        } else {
+            "wrong-type"
+        };
+        if code == "unknown-field" && plain && !pointer.ends_with(&format!("/{named}")) {
+            pointer.push_str(&format!("/{named}"));
+        }
+        Problem::invalid(vec![FieldError::named(pointer, code)])
+    })
+}

@@ -1,0 +1,292 @@
+//! Every error body: `application/problem+json` (RFC 9457), from one table.
+
+use std::borrow::Cow;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::register::RegisterError;
+use crate::store::{Failure, StoreError};
+use crate::words::{self, Language};
+
+macro_rules! problems {
+    ($($(#[$doc:meta])* $name:ident = $status:literal, $slug:literal;)+) => {
+        /// The kinds of problem. The slug is the stable `code` and the end of the `type`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Kind {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The HTTP status.
+            pub fn status(self) -> StatusCode {
+                let code: u16 = match self { $(Self::$name => $status,)+ };
+                StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+
+            /// The stable code.
+            pub fn slug(self) -> &'static str {
+                match self { $(Self::$name => $slug,)+ }
+            }
+        }
+    };
+}
+
+problems! {
+    /// The token is missing or not believed.
+    Unauthenticated = 401, "unauthenticated";
+    /// The role may not do this.
+    OperationNotAllowed = 403, "operation-not-allowed";
+    /// The caller on whose behalf was asked is not verified.
+    CallerNotVerified = 403, "caller-not-verified";
+    /// The role may not ask on behalf of a caller.
+    OnBehalfNotAllowed = 403, "on-behalf-not-allowed";
+    /// The authority in the request is not reached by the token.
+    AuthorityOutsideScope = 403, "authority-outside-scope";
+    /// There is nothing, or nothing that the caller may know of.
+    NotFound = 404, "not-found";
+    /// The path has no such method.
+    MethodNotAllowed = 405, "method-not-allowed";
+    /// No form of answer that the caller accepts.
+    NotAcceptable = 406, "not-acceptable";
+    /// Another request with this idempotency key is under way.
+    IdempotencyInProgress = 409, "idempotency-in-progress";
+    /// The notice is acknowledged already.
+    AlreadyAcknowledged = 409, "already-acknowledged";
+    /// The task is closed already.
+    AlreadyClosed = 409, "already-closed";
+    /// The child still has a live entry.
+    StillRegistered = 409, "still-registered";
+    /// The state of the resource does not allow this.
+    Conflict = 409, "conflict";
+    /// The resource is not at the version in `If-Match`.
+    PreconditionFailed = 412, "precondition-failed";
+    /// The body is too large.
+    BodyTooLarge = 413, "body-too-large";
+    /// The body is not `application/json`.
+    UnsupportedMediaType = 415, "unsupported-media-type";
+    /// The body is not JSON.
+    MalformedJson = 400, "malformed-json";
+    /// The query is not understood.
+    MalformedQuery = 400, "malformed-query";
+    /// A request that creates has no usable `Idempotency-Key`.
+    IdempotencyKeyMissing = 400, "idempotency-key-missing";
+    /// The idempotency key was used with another body.
+    IdempotencyKeyReused = 422, "idempotency-key-reused";
+    /// There is too little to search on.
+    Insufficient = 422, "insufficient";
+    /// Items of the request are wrong.
+    Invalid = 422, "invalid";
+    /// A change has no `If-Match`.
+    PreconditionRequired = 428, "precondition-required";
+    /// Too many requests.
+    RateLimited = 429, "rate-limited";
+    /// A defect on our side.
+    InternalError = 500, "internal-error";
+    /// The database does not answer.
+    TemporarilyUnavailable = 503, "temporarily-unavailable";
+}
+
+/// A mistake in one item of a request: where it is, what it is, what would help. Never what was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// JSON pointer (RFC 6901) to the item in the request body.
+    #[schema(example = "/child/nhsNumber")]
+    pub pointer: String,
+    /// Stable code of the mistake.
+    #[schema(example = "wrong-check-digit")]
+    pub code: String,
+    /// What would help, in the language of the answer.
+    pub detail: String,
+}
+
+impl FieldError {
+    /// A mistake whose words come from the translations (`field-CODE`).
+    pub fn named(pointer: impl Into<String>, code: &'static str) -> Self {
+        Self { pointer: pointer.into(), code: code.to_owned(), detail: String::new() }
+    }
+
+    /// A mistake with English words of its own, used where the translations have none.
+    pub fn worded(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code: code.to_owned(), detail: detail.into() }
+    }
+}
+
+/// A problem on its way to the caller. The words, the language and the request id are put in where it becomes a response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Which kind.
+    pub kind: Kind,
+    /// The items that are wrong.
+    pub errors: Vec<FieldError>,
+    /// The methods that exist (405).
+    pub allow: Option<Cow<'static, str>>,
+    /// Seconds to wait (429, 503).
+    pub retry_after: Option<u64>,
+}
+
+impl From<Kind> for Problem {
+    fn from(kind: Kind) -> Self {
+        let retry_after = match kind {
+            Kind::TemporarilyUnavailable => Some(2),
+            Kind::IdempotencyInProgress | Kind::RateLimited => Some(1),
+            _ => None,
+        };
+        Self { kind, errors: Vec::new(), allow: None, retry_after }
+    }
+}
+
+impl Problem {
+    /// The problem of items that are wrong.
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        Self { errors, ..Kind::Invalid.into() }
+    }
+
+    /// The body in a language.
+    pub fn document(&self, language: Language, request_id: Uuid) -> ProblemDocument {
+        let slug = self.kind.slug();
+        ProblemDocument {
+            r#type: format!("urn:cofrestr:problem:{slug}"),
+            title: words::say(language, &format!("problem-{slug}"), &[]),
+            status: self.kind.status().as_u16(),
+            detail: words::say(language, &format!("problem-{slug}-detail"), &[]),
+            instance: format!("urn:uuid:{request_id}"),
+            code: slug.to_owned(),
+            errors: self
+                .errors
+                .iter()
+                .map(|error| {
+                    let said = words::find(language, &format!("field-{}", error.code), &[]);
+                    FieldError { detail: said.unwrap_or_else(|| error.detail.clone()), ..error.clone() }
+                })
+                .collect(),
+        }
+    }
+}
+
+/// An error (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemDocument {
+    /// A URN that names the kind of problem.
+    #[schema(example = "urn:cofrestr:problem:invalid")]
+    r#type: String,
+    /// The kind of problem in words.
+    title: String,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What to do about it.
+    detail: String,
+    /// A URN of this request, by which we find it in our records.
+    #[schema(example = "urn:uuid:01938f0a-7c3e-7b02-9d0b-6f2f0f6f0b11")]
+    instance: String,
+    /// The stable code: the end of `type`.
+    #[schema(example = "invalid")]
+    code: String,
+    /// The items that are wrong, for status 422.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<FieldError>,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.kind.slug())
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    /// Status and headers only: the middleware, which knows the language and the request id, writes the body.
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        if let Some(allow) = &self.allow {
+            response.insert_header((header::ALLOW, allow.as_ref()));
+        }
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+        }
+        if self.kind == Kind::Unauthenticated {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        response.finish()
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        // Logged once, here, where it becomes an answer.
+        if error.is_temporary() {
+            tracing::error!(error = %error, cause = ?std::error::Error::source(&error).map(redacted), "the database did not do its part");
+            Kind::TemporarilyUnavailable.into()
+        } else {
+            tracing::error!(error = %error, cause = ?std::error::Error::source(&error).map(redacted), "a defect or a damaged database");
+            Kind::InternalError.into()
+        }
+    }
+}
+
+/// A database's message may quote a row; only its first words are kept, up to the first quotation mark, bracket or colon.
+fn redacted(error: &dyn std::error::Error) -> String {
+    error.to_string().split(['"', '(', ':', '\'', '\n']).next().unwrap_or_default().trim().to_owned()
+}
+
+impl From<RegisterError> for Problem {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::Store(store) => store.into(),
+            RegisterError::NotFound => Kind::NotFound.into(),
+            RegisterError::Stale => Kind::PreconditionFailed.into(),
+            RegisterError::AlreadyAcknowledged => Kind::AlreadyAcknowledged.into(),
+            RegisterError::AlreadyClosed => Kind::AlreadyClosed.into(),
+            RegisterError::StillRegistered => Kind::StillRegistered.into(),
+            RegisterError::OutsideScope => Kind::AuthorityOutsideScope.into(),
+            RegisterError::KeyReused => Kind::IdempotencyKeyReused.into(),
+            RegisterError::CallerNotVerified => Kind::CallerNotVerified.into(),
+            RegisterError::OnBehalfNotAllowed => Kind::OnBehalfNotAllowed.into(),
+            RegisterError::Insufficient => Kind::Insufficient.into(),
+            RegisterError::Rule { pointer, code, detail } => Self::invalid(vec![FieldError::worded(pointer, code, detail)]),
+        }
+    }
+}
+
+impl Failure for Problem {
+    fn is_refusal(&self) -> bool {
+        matches!(self.kind.status().as_u16(), 401 | 403 | 404 | 429)
+    }
+
+    fn code(&self) -> &'static str {
+        self.kind.slug()
+    }
+
+    fn is_retryable(&self) -> bool {
+        // Only a conflict between transactions becomes this; running the unit of work again is safe, for nothing was kept.
+        self.kind == Kind::TemporarilyUnavailable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_is_explained_in_both_languages() {
+        for kind in Kind::ALL {
+            for language in [Language::English, Language::Welsh] {
+                for name in [format!("problem-{}", kind.slug()), format!("problem-{}-detail", kind.slug())] {
+                    assert!(words::find(language, &name, &[]).is_some(), "{name}");
+                }
+            }
+        }
+    }
+}

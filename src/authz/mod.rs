@@ -1,0 +1,13 @@
+//! Who may do what.
+//!
+//! A token becomes a [`Principal`], the policy table decides, and the decision is a [`Permit`] for one operation – the only
+//! thing that the store accepts – or a [`Refusal`], which goes into the audit log before the caller hears of it.
+
+mod permit;
+pub mod policy;
+mod principal;
+pub mod token;
+
+pub use permit::{Access, Action, Context, Permit, Refusal, decide, program_permit, unauthenticated};
+pub use policy::{Operation, Reach};
+pub use principal::{Organisation, Principal, Scope};

@@ -1,0 +1,125 @@
+//! The decision: a permit or a refusal.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::policy::{Operation, Reach, reach};
+use super::principal::{Principal, Scope};
+use crate::domain::roles::Role;
+
+/// One look at the register, as the audit log will know it.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// What is being done.
+    pub operation: Operation,
+    /// By whom; nobody when the token was missing or wrong.
+    pub principal: Option<Arc<Principal>>,
+    /// The request.
+    pub request_id: Uuid,
+    /// The thread of requests that it belongs to, across regions.
+    pub correlation_id: Uuid,
+}
+
+/// What identifies a request, before anybody is known.
+#[derive(Debug, Clone, Copy)]
+pub struct Context {
+    /// The request.
+    pub request_id: Uuid,
+    /// The thread of requests that it belongs to.
+    pub correlation_id: Uuid,
+}
+
+/// An operation as a type.
+pub trait Action: Send + Sync + 'static {
+    /// The operation.
+    const OPERATION: Operation;
+}
+
+/// Leave to do one operation, once. Only [`decide`] and [`program_permit`] make one; spending it is the only way to the
+/// database, and puts the access into the audit log.
+#[must_use = "a permit that is not spent leaves no trace of the access in the audit log"]
+#[derive(Debug)]
+pub struct Permit<A: Action> {
+    access: Access,
+    principal: Arc<Principal>,
+    reach: Reach,
+    action: PhantomData<A>,
+}
+
+impl<A: Action> Permit<A> {
+    /// Who may.
+    pub fn principal(&self) -> &Arc<Principal> {
+        &self.principal
+    }
+
+    /// How far: what lies outside does not exist for this caller.
+    pub fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// The request.
+    pub fn context(&self) -> Context {
+        Context { request_id: self.access.request_id, correlation_id: self.access.correlation_id }
+    }
+
+    /// Spends the permit. Only the store calls this.
+    pub(crate) fn spend(self) -> Access {
+        self.access
+    }
+}
+
+/// The access decision when the answer is no. It must be put into the audit log before the caller hears of it.
+#[must_use = "a refusal must be recorded"]
+#[derive(Debug)]
+pub struct Refusal {
+    /// The access that was refused.
+    pub access: Access,
+    /// Why: a stable code.
+    pub code: &'static str,
+}
+
+/// Decides whether somebody may do an operation.
+///
+/// # Errors
+/// A refusal, when the policy table does not allow it to their role.
+pub fn decide<A: Action>(principal: &Arc<Principal>, context: Context) -> Result<Permit<A>, Refusal> {
+    let access = Access {
+        operation: A::OPERATION,
+        principal: Some(Arc::clone(principal)),
+        request_id: context.request_id,
+        correlation_id: context.correlation_id,
+    };
+    match reach(A::OPERATION, principal.role) {
+        Some(reach) => Ok(Permit { access, principal: Arc::clone(principal), reach, action: PhantomData }),
+        None => Err(Refusal { access, code: "operation-not-allowed" }),
+    }
+}
+
+/// The refusal of somebody whose token is missing or wrong.
+pub fn unauthenticated(operation: Operation, context: Context, code: &'static str) -> Refusal {
+    Refusal { access: Access { operation, principal: None, request_id: context.request_id, correlation_id: context.correlation_id }, code }
+}
+
+/// Leave for the program itself, run by `person` on the machine: an import, the matcher's statistics, a sandbox reset. Works
+/// only for operations that no role may do through the API.
+///
+/// # Panics
+/// When some role may do the operation: then a person's own permit must be spent.
+pub fn program_permit<A: Action>(person: &str, region: &str) -> Permit<A> {
+    assert!(A::OPERATION.allowed().is_empty(), "{} is for people, not for the program", A::OPERATION.as_str());
+    let principal = Arc::new(Principal {
+        issuer: "program".into(),
+        subject: person.to_owned(),
+        name: None,
+        client: Some("cofrestr".into()),
+        role: Role::Operator,
+        sector: None,
+        scope: Scope::Region(region.to_owned()),
+        organisation: None,
+    });
+    let id = Uuid::now_v7();
+    let access = Access { operation: A::OPERATION, principal: Some(Arc::clone(&principal)), request_id: id, correlation_id: id };
+    Permit { access, principal, reach: Reach::Scope, action: PhantomData }
+}

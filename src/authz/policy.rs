@@ -1,0 +1,151 @@
+//! The policy: one table. What is not in it is denied.
+//!
+//! # Source
+//! The table of roles in the procedures (`docs/roles` in the README), drawn from WSP-4.12 (who may enquire), WSP-4.3
+//! (co-ordinator), MK-REC (designated manager) and the rule that an enquirer gets the minimum answer.
+
+use crate::domain::roles::Role;
+
+/// How far an allowed role reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Everything within the authorities of the token.
+    Scope,
+    /// Only what is the person's own: checks they asked, notices to them, cases they co-ordinate.
+    Own,
+}
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident = $code:literal { $($role:ident: $reach:ident),* $(,)? })+) => {
+        /// Something that can be done through the API. Its code is the `operationId` of the OpenAPI document.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Operation {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Operation {
+            /// Every operation, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The stable code.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ }
+            }
+
+            /// Which roles may do it, and how far they reach.
+            pub fn allowed(self) -> &'static [(Role, Reach)] {
+                match self { $(Self::$name => &[$((Role::$role, Reach::$reach)),*],)+ }
+            }
+        }
+
+        /// A type for each operation, so that a permit for one cannot be spent on another.
+        pub mod action {
+            use super::Operation;
+            use crate::authz::Action;
+            $(
+                $(#[$doc])*
+                #[derive(Debug)]
+                pub struct $name;
+                impl Action for $name {
+                    const OPERATION: Operation = Operation::$name;
+                }
+            )+
+        }
+    };
+}
+
+operations! {
+    /// Ask whether a child is on a register.
+    AskCheck = "askCheck" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Scope, TeamManager: Scope, SeniorSafeguardingManager: Scope, Partner: Own }
+    /// Ask about several children at once.
+    AskChecks = "askChecks" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Scope, TeamManager: Scope, SeniorSafeguardingManager: Scope, Partner: Own }
+    /// List checks.
+    ListChecks = "listChecks" { Custodian: Scope, EmergencyDuty: Own, Coordinator: Own, TeamManager: Own, SeniorSafeguardingManager: Own, Partner: Own }
+    /// Read a check again.
+    ReadCheck = "readCheck" { Custodian: Scope, EmergencyDuty: Own, Coordinator: Own, TeamManager: Own, SeniorSafeguardingManager: Own, Partner: Own }
+    /// Enter a person.
+    AddChild = "addChild" { Custodian: Scope }
+    /// Read what the register holds of a person.
+    ReadChild = "readChild" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Add a name to a person.
+    AddName = "addName" { Custodian: Scope, Coordinator: Own }
+    /// Add an address to a person.
+    AddAddress = "addAddress" { Custodian: Scope, Coordinator: Own }
+    /// Add an identifier to a person.
+    AddIdentifier = "addIdentifier" { Custodian: Scope, Coordinator: Own }
+    /// Add a household member or carer to a person.
+    AddHouseholdMember = "addHouseholdMember" { Custodian: Scope, Coordinator: Own }
+    /// Mark a person as entered in error.
+    MarkChildInError = "markChildInError" { Custodian: Scope }
+    /// Close an identity because of an adoption.
+    CloseIdentity = "closeIdentity" { Custodian: Scope }
+    /// Enter a registration.
+    AddRegistration = "addRegistration" { Custodian: Scope }
+    /// List registrations.
+    ListRegistrations = "listRegistrations" { Custodian: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Read a registration.
+    ReadRegistration = "readRegistration" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Mark a registration as entered in error.
+    MarkRegistrationInError = "markRegistrationInError" { Custodian: Scope }
+    /// List notices.
+    ListNotices = "listNotices" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Read a notice.
+    ReadNotice = "readNotice" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Acknowledge a notice.
+    AcknowledgeNotice = "acknowledgeNotice" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// List tasks.
+    ListTasks = "listTasks" { Custodian: Scope, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Read a task.
+    ReadTask = "readTask" { Custodian: Scope, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Close a task.
+    CloseTask = "closeTask" { Custodian: Scope, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Read who is in the federation and whom to ring there.
+    ReadDirectory = "readDirectory" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Scope, TeamManager: Scope, ConferenceChair: Scope, SeniorSafeguardingManager: Scope, Partner: Scope, Statistics: Scope, Auditor: Scope, Operator: Scope }
+    /// Load people and registrations in bulk. Only the program does it, at the request of whoever runs it.
+    Import = "import" {}
+    /// Refresh the matcher's statistics. Only the program does it.
+    RefreshStatistics = "refreshStatistics" {}
+    /// Measure the matching. Only the program does it.
+    MeasureMatching = "measureMatching" {}
+    /// Put a sandbox back to how it began, or move its clock. Only in a sandbox.
+    ResetSandbox = "resetSandbox" {}
+    /// A request that names no operation: an unknown path, or a method that the path does not have.
+    Unknown = "unknown" {}
+}
+
+/// The reach of a role for an operation; nothing when it is not allowed.
+pub fn reach(operation: Operation, role: Role) -> Option<Reach> {
+    operation.allowed().iter().find(|(allowed, _)| *allowed == role).map(|(_, reach)| *reach)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_must_not_see_a_case_cannot_reach_one() {
+        for operation in Operation::ALL {
+            for role in [Role::Operator, Role::Statistics, Role::Auditor, Role::ConferenceChair, Role::Peer] {
+                assert!(
+                    *operation == Operation::ReadDirectory || reach(*operation, role).is_none(),
+                    "{} {}",
+                    operation.as_str(),
+                    role.as_str()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_partner_reaches_only_what_it_asked_itself() {
+        for operation in Operation::ALL {
+            let partner = reach(*operation, Role::Partner);
+            let expected = match operation {
+                Operation::AskCheck | Operation::AskChecks | Operation::ListChecks | Operation::ReadCheck => Some(Reach::Own),
+                Operation::ReadDirectory => Some(Reach::Scope),
+                _ => None,
+            };
+            assert_eq!(partner, expected, "{}", operation.as_str());
+        }
+    }
+}

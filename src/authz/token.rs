@@ -1,0 +1,369 @@
+//! Access tokens: from a bearer string to a [`Principal`].
+//!
+//! The region trusts the issuers named in its configuration and nobody else. Each issuer's keys come from its key set, each
+//! key is good for one algorithm, and `none` and the HMAC family are never among them.
+//!
+//! # Source
+//! RFC 9068 (profile of access tokens), RFC 8725 (best practice for JSON Web Tokens).
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::digest;
+use chrono::{DateTime, Utc};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, JwkSet};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use serde::Deserialize;
+
+use super::principal::{Organisation, Principal, Scope};
+use crate::domain::roles::{Role, Sector};
+
+/// A verified token is remembered for this long at most: the time a revocation may take to be seen.
+const REMEMBER: Duration = Duration::from_secs(60);
+/// Verified tokens remembered at once; beyond it the memory is emptied. 20,000 people at once is more than a region has.
+const REMEMBERED: usize = 20_000;
+/// Tokens longer than this are refused unread.
+const LONGEST: usize = 8 * 1024;
+/// Difference of clocks that is tolerated, in seconds.
+const LEEWAY: u64 = 5;
+/// A key set is fetched again after this long.
+const KEYS_FRESH: Duration = Duration::from_secs(600);
+/// An old key set stays in use for this long when its issuer does not answer.
+const KEYS_STALE: Duration = Duration::from_secs(24 * 3600);
+/// An unknown `kid` makes us fetch at most this often.
+const REFETCH: Duration = Duration::from_secs(60);
+
+/// Why a token was not accepted. The caller is told only that it was not; the code goes into the audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// There is none, or it is not a bearer token.
+    #[error("no bearer token")]
+    Missing,
+    /// It is not a JSON Web Token of the kind we accept.
+    #[error("not an access token")]
+    Malformed,
+    /// Its issuer is not trusted.
+    #[error("unknown issuer")]
+    UnknownIssuer,
+    /// Its key is not among the issuer's, or not for this algorithm.
+    #[error("unknown key")]
+    UnknownKey,
+    /// The signature is wrong.
+    #[error("wrong signature")]
+    WrongSignature,
+    /// It is for somebody else.
+    #[error("wrong audience")]
+    WrongAudience,
+    /// It is not valid now.
+    #[error("expired or not yet valid")]
+    NotNow,
+    /// Its claims do not say who acts in which role for whom, or say it for another region.
+    #[error("unusable claims")]
+    UnusableClaims,
+}
+
+impl TokenError {
+    /// The code for the audit log.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Missing => "token-missing",
+            Self::Malformed => "token-malformed",
+            Self::UnknownIssuer => "token-unknown-issuer",
+            Self::UnknownKey => "token-unknown-key",
+            Self::WrongSignature => "token-wrong-signature",
+            Self::WrongAudience => "token-wrong-audience",
+            Self::NotNow => "token-not-now",
+            Self::UnusableClaims => "token-unusable-claims",
+        }
+    }
+}
+
+/// Fetches a key set: given its address, answers the document. Injected, because only the federation floor speaks HTTP.
+pub type Fetch = Arc<dyn Fn(String) -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;
+
+/// Where an issuer's keys are.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// A document that is already here.
+    Document(String),
+    /// An address in the configuration (never one from a token).
+    Address(String),
+}
+
+/// An identity provider that the region trusts.
+#[derive(Debug, Clone)]
+pub struct TrustedIssuer {
+    /// Exactly what its tokens say in `iss`.
+    pub issuer: String,
+    /// Exactly what its tokens must say in `aud`.
+    pub audience: String,
+    /// Its keys.
+    pub keys: KeySource,
+}
+
+/// Who this region is: tokens for other regions are not for us.
+#[derive(Debug, Clone)]
+pub struct Home {
+    /// The region's code.
+    pub region: String,
+    /// GSS codes of its authorities.
+    pub authorities: Vec<String>,
+}
+
+struct KeySet {
+    keys: HashMap<String, (Algorithm, DecodingKey)>,
+    fetched: Option<Instant>,
+    attempted: Option<Instant>,
+}
+
+struct Issuer {
+    trusted: TrustedIssuer,
+    keys: RwLock<KeySet>,
+}
+
+/// Verifies access tokens.
+pub struct Verifier {
+    home: Home,
+    issuers: Vec<Issuer>,
+    fetch: Fetch,
+    remembered: Mutex<HashMap<[u8; 32], (Arc<Principal>, Instant, DateTime<Utc>)>>,
+}
+
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verifier")
+            .field("issuers", &self.issuers.iter().map(|i| &i.trusted.issuer).collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The claims we read. A claim that stands twice is an error of the parser.
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    aud: Audience,
+    exp: u64,
+    iat: Option<u64>,
+    nbf: Option<u64>,
+    name: Option<String>,
+    client_id: Option<String>,
+    role: String,
+    sector: Option<String>,
+    region: Option<String>,
+    authority: Option<String>,
+    organisation: Option<OrganisationClaim>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OrganisationClaim {
+    code: String,
+    name: String,
+}
+
+/// The issuer, read before anything is verified, only to choose whose keys to verify with.
+#[derive(Deserialize)]
+struct Unverified {
+    iss: String,
+}
+
+impl Verifier {
+    /// A verifier for the issuers that the region trusts.
+    pub fn new(home: Home, issuers: Vec<TrustedIssuer>, fetch: Fetch) -> Self {
+        let issuers = issuers
+            .into_iter()
+            .map(|trusted| {
+                let keys = match &trusted.keys {
+                    KeySource::Document(document) => KeySet { keys: read_keys(document), fetched: None, attempted: None },
+                    KeySource::Address(_) => KeySet { keys: HashMap::new(), fetched: None, attempted: None },
+                };
+                Issuer { trusted, keys: RwLock::new(keys) }
+            })
+            .collect();
+        Self { home, issuers, fetch, remembered: Mutex::new(HashMap::new()) }
+    }
+
+    /// Verifies the value of an `Authorization` header at an instant (wall time).
+    ///
+    /// # Errors
+    /// When there is no token, or it may not be believed.
+    pub async fn verify(&self, header: Option<&str>, now: DateTime<Utc>) -> Result<Arc<Principal>, TokenError> {
+        let token = header
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim())
+            .filter(|token| !token.is_empty())
+            .ok_or(TokenError::Missing)?;
+        if token.len() > LONGEST {
+            return Err(TokenError::Malformed);
+        }
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+        if let Some(principal) = self.recall(&fingerprint, now) {
+            return Ok(principal);
+        }
+        let (principal, expires) = self.check(token, now).await?;
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if remembered.len() >= REMEMBERED {
+            remembered.clear();
+        }
+        remembered.insert(fingerprint, (Arc::clone(&principal), Instant::now() + REMEMBER, expires));
+        Ok(principal)
+    }
+
+    fn recall(&self, fingerprint: &[u8; 32], now: DateTime<Utc>) -> Option<Arc<Principal>> {
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let (principal, until, expires) = remembered.get(fingerprint)?;
+        if Instant::now() < *until && now < *expires {
+            return Some(Arc::clone(principal));
+        }
+        remembered.remove(fingerprint);
+        None
+    }
+
+    async fn check(&self, token: &str, now: DateTime<Utc>) -> Result<(Arc<Principal>, DateTime<Utc>), TokenError> {
+        let header = decode_header(token).map_err(|_| TokenError::Malformed)?;
+        let kind = header.typ.as_deref().unwrap_or_default();
+        if !kind.eq_ignore_ascii_case("at+jwt") && !kind.eq_ignore_ascii_case("application/at+jwt") {
+            return Err(TokenError::Malformed);
+        }
+        let kid = header.kid.ok_or(TokenError::Malformed)?;
+        let unverified: Unverified = jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| TokenError::Malformed)?;
+        let issuer = self.issuers.iter().find(|issuer| issuer.trusted.issuer == unverified.iss).ok_or(TokenError::UnknownIssuer)?;
+        let (algorithm, key) = self.key(issuer, &kid).await.ok_or(TokenError::UnknownKey)?;
+        if algorithm != header.alg {
+            return Err(TokenError::UnknownKey);
+        }
+        // Times are checked below against the injected clock; audience and issuer are compared exactly.
+        let mut validation = Validation::new(algorithm);
+        validation.algorithms = vec![algorithm];
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        validation.validate_aud = false;
+        validation.required_spec_claims.clear();
+        let claims = decode::<Claims>(token, &key, &validation)
+            .map_err(|error| match error.kind() {
+                jsonwebtoken::errors::ErrorKind::InvalidSignature => TokenError::WrongSignature,
+                _ => TokenError::Malformed,
+            })?
+            .claims;
+        if claims.iss != issuer.trusted.issuer {
+            return Err(TokenError::UnknownIssuer);
+        }
+        let audience = match &claims.aud {
+            Audience::One(audience) => Some(audience),
+            Audience::Several(several) if several.len() == 1 => several.first(),
+            Audience::Several(_) => None,
+        };
+        if audience != Some(&issuer.trusted.audience) {
+            return Err(TokenError::WrongAudience);
+        }
+        let second = u64::try_from(now.timestamp()).map_err(|_| TokenError::NotNow)?;
+        if claims.exp <= second || [claims.nbf, claims.iat].into_iter().flatten().any(|start| start > second + LEEWAY) {
+            return Err(TokenError::NotNow);
+        }
+        let expires = i64::try_from(claims.exp).ok().and_then(|exp| DateTime::from_timestamp(exp, 0)).ok_or(TokenError::NotNow)?;
+        Ok((Arc::new(self.principal(claims)?), expires))
+    }
+
+    /// Reads who acts, in which role, for whom.
+    fn principal(&self, claims: Claims) -> Result<Principal, TokenError> {
+        let unusable = TokenError::UnusableClaims;
+        if claims.sub.is_empty() || claims.sub.len() > 255 {
+            return Err(unusable);
+        }
+        let role: Role = claims.role.parse().map_err(|_| unusable)?;
+        let sector = claims.sector.map(|sector| sector.parse::<Sector>()).transpose().map_err(|_| unusable)?;
+        if (role == Role::Partner) != sector.is_some() {
+            return Err(unusable);
+        }
+        let organisation = claims.organisation.map(|claim| Organisation { code: claim.code, name: claim.name });
+        let scope = match (claims.region, claims.authority, &organisation) {
+            (Some(region), None, _) if region == self.home.region && role != Role::Partner => Scope::Region(region),
+            (None, Some(authority), _) if self.home.authorities.contains(&authority) && role != Role::Partner => {
+                Scope::Authority(authority)
+            }
+            (None, None, Some(organisation)) if role == Role::Partner => Scope::Organisation(organisation.code.clone()),
+            _ => return Err(unusable),
+        };
+        Ok(Principal {
+            issuer: claims.iss,
+            subject: claims.sub,
+            name: claims.name,
+            client: claims.client_id,
+            role,
+            sector,
+            scope,
+            organisation,
+        })
+    }
+
+    /// The key with this identifier, fetched when it is not known and its issuer was not asked a moment ago.
+    async fn key(&self, issuer: &Issuer, kid: &str) -> Option<(Algorithm, DecodingKey)> {
+        let KeySource::Address(address) = &issuer.trusted.keys else {
+            return issuer.keys.read().unwrap_or_else(PoisonError::into_inner).keys.get(kid).cloned();
+        };
+        let (known, due) = {
+            let set = issuer.keys.read().unwrap_or_else(PoisonError::into_inner);
+            let usable = set.fetched.is_some_and(|at| at.elapsed() < KEYS_STALE);
+            let known = set.keys.get(kid).filter(|_| usable).cloned();
+            let fresh = set.fetched.is_some_and(|at| at.elapsed() < KEYS_FRESH);
+            let rested = set.attempted.is_none_or(|at| at.elapsed() >= REFETCH);
+            let due = rested && !(fresh && known.is_some());
+            (known, due)
+        };
+        if !due {
+            return known;
+        }
+        issuer.keys.write().unwrap_or_else(PoisonError::into_inner).attempted = Some(Instant::now());
+        match (self.fetch)(address.clone()).await {
+            Ok(document) => {
+                let keys = read_keys(&document);
+                let found = keys.get(kid).cloned();
+                if keys.is_empty() {
+                    tracing::warn!(issuer = %issuer.trusted.issuer, "the key set of an issuer has no usable key; the old one stays in use");
+                    return known;
+                }
+                let mut set = issuer.keys.write().unwrap_or_else(PoisonError::into_inner);
+                set.keys = keys;
+                set.fetched = Some(Instant::now());
+                found
+            }
+            Err(error) => {
+                tracing::warn!(issuer = %issuer.trusted.issuer, error, "the key set of an issuer could not be fetched");
+                known
+            }
+        }
+    }
+}
+
+/// Reads a key set: keys with a `kid`, for signatures, each with the one algorithm that its kind allows.
+fn read_keys(document: &str) -> HashMap<String, (Algorithm, DecodingKey)> {
+    let Ok(set) = serde_json::from_str::<JwkSet>(document) else { return HashMap::new() };
+    set.keys
+        .iter()
+        .filter_map(|jwk| {
+            let algorithm = match &jwk.algorithm {
+                AlgorithmParameters::RSA(_) => Algorithm::RS256,
+                AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => Algorithm::ES256,
+                AlgorithmParameters::OctetKeyPair(_) => Algorithm::EdDSA,
+                _ => return None,
+            };
+            if jwk.common.key_algorithm.is_some_and(|stated| stated.to_string() != format!("{algorithm:?}")) {
+                return None;
+            }
+            Some((jwk.common.key_id.clone()?, (algorithm, DecodingKey::from_jwk(jwk).ok()?)))
+        })
+        .collect()
+}

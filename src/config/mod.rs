@@ -1,0 +1,286 @@
+//! Configuration: typed, checked whole at start, an unknown key stops the program. The only room that reads the environment.
+//!
+//! Layers, each over the one before: `config/default.toml` (inside the program), the file given with `--config`, variables
+//! named `COFRESTR_SECTION__KEY`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use serde::Deserialize;
+
+const DEFAULT: &str = include_str!("../../config/default.toml");
+const MEMBERS: &str = include_str!("../../config/regions.toml");
+/// What the demo lays over the defaults.
+pub const DEMO: &str = include_str!("../../config/demo.toml");
+
+/// Why a configuration cannot be used. The text says what to change.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file is missing, is not TOML, or has a key or type that is not known.
+    #[error("the configuration cannot be read: {0}")]
+    Unreadable(String),
+    /// A value does not make sense.
+    #[error("{key}: {problem}")]
+    Invalid {
+        /// The setting.
+        key: String,
+        /// What is wrong with it and what would be right.
+        problem: String,
+    },
+}
+
+fn invalid(key: impl Into<String>, problem: impl Into<String>) -> ConfigError {
+    ConfigError::Invalid { key: key.into(), problem: problem.into() }
+}
+
+/// Everything that can be set. `config/default.toml` explains each key.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // explained once, in config/default.toml
+pub struct Config {
+    pub region: Region,
+    pub server: Server,
+    pub database: Database,
+    pub keys: Keys,
+    pub members: Members,
+    #[serde(default)]
+    pub contacts: BTreeMap<String, Contacts>,
+    #[serde(default)]
+    pub issuers: Vec<Issuer>,
+    pub search: Search,
+    pub matching: Matching,
+    pub enquiries: Enquiries,
+    pub disclosure: Disclosure,
+    pub limits: Limits,
+    pub sandbox: Sandbox,
+    pub log: Log,
+}
+
+macro_rules! section {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* $(,)? })+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Deserialize)]
+            #[serde(deny_unknown_fields)]
+            #[allow(missing_docs)] // explained once, in config/default.toml
+            pub struct $name { $(pub $field: $type,)* }
+        )+
+    };
+}
+
+section! {
+    /// Which region this is.
+    Region { code: String }
+    /// The HTTP server.
+    Server { bind: String, public_url: String, workers: usize, tls_certificate: String, tls_key: String, body_limit_bytes: usize, shutdown_seconds: u64 }
+    /// The database.
+    Database { url: String, connections: u32, wait_ms: u64, migrate_at_start: bool }
+    /// Signing keys and the matcher's secret.
+    Keys { folder: PathBuf }
+    /// The members of the federation.
+    Members { file: String }
+    /// Whom to ring at an authority.
+    Contacts { office: ContactEntry, out_of_hours: ContactEntry }
+    /// One way to reach somebody.
+    ContactEntry { name: String, phone: String, email: Option<String>, hours: Option<String> }
+    /// A trusted identity provider.
+    Issuer { issuer: String, audience: String, jwks_url: Option<String>, jwks_file: Option<PathBuf> }
+    /// Time budgets of a search.
+    Search { deadline_ms: u64 }
+    /// The matcher.
+    Matching { candidate_budget: usize, refresh_minutes: u64 }
+    /// The enquiry log.
+    Enquiries { look_back_days: i64, valid_minutes: i64, repeat_raises_task: bool, batch_limit: usize }
+    /// What is told to whom beyond the minimum.
+    Disclosure { former_registrations: Vec<String>, earlier_agencies: Vec<String> }
+    /// Bounds on callers.
+    Limits { requests_per_minute: u32 }
+    /// The sandbox.
+    Sandbox { enabled: bool }
+    /// The log.
+    Log { level: String, format: String }
+}
+
+/// A name in both languages.
+#[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct BothNames {
+    /// English.
+    pub en: String,
+    /// Welsh.
+    pub cy: String,
+}
+
+/// A region of the federation, from the members file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberRegion {
+    /// Its code.
+    pub code: String,
+    /// Its name.
+    pub name: BothNames,
+    /// Its nation: which bank holidays it keeps.
+    pub nation: String,
+    /// Its procedures.
+    pub procedures: String,
+    /// Its authorities.
+    pub authorities: Vec<MemberAuthority>,
+}
+
+/// An authority of a region.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberAuthority {
+    /// GSS code.
+    pub gss: String,
+    /// Its name.
+    pub name: BothNames,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MembersFile {
+    region: Vec<MemberRegion>,
+}
+
+impl Config {
+    /// Reads the layers and checks the whole.
+    ///
+    /// # Errors
+    /// When a file cannot be read, a key is unknown, or a value does not make sense.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Toml::string(DEFAULT));
+        if let Some(file) = file {
+            if !file.is_file() {
+                return Err(ConfigError::Unreadable(format!("{} is not a file", file.display())));
+            }
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        Self::from_figment(figment.merge(Env::prefixed("COFRESTR_").ignore(&["test_pg_bin", "test_postgres_url", "log"]).split("__")))
+    }
+
+    /// Reads a configuration from text laid over the defaults, without the environment.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn from_text(text: &str) -> Result<Self, ConfigError> {
+        Self::from_figment(Figment::from(Toml::string(DEFAULT)).merge(Toml::string(text)))
+    }
+
+    fn from_figment(figment: Figment) -> Result<Self, ConfigError> {
+        let config: Self = figment.extract().map_err(|error| ConfigError::Unreadable(error.to_string()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The members of the federation.
+    ///
+    /// # Errors
+    /// When the members file cannot be read.
+    pub fn member_regions(&self) -> Result<Vec<MemberRegion>, ConfigError> {
+        let text = if self.members.file.is_empty() {
+            MEMBERS.to_owned()
+        } else {
+            std::fs::read_to_string(&self.members.file)
+                .map_err(|error| ConfigError::Unreadable(format!("{}: {error}", self.members.file)))?
+        };
+        let file: MembersFile = toml::from_str(&text).map_err(|error| ConfigError::Unreadable(format!("members file: {error}")))?;
+        Ok(file.region)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let members = self.member_regions()?;
+        let own = members.iter().find(|region| region.code == self.region.code).ok_or_else(|| {
+            let known: Vec<_> = members.iter().map(|region| region.code.as_str()).collect();
+            invalid("region.code", format!("must be one of the members: {}", known.join(", ")))
+        })?;
+        for authority in &own.authorities {
+            if !self.contacts.contains_key(&authority.gss) {
+                return Err(invalid(
+                    format!("contacts.{}", authority.gss),
+                    format!("{} needs an office and an out_of_hours contact: somebody must be there to ring", authority.name.en),
+                ));
+            }
+        }
+        for (gss, contacts) in &self.contacts {
+            for (key, contact) in [("office", &contacts.office), ("out_of_hours", &contacts.out_of_hours)] {
+                if contact.name.trim().is_empty() || contact.phone.trim().is_empty() {
+                    return Err(invalid(format!("contacts.{gss}.{key}"), "needs a name and a phone"));
+                }
+            }
+        }
+        if self.issuers.is_empty() {
+            return Err(invalid("issuers", "name at least one identity provider; nobody can sign in without one"));
+        }
+        for (index, issuer) in self.issuers.iter().enumerate() {
+            let key = format!("issuers[{index}]");
+            if issuer.issuer.is_empty() || issuer.audience.is_empty() {
+                return Err(invalid(key, "needs an issuer and an audience"));
+            }
+            match (&issuer.jwks_url, &issuer.jwks_file) {
+                (Some(url), None) if url.starts_with("https://") => {}
+                (Some(url), None) if self.sandbox.enabled && url.starts_with("http://127.0.0.1") => {}
+                (Some(_), None) => return Err(invalid(key, "jwks_url must be an https:// address")),
+                (None, Some(_)) => {}
+                _ => return Err(invalid(key, "needs either jwks_url or jwks_file")),
+            }
+        }
+        let between = |key: &str, value: u64, low: u64, high: u64| {
+            if (low..=high).contains(&value) { Ok(()) } else { Err(invalid(key, format!("must be between {low} and {high}"))) }
+        };
+        between("search.deadline_ms", self.search.deadline_ms, 200, 10_000)?;
+        between("matching.candidate_budget", self.matching.candidate_budget as u64, 50, 10_000)?;
+        between("matching.refresh_minutes", self.matching.refresh_minutes, 1, 10_080)?;
+        between("enquiries.batch_limit", self.enquiries.batch_limit as u64, 1, 500)?;
+        between("enquiries.look_back_days", self.enquiries.look_back_days.unsigned_abs(), 1, 3_660)?;
+        between("enquiries.valid_minutes", self.enquiries.valid_minutes.unsigned_abs(), 1, 1_440)?;
+        between("server.body_limit_bytes", self.server.body_limit_bytes as u64, 4_096, 16 << 20)?;
+        between("limits.requests_per_minute", u64::from(self.limits.requests_per_minute), 1, 10_000_000)?;
+        if self.server.tls_certificate.is_empty() != self.server.tls_key.is_empty() {
+            return Err(invalid("server.tls_certificate", "certificate and key go together"));
+        }
+        if self.server.bind.parse::<std::net::SocketAddr>().is_err() {
+            return Err(invalid("server.bind", "must be ADDRESS:PORT, for example 0.0.0.0:8443"));
+        }
+        if self.sandbox.enabled && !self.server.bind.starts_with("127.0.0.1:") && !self.server.bind.starts_with("[::1]:") {
+            return Err(invalid("sandbox.enabled", "a sandbox listens on loopback only"));
+        }
+        if !["json", "text"].contains(&self.log.format.as_str()) {
+            return Err(invalid("log.format", "must be json or text"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn demo(extra: &str) -> String {
+        format!("{DEMO}\n[region]\ncode = \"gwent\"\n[[issuers]]\nissuer = \"i\"\naudience = \"a\"\njwks_file = \"k\"\n{extra}")
+    }
+
+    #[test]
+    fn the_defaults_with_a_region_its_contacts_and_an_issuer_are_enough() {
+        Config::from_text(&demo("")).expect("a usable configuration");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (text, part) in [
+            (String::new(), "region.code"),
+            ("[region]\ncode = \"gwent\"".into(), "contacts.W06000018"),
+            (format!("{DEMO}\n[region]\ncode = \"gwent\""), "issuers"),
+            (demo("[server]\nbnid = \"x\""), "bnid"),
+            (demo("[server]\nbind = \"0.0.0.0:8470\""), "sandbox.enabled"),
+            (demo("[search]\ndeadline_ms = 199"), "search.deadline_ms"),
+            (demo("[search]\ndeadline_ms = 10001"), "search.deadline_ms"),
+            (demo("[[issuers]]\nissuer = \"x\"\naudience = \"y\"\njwks_url = \"http://elsewhere\""), "issuers[1]"),
+        ] {
+            let error = Config::from_text(&text).expect_err(part).to_string();
+            assert!(error.contains(part), "{error} should name {part}");
+        }
+    }
+}

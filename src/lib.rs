@@ -1,0 +1,9 @@
+//! Cofrestr.
+pub mod authz;
+pub mod config;
+pub mod domain;
+pub mod invent;
+pub mod matching;
+pub mod register;
+pub mod store;
+pub mod words;

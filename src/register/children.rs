@@ -1,0 +1,414 @@
+//! People on the register: entering them, adding facts, reading them.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::{Region, RegisterError, matcher};
+use crate::authz::{Principal, Reach};
+use crate::domain::dates::BirthDate;
+use crate::domain::identifiers::{Identifier, IdentifierKind};
+use crate::domain::ids::{AddressId, ChildId, HouseholdMemberId, IdentifierId, NameId};
+use crate::domain::language::PreferredLanguage;
+use crate::domain::names::{NamePart, NameUse, PersonName};
+use crate::domain::postcode::Address;
+use crate::domain::sex::Sex;
+use crate::domain::text::{Line, Note};
+use crate::store::Tx;
+use crate::store::children::{self as rows, AddressRow, ChildRow, HouseholdRow, IdentifierRow, NameRow, ParticularsRow};
+use crate::store::connection::AnyConnection;
+use crate::store::registrations as registration_rows;
+use crate::store::types::{Id, Instant};
+
+/// When something was true.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Validity {
+    /// First day, if known.
+    pub from: Option<NaiveDate>,
+    /// Last day, if it is over.
+    pub to: Option<NaiveDate>,
+}
+
+/// A name to be entered.
+#[derive(Debug, Clone)]
+pub struct NewName {
+    /// What it is used for.
+    pub name_use: NameUse,
+    /// Given and family name.
+    pub name: PersonName,
+    /// Middle names.
+    pub middle: Option<NamePart>,
+    /// When it was used.
+    pub validity: Validity,
+}
+
+/// An address to be entered.
+#[derive(Debug, Clone)]
+pub struct NewAddress {
+    /// `home`, `temporary`, `placement`, `refuge` or `other`.
+    pub kind: AddressKind,
+    /// The address.
+    pub address: Address,
+    /// Who said so.
+    pub source: Option<Line>,
+    /// Whether it is confidential: then it never leaves the owning authority.
+    pub confidential: bool,
+    /// When the child lived there.
+    pub validity: Validity,
+}
+
+/// A household member or carer to be entered.
+#[derive(Debug, Clone)]
+pub struct NewHouseholdMember {
+    /// What they are to the child.
+    pub relationship: Relationship,
+    /// Whether they care for the child.
+    pub carer: bool,
+    /// Whether they have parental responsibility.
+    pub parental_responsibility: bool,
+    /// Whether they live with the child.
+    pub in_household: bool,
+    /// Their name; may be absent when they are on the register themselves.
+    pub name: Option<PersonName>,
+    /// Their date of birth.
+    pub date_of_birth: Option<NaiveDate>,
+    /// Their own record on this register.
+    pub related_child: Option<ChildId>,
+    /// Whether that they are here is confidential.
+    pub confidential: bool,
+    /// When.
+    pub validity: Validity,
+}
+
+crate::domain::coded::closed_set! {
+    /// What kind of address it is.
+    pub enum AddressKind {
+        /// Where the child lives.
+        Home = "home",
+        /// Where the child stays for a time.
+        Temporary = "temporary",
+        /// Where the child is looked after.
+        Placement = "placement",
+        /// A refuge.
+        Refuge = "refuge",
+        /// Another address.
+        Other = "other",
+    }
+}
+
+crate::domain::coded::closed_set! {
+    /// What a person is to a child.
+    pub enum Relationship {
+        /// Mother.
+        Mother = "mother",
+        /// Father.
+        Father = "father",
+        /// Step-parent.
+        StepParent = "step-parent",
+        /// Grandparent.
+        Grandparent = "grandparent",
+        /// Brother or sister.
+        Sibling = "sibling",
+        /// Half-brother or half-sister.
+        HalfSibling = "half-sibling",
+        /// Another carer.
+        Carer = "carer",
+        /// The partner of a parent.
+        PartnerOfParent = "partner-of-parent",
+        /// Somebody else.
+        Other = "other",
+    }
+}
+
+/// A person to be entered.
+#[derive(Debug, Clone)]
+pub struct NewChild {
+    /// The authority that keeps the record (GSS code).
+    pub authority: String,
+    /// Whether the record is shielded: matched only on what an enquirer could see of it, and nothing of where the child is
+    /// ever told.
+    pub shielded: bool,
+    /// Names; may be none for an unborn child.
+    pub names: Vec<NewName>,
+    /// What is known of the birth.
+    pub birth: Option<BirthDate>,
+    /// Sex.
+    pub sex: Sex,
+    /// The language the child prefers.
+    pub preferred_language: Option<PreferredLanguage>,
+    /// How to communicate with the child.
+    pub communication_needs: Option<Note>,
+    /// Identifiers.
+    pub identifiers: Vec<Identifier>,
+    /// Addresses.
+    pub addresses: Vec<NewAddress>,
+    /// Household and carers.
+    pub household: Vec<NewHouseholdMember>,
+}
+
+/// A person with the facts held to be true now.
+#[derive(Debug, Clone)]
+pub struct Child {
+    /// The person.
+    pub row: ChildRow,
+    /// Birth, sex, language.
+    pub particulars: Option<ParticularsRow>,
+    /// Names.
+    pub names: Vec<NameRow>,
+    /// Identifiers.
+    pub identifiers: Vec<IdentifierRow>,
+    /// Addresses.
+    pub addresses: Vec<AddressRow>,
+    /// Household and carers.
+    pub household: Vec<HouseholdRow>,
+}
+
+/// Enters a person, with their keys for the matcher, in one unit of work.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn add(tx: &mut Tx<'_>, region: &Region, new: &NewChild, by: &str) -> Result<(ChildId, i64), RegisterError> {
+    let at = tx.now();
+    let id = ChildId::new_at(at);
+    let pid = rows::insert(tx.connection, Id::from(id), &new.authority, new.shielded, at.into())?;
+    insert_particulars(tx, id, new, by)?;
+    for name in &new.names {
+        insert_name(tx, id, name, by)?;
+    }
+    for identifier in &new.identifiers {
+        insert_identifier(tx, id, identifier, by)?;
+    }
+    for address in &new.addresses {
+        insert_address(tx, id, address, by)?;
+    }
+    for member in &new.household {
+        insert_household_member(tx, id, member, by)?;
+    }
+    tx.audit().child(id);
+    matcher::reindex(tx, region, id.into())?;
+    Ok((id, pid))
+}
+
+fn insert_particulars(tx: &mut Tx<'_>, child: ChildId, new: &NewChild, by: &str) -> Result<(), RegisterError> {
+    let (kind, from, to) = match &new.birth {
+        None => ("unknown", None, None),
+        Some(birth) => {
+            let (from, to) = birth.expose_bounds();
+            let kind = match birth {
+                BirthDate::Exact(_) => "exact",
+                BirthDate::Approximate(_) => "approximate",
+                BirthDate::Expected(_) => "expected",
+            };
+            (kind, Some(from), Some(to))
+        }
+    };
+    let at = Instant::new(tx.now());
+    ParticularsRow {
+        id: Id(uuid::Uuid::now_v7()),
+        child_id: child.into(),
+        birth_kind: kind.into(),
+        birth_from: from,
+        birth_to: to,
+        sex: new.sex.as_str().into(),
+        preferred_language: new.preferred_language.as_ref().map(|language| language.as_str().to_owned()),
+        communication_needs: new.communication_needs.as_ref().map(|needs| needs.expose().to_owned()),
+        valid_from: None,
+        valid_to: None,
+        recorded_at: at,
+        recorded_by: by.to_owned(),
+        superseded_at: None,
+    }
+    .insert(tx.connection)?;
+    Ok(())
+}
+
+/// Adds a name. The caller re-indexes the person.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn insert_name(tx: &mut Tx<'_>, child: ChildId, new: &NewName, by: &str) -> Result<NameId, RegisterError> {
+    let id = NameId::new_at(tx.now());
+    NameRow {
+        id: id.into(),
+        child_id: child.into(),
+        name_use: new.name_use.as_str().into(),
+        given: new.name.given().map(|part| part.expose().to_owned()),
+        middle: new.middle.as_ref().map(|part| part.expose().to_owned()),
+        family: new.name.family().map(|part| part.expose().to_owned()),
+        valid_from: new.validity.from,
+        valid_to: new.validity.to,
+        recorded_at: tx.now().into(),
+        recorded_by: by.to_owned(),
+        superseded_at: None,
+    }
+    .insert(tx.connection)?;
+    Ok(id)
+}
+
+/// Adds an identifier. The caller re-indexes the person.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn insert_identifier(tx: &mut Tx<'_>, child: ChildId, new: &Identifier, by: &str) -> Result<IdentifierId, RegisterError> {
+    let id = IdentifierId::new_at(tx.now());
+    IdentifierRow {
+        id: id.into(),
+        child_id: child.into(),
+        kind: match new.kind() {
+            IdentifierKind::NhsNumber => "nhs-number",
+            IdentifierKind::ChiNumber => "chi-number",
+            IdentifierKind::HcNumber => "hc-number",
+            IdentifierKind::Upn | IdentifierKind::FormerUpn => "upn",
+            IdentifierKind::LocalAuthorityChildId => "local",
+        }
+        .into(),
+        value: new.expose().to_owned(),
+        valid_from: None,
+        valid_to: None,
+        recorded_at: tx.now().into(),
+        recorded_by: by.to_owned(),
+        superseded_at: None,
+    }
+    .insert(tx.connection)?;
+    Ok(id)
+}
+
+/// Adds an address. The caller re-indexes the person.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn insert_address(tx: &mut Tx<'_>, child: ChildId, new: &NewAddress, by: &str) -> Result<AddressId, RegisterError> {
+    let id = AddressId::new_at(tx.now());
+    let lines: Vec<&str> = new.address.lines().iter().map(|line| line.expose()).collect();
+    AddressRow {
+        id: id.into(),
+        child_id: child.into(),
+        kind: new.kind.as_str().into(),
+        lines: serde_json::to_string(&lines).map_err(|_| crate::store::StoreError::Corrupt("address lines"))?,
+        postcode: new.address.postcode().map(|postcode| postcode.expose().to_owned()),
+        uprn: new.address.uprn().map(|uprn| uprn.expose().to_owned()),
+        source: new.source.as_ref().map(|source| source.expose().to_owned()),
+        confidential: new.confidential,
+        valid_from: new.validity.from,
+        valid_to: new.validity.to,
+        recorded_at: tx.now().into(),
+        recorded_by: by.to_owned(),
+        superseded_at: None,
+    }
+    .insert(tx.connection)?;
+    Ok(id)
+}
+
+/// Adds a household member or carer. The caller re-indexes the person.
+///
+/// # Errors
+/// When the related child is not on this register, or the database fails.
+pub fn insert_household_member(
+    tx: &mut Tx<'_>,
+    child: ChildId,
+    new: &NewHouseholdMember,
+    by: &str,
+) -> Result<HouseholdMemberId, RegisterError> {
+    if let Some(related) = new.related_child
+        && rows::find(tx.connection, related.into())?.is_none()
+    {
+        return Err(RegisterError::Rule {
+            pointer: "/relatedChildId".into(),
+            code: "unknown-child",
+            detail: "give the id of a person on this register, or their name".into(),
+        });
+    }
+    let id = HouseholdMemberId::new_at(tx.now());
+    let part = |part: Option<&NamePart>| part.map(|part| part.expose().to_owned());
+    HouseholdRow {
+        id: id.into(),
+        child_id: child.into(),
+        relationship: new.relationship.as_str().into(),
+        carer: new.carer,
+        parental_responsibility: new.parental_responsibility,
+        in_household: new.in_household,
+        given: part(new.name.as_ref().and_then(PersonName::given)),
+        family: part(new.name.as_ref().and_then(PersonName::family)),
+        date_of_birth: new.date_of_birth,
+        related_child_id: new.related_child.map(Id::from),
+        confidential: new.confidential,
+        valid_from: new.validity.from,
+        valid_to: new.validity.to,
+        recorded_at: tx.now().into(),
+        recorded_by: by.to_owned(),
+        superseded_at: None,
+    }
+    .insert(tx.connection)?;
+    Ok(id)
+}
+
+/// Moves a person to the next version and re-indexes them: the end of every change of their facts.
+///
+/// # Errors
+/// [`RegisterError::Stale`] when somebody else was quicker.
+pub fn changed(tx: &mut Tx<'_>, region: &Region, child: ChildId, version: i64) -> Result<(), RegisterError> {
+    let at = Instant::new(tx.now());
+    if !rows::advance(tx.connection, child.into(), version, None, at)? {
+        return Err(RegisterError::Stale);
+    }
+    tx.audit().child(child);
+    matcher::reindex(tx, region, child.into())
+}
+
+/// Reads a person with their facts.
+///
+/// # Errors
+/// When the database fails.
+pub fn load(connection: &mut AnyConnection, row: ChildRow) -> Result<Child, RegisterError> {
+    let parents = [row.id];
+    Ok(Child {
+        particulars: ParticularsRow::current(connection, &parents)?.pop(),
+        names: NameRow::current(connection, &parents)?,
+        identifiers: IdentifierRow::current(connection, &parents)?,
+        addresses: AddressRow::current(connection, &parents)?,
+        household: HouseholdRow::current(connection, &parents)?,
+        row,
+    })
+}
+
+/// A person whom the caller may see.
+///
+/// # Errors
+/// [`RegisterError::NotFound`] when there is none, or none for this caller.
+pub fn find(connection: &mut AnyConnection, id: ChildId, principal: &Principal, reach: Reach) -> Result<ChildRow, RegisterError> {
+    let row = rows::find(connection, id.into())?;
+    // The same statements run whether the person exists or not, so that the answer takes the same work.
+    let entries = registration_rows::of_children(connection, &[id.into()])?;
+    let coordinates = registration_rows::coordinates(connection, &principal.key(), id.into())?;
+    let row = row.ok_or(RegisterError::NotFound)?;
+    let visible = match reach {
+        Reach::Scope => principal.scope.covers(&row.authority) || entries.iter().any(|entry| principal.scope.covers(&entry.authority)),
+        Reach::Own => coordinates,
+    };
+    if visible { Ok(row) } else { Err(RegisterError::NotFound) }
+}
+
+/// Marks a person as entered in error, or closes the identity because of an adoption. They are no longer found by any
+/// question; nothing is deleted.
+///
+/// # Errors
+/// [`RegisterError::StillRegistered`] while a live entry rests on them; [`RegisterError::Stale`].
+///
+/// # Source
+/// SSD-PERSON: an adopted child has two identities that are never linked.
+pub fn withdraw(tx: &mut Tx<'_>, region: &Region, row: &ChildRow, standing: &'static str) -> Result<(), RegisterError> {
+    let today = crate::domain::shift::london_date(tx.now());
+    if super::registrations::of(tx.connection, &[row.id])?.iter().any(|entry| entry.is_live_on(today)) {
+        return Err(RegisterError::StillRegistered);
+    }
+    let at = Instant::new(tx.now());
+    if !rows::advance(tx.connection, row.id, row.version, Some(standing), at)? {
+        return Err(RegisterError::Stale);
+    }
+    tx.audit().child(row.id);
+    tx.audit().detail("standing", standing);
+    matcher::reindex(tx, region, row.id)
+}
+
+/// Today where the register is: dates are counted in London time.
+pub fn today(now: DateTime<Utc>) -> NaiveDate {
+    crate::domain::shift::london_date(now)
+}

@@ -1,0 +1,250 @@
+//! The matcher at work on the database: indexing people, and finding who may be meant by a question.
+//!
+//! Keys and records are written in the transaction that changes the person, so that a child registered a second ago – by
+//! another server, too – is found.
+
+use std::collections::HashMap;
+
+use crate::authz::policy::action::RefreshStatistics;
+use crate::authz::program_permit;
+use crate::matching::{
+    Birth, Context, KeyKind, Keyer, NameKind, Person, PersonAddress, PersonCarer, PersonName, Query, Ranker, Ranking, Record, Register,
+    Sex, plan,
+};
+use crate::store::children::{self as child_rows};
+use crate::store::connection::AnyConnection;
+use crate::store::matching as rows;
+use crate::store::types::Id;
+use crate::store::{Store, StoreError, Tx};
+
+use super::children::{Child, load, today};
+use super::{Region, RegisterError, registrations};
+
+/// Records decoded at once while statistics are counted.
+const PAGE: i64 = 2_000;
+
+/// The matcher of a region.
+#[derive(Clone)]
+pub struct Matcher {
+    /// Makes keys under the region's secret.
+    pub keyer: Keyer,
+    /// At most this many people are compared for one question.
+    pub budget: usize,
+}
+
+impl std::fmt::Debug for Matcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Matcher").field("budget", &self.budget).finish_non_exhaustive()
+    }
+}
+
+/// What a question found. Numbers are people of this database.
+#[derive(Debug)]
+pub struct Found {
+    /// People with a live entry, best first.
+    pub current: Ranking<i64>,
+    /// People with former entries only, best first.
+    pub former: Ranking<i64>,
+    /// People with a live entry at the address in the question.
+    pub same_address: Vec<i64>,
+    /// The keyed hash of the health number of each person compared who has one.
+    pub persons: HashMap<i64, i64>,
+    /// Whether common keys were left out.
+    pub truncated: bool,
+    /// How many people were compared.
+    pub compared: usize,
+}
+
+/// A person as the matcher reads them. Hidden addresses and carers say so; the matcher makes nothing of them.
+pub fn person(child: &Child) -> Person {
+    let shielded = child.row.shielded;
+    let particulars = child.particulars.as_ref();
+    let birth = match particulars {
+        None => Birth::Unknown,
+        Some(row) => match (row.birth_kind.as_str(), row.birth_from, row.birth_to) {
+            ("exact", Some(on), _) => Birth::Exact(on),
+            ("approximate", Some(from), Some(to)) => Birth::Range { from, to },
+            ("expected", Some(on), _) => Birth::Expected(on),
+            _ => Birth::Unknown,
+        },
+    };
+    Person {
+        names: child
+            .names
+            .iter()
+            .map(|name| PersonName {
+                given: name.given.clone(),
+                middle: name.middle.clone(),
+                family: name.family.clone(),
+                kind: match name.name_use.as_str() {
+                    "official" if name.valid_to.is_none() => NameKind::Current,
+                    "alias" | "preferred" => NameKind::Alias,
+                    _ => NameKind::Former,
+                },
+            })
+            .collect(),
+        birth,
+        sex: particulars.map_or(Sex::Unknown, |row| sex(&row.sex)),
+        nhs_numbers: child
+            .identifiers
+            .iter()
+            .filter(|identifier| matches!(identifier.kind.as_str(), "nhs-number" | "chi-number" | "hc-number"))
+            .map(|identifier| identifier.value.clone())
+            .collect(),
+        addresses: child
+            .addresses
+            .iter()
+            .map(|address| PersonAddress {
+                lines: serde_json::from_str(&address.lines).unwrap_or_default(),
+                postcode: address.postcode.clone(),
+                current: address.valid_to.is_none(),
+                // Of a shielded record, the places it lived at openly before stay findable: the enquirer could see those.
+                hidden: address.confidential || (shielded && address.valid_to.is_none()),
+            })
+            .collect(),
+        carers: child
+            .household
+            .iter()
+            .filter(|member| member.carer || member.relationship == "mother")
+            .map(|member| PersonCarer {
+                given: member.given.clone(),
+                family: member.family.clone(),
+                is_mother: member.relationship == "mother",
+                hidden: member.confidential,
+            })
+            .collect(),
+    }
+}
+
+/// Sex as the matcher knows it.
+pub fn sex(code: &str) -> Sex {
+    match code {
+        "female" => Sex::Female,
+        "male" => Sex::Male,
+        "indeterminate" => Sex::Indeterminate,
+        _ => Sex::Unknown,
+    }
+}
+
+/// Writes the index of a person anew, as the transaction now sees them.
+///
+/// # Errors
+/// When the database fails.
+pub fn reindex(tx: &mut Tx<'_>, region: &Region, id: Id) -> Result<(), RegisterError> {
+    let row = child_rows::find(tx.connection, id)?.ok_or(StoreError::Corrupt("an indexed person is missing"))?;
+    let pid = row.pid;
+    if let Some(body) = rows::body(tx.connection, pid)? {
+        let old = Record::decode(&body).map_err(|_| StoreError::Corrupt("match record"))?;
+        rows::remove(tx.connection, pid, &region.matcher.keyer.record_keys(&old))?;
+    }
+    // Identities closed by an adoption and people entered in error get no keys: nobody finds them by a question (I26).
+    if row.standing != "current" {
+        return Ok(());
+    }
+    let day = today(tx.now());
+    let entries = registrations::of(tx.connection, &[id])?;
+    let standing = if entries.iter().any(|entry| entry.is_live_on(day)) {
+        "current"
+    } else if entries.iter().any(|entry| !entry.state.entered_in_error) {
+        "former"
+    } else {
+        "none"
+    };
+    let child = load(tx.connection, row)?;
+    let person = person(&child);
+    let keyer = &region.matcher.keyer;
+    let record = Record::new(&person);
+    let number = keyer.query_keys(&Query::new(&person)).into_iter().find(|key| key.kind == KeyKind::Identifier).map(|key| key.key);
+    rows::insert(tx.connection, pid, standing, number, &record.encode(), &keyer.record_keys(&record))?;
+    Ok(())
+}
+
+impl Matcher {
+    /// Puts the question's context together: how large the register is and how common its names are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn context(&self, connection: &mut AnyConnection, query: &Query) -> Result<Context, RegisterError> {
+        let counters = self.keyer.query_counters(query);
+        let counts: HashMap<i64, i64> = rows::token_counts(connection, &counters)?.into_iter().collect();
+        let people = u64::try_from(rows::people(connection)?).unwrap_or(0).max(1);
+        Ok(Context::new(query, &self.keyer, Register::of_children(people), |counter| {
+            counts.get(&counter).and_then(|n| u64::try_from(*n).ok()).unwrap_or(0)
+        }))
+    }
+
+    /// Finds who may be meant.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn search(&self, connection: &mut AnyConnection, query: &Query) -> Result<Found, RegisterError> {
+        let keys = self.keyer.query_keys(query);
+        let numbers: Vec<i64> = keys.iter().map(|key| key.key).collect();
+        let counts: HashMap<i64, i64> = rows::key_counts(connection, &numbers)?.into_iter().collect();
+        let plan = plan(&keys, |key| counts.get(&key).map_or(1, |n| u32::try_from(*n).unwrap_or(u32::MAX)), self.budget);
+        let mut pids = rows::behind(connection, &plan.keys)?;
+        pids.sort_unstable();
+        pids.dedup();
+        let context = self.context(connection, query)?;
+        let mut current = Ranker::new(query, &context);
+        let mut former = Ranker::new(query, &context);
+        let mut same_address = Vec::new();
+        let mut persons = HashMap::new();
+        let compared = pids.len();
+        for packed in rows::bodies(connection, &pids)? {
+            let ranker = match packed.standing.as_str() {
+                "current" => &mut current,
+                "former" => &mut former,
+                _ => continue,
+            };
+            if let Some(person) = packed.person {
+                persons.insert(packed.pid, person);
+            }
+            let comparison = ranker
+                .consider_encoded(packed.pid, packed.person.map(i64::cast_unsigned), &packed.body)
+                .map_err(|_| StoreError::Corrupt("match record"))?;
+            if packed.standing == "current" && comparison.same_address() {
+                same_address.push(packed.pid);
+            }
+        }
+        Ok(Found { current: current.finish(), former: former.finish(), same_address, persons, truncated: plan.truncated, compared })
+    }
+}
+
+/// Counts anew how common keys and names are. Nothing depends on the counts being exact; they only say what to ask first and
+/// how much a name is worth.
+///
+/// # Errors
+/// When the database fails.
+pub async fn refresh(store: &Store, region_code: &str, matcher: &Matcher) -> Result<(), StoreError> {
+    let keyer = matcher.keyer.clone();
+    store
+        .run::<_, _, _, StoreError>(
+            program_permit::<RefreshStatistics>("cofrestr", region_code),
+            move |snapshot| {
+                let keys = rows::count_keys(snapshot.connection)?;
+                let mut tokens: HashMap<i64, i64> = HashMap::new();
+                let mut people = 0;
+                let mut after = 0;
+                loop {
+                    let page = rows::page(snapshot.connection, after, PAGE)?;
+                    let Some((last, _)) = page.last() else { break };
+                    after = *last;
+                    for (_, body) in &page {
+                        let record = Record::decode(body).map_err(|_| StoreError::Corrupt("match record"))?;
+                        people += 1;
+                        for counter in keyer.record_counters(&record) {
+                            *tokens.entry(counter).or_default() += 1;
+                        }
+                    }
+                }
+                Ok((keys, tokens.into_iter().collect::<Vec<_>>(), people))
+            },
+            |tx, (keys, tokens, people)| {
+                let now = tx.now();
+                tx.audit().detail("people", people);
+                rows::replace_counts(tx.connection, keys, tokens, *people, now)
+            },
+        )
+        .await
+}

@@ -1,0 +1,106 @@
+//! The use cases of a register: entering people, asking about them, telling those who must know.
+//!
+//! Synchronous functions on a snapshot or a transaction. None of them decides who may call it: that was decided when the
+//! permit was made. What lies outside the caller's reach is [`RegisterError::NotFound`], like what does not exist.
+
+pub mod checks;
+pub mod children;
+pub mod idempotency;
+pub mod imports;
+pub mod keys;
+pub mod matcher;
+pub mod notices;
+mod region;
+pub mod registrations;
+pub mod tasks;
+
+pub use region::{AuthorityEntry, Disclosure, Region, RegionEntry, RegionError};
+
+use crate::authz::{Principal, Scope};
+use crate::store::{Failure, StoreError};
+
+/// Why a use case did not do its work. Nothing of it was kept.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// The database failed.
+    #[error("the database failed")]
+    Store(#[from] StoreError),
+    /// There is nothing, or nothing that the caller may know of.
+    #[error("not found")]
+    NotFound,
+    /// The resource is at another version.
+    #[error("the resource has changed meanwhile")]
+    Stale,
+    /// The notice is acknowledged already.
+    #[error("acknowledged already")]
+    AlreadyAcknowledged,
+    /// The task is closed already.
+    #[error("closed already")]
+    AlreadyClosed,
+    /// The child still has a live entry.
+    #[error("the child still has a live entry")]
+    StillRegistered,
+    /// The authority in the request is not reached by the token.
+    #[error("the authority is outside the caller's scope")]
+    OutsideScope,
+    /// The idempotency key was used with another request.
+    #[error("the idempotency key belongs to another request")]
+    KeyReused,
+    /// The caller on whose behalf was asked is not verified.
+    #[error("the caller is not verified")]
+    CallerNotVerified,
+    /// The role may not ask on behalf of a caller.
+    #[error("this role may not ask on behalf of a caller")]
+    OnBehalfNotAllowed,
+    /// There is too little to search on.
+    #[error("too little to search on")]
+    Insufficient,
+    /// A rule of the register is broken.
+    #[error("a rule of the register is broken: {code}")]
+    Rule {
+        /// JSON pointer to the item.
+        pointer: String,
+        /// Stable code of the rule.
+        code: &'static str,
+        /// What would help.
+        detail: String,
+    },
+}
+
+impl Failure for RegisterError {
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::NotFound | Self::OutsideScope | Self::CallerNotVerified | Self::OnBehalfNotAllowed)
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => Failure::code(error),
+            Self::NotFound => "not-found",
+            Self::Stale => "precondition-failed",
+            Self::AlreadyAcknowledged => "already-acknowledged",
+            Self::AlreadyClosed => "already-closed",
+            Self::StillRegistered => "still-registered",
+            Self::OutsideScope => "authority-outside-scope",
+            Self::KeyReused => "idempotency-key-reused",
+            Self::CallerNotVerified => "caller-not-verified",
+            Self::OnBehalfNotAllowed => "on-behalf-not-allowed",
+            Self::Insufficient => "insufficient",
+            Self::Rule { code, .. } => code,
+        }
+    }
+
+    fn is_retryable(&self) -> bool {
+        matches!(self, Self::Store(error) if Failure::is_retryable(error))
+    }
+}
+
+/// The authorities whose work-lists a person sees: those of the region that the token covers, and the region itself, for
+/// what concerns no single authority.
+pub fn work_lists(principal: &Principal, region: &Region) -> Vec<String> {
+    let mut lists: Vec<_> =
+        region.authorities().iter().map(|authority| authority.gss.clone()).filter(|gss| principal.scope.covers(gss)).collect();
+    if matches!(principal.scope, Scope::Region(_) | Scope::Authority(_)) {
+        lists.push(region.code().to_string());
+    }
+    lists
+}

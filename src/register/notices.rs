@@ -1,0 +1,120 @@
+//! Notices: what a named person must read and confirm. That it was delivered is not that somebody read it.
+
+use super::{Region, RegisterError, work_lists};
+use crate::authz::{Principal, Reach};
+use crate::domain::ids::NoticeId;
+use crate::domain::notify::Notify;
+use crate::store::Tx;
+use crate::store::connection::AnyConnection;
+use crate::store::notices::{self as rows, Addressee, NoticeRow};
+use crate::store::types::Id;
+
+crate::domain::coded::closed_set! {
+    /// What happened.
+    pub enum Kind {
+        /// Somebody asked about a child on the register.
+        Enquiry = "enquiry",
+        /// Somebody asked about a child who may be one on the register.
+        PossibleMatch = "enquiry-possible-match",
+        /// Somebody asked about another person at the address of a child on the register.
+        SameAddress = "enquiry-same-address",
+        /// Somebody asked about a child who was on the register before.
+        Former = "enquiry-former",
+    }
+}
+
+/// Whom a notice concerns.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// What happened.
+    pub kind: Kind,
+    /// How urgent it is.
+    pub urgency: Notify,
+    /// The authority whose custodian is told.
+    pub authority: String,
+    /// The co-ordinator who is told, if the entry names one with an identity.
+    pub coordinator: Option<String>,
+    /// The child.
+    pub child: Id,
+    /// The entry.
+    pub registration: Id,
+    /// The check.
+    pub enquiry: Id,
+}
+
+/// Tells the custodian and, if known, the co-ordinator: a notice each, so that each confirms for themselves.
+///
+/// # Errors
+/// When the database refuses or fails.
+///
+/// # Source
+/// Invariant I14 (MK-REC, WSP-4.12).
+pub fn give(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), RegisterError> {
+    let coordinator = notice.coordinator.as_ref().map(|person| ("coordinator", Some(person.clone())));
+    for (role, person) in std::iter::once(("custodian", None)).chain(coordinator) {
+        NoticeRow {
+            id: NoticeId::new_at(tx.now()).into(),
+            version: 1,
+            kind: notice.kind.as_str().into(),
+            urgency: notice.urgency.as_str().into(),
+            to_role: role.into(),
+            to_person: person,
+            authority: notice.authority.clone(),
+            child_id: Some(notice.child),
+            registration_id: Some(notice.registration),
+            enquiry_id: Some(notice.enquiry),
+            created_at: tx.now().into(),
+            acknowledged_at: None,
+            acknowledged_by: None,
+            acknowledgement_note: None,
+        }
+        .insert(tx.connection)?;
+    }
+    Ok(())
+}
+
+/// Whose notices a person sees.
+pub fn addressee(principal: &Principal, reach: Reach, region: &Region) -> Addressee {
+    match reach {
+        Reach::Scope => Addressee::Authorities(work_lists(principal, region)),
+        Reach::Own => Addressee::Person(principal.key()),
+    }
+}
+
+/// A notice that the caller may see.
+///
+/// # Errors
+/// [`RegisterError::NotFound`] when there is none, or none for this caller.
+pub fn find(
+    connection: &mut AnyConnection,
+    region: &Region,
+    id: NoticeId,
+    principal: &Principal,
+    reach: Reach,
+) -> Result<NoticeRow, RegisterError> {
+    let to = addressee(principal, reach, region);
+    rows::find(connection, id.into())?
+        .filter(|notice| match &to {
+            Addressee::Authorities(authorities) => authorities.contains(&notice.authority),
+            Addressee::Person(person) => notice.to_person.as_ref() == Some(person),
+        })
+        .ok_or(RegisterError::NotFound)
+}
+
+/// Acknowledges a notice: a named person read it.
+///
+/// # Errors
+/// [`RegisterError::AlreadyAcknowledged`], [`RegisterError::Stale`].
+pub fn acknowledge(tx: &mut Tx<'_>, notice: &NoticeRow, by: &str, note: Option<&str>) -> Result<NoticeRow, RegisterError> {
+    if notice.acknowledged_at.is_some() {
+        return Err(RegisterError::AlreadyAcknowledged);
+    }
+    let now = tx.now();
+    if !rows::acknowledge(tx.connection, notice.id, notice.version, by, note, now.into())? {
+        return Err(RegisterError::Stale);
+    }
+    if let Some(child) = notice.child_id {
+        tx.audit().child(child);
+    }
+    rows::find(tx.connection, notice.id)?.ok_or(RegisterError::NotFound)
+}

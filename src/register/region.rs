@@ -1,0 +1,257 @@
+//! This region: its authorities and whom to ring there, its matcher, its signing keys, and what it tells to whom.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::keys::Signer;
+use super::matcher::Matcher;
+use crate::authz::Principal;
+use crate::config::{Config, ConfigError, Contacts};
+use crate::domain::calendar::Calendar;
+use crate::domain::contact::Contact;
+use crate::domain::identifiers::{Ranges, RegionCode};
+use crate::domain::nation::Nation;
+use crate::domain::search_set::{Member, Standing};
+use crate::domain::shift::{AuthorityContacts, WeeklyHours};
+use crate::words::Language;
+
+/// Why a region cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum RegionError {
+    /// The configuration does not make sense.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A contact, code or nation in the configuration or the members file cannot be used.
+    #[error("{place}: {problem}")]
+    Entry {
+        /// Where.
+        place: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// A region of the federation.
+#[derive(Debug, Clone)]
+pub struct RegionEntry {
+    /// Its code.
+    pub code: RegionCode,
+    /// Its name, English and Welsh.
+    pub name: [String; 2],
+    /// Its nation: whose bank holidays it keeps.
+    pub nation: Nation,
+    /// Its authorities.
+    pub authorities: Vec<AuthorityEntry>,
+}
+
+/// An authority.
+#[derive(Debug, Clone)]
+pub struct AuthorityEntry {
+    /// GSS code.
+    pub gss: String,
+    /// Its name, English and Welsh.
+    pub name: [String; 2],
+    /// Whom to ring; known for every authority of the own region.
+    pub contacts: Option<AuthorityContacts>,
+}
+
+fn in_language(names: &[String; 2], language: Language) -> &str {
+    match language {
+        Language::English => &names[0],
+        Language::Welsh => &names[1],
+    }
+}
+
+impl RegionEntry {
+    /// Its name in a language.
+    pub fn name(&self, language: Language) -> &str {
+        in_language(&self.name, language)
+    }
+
+    /// Whom to ring at this minute about something that concerns no single authority: the first that has contacts.
+    pub fn contact_now(&self, at: DateTime<Utc>) -> Option<&Contact> {
+        self.authorities.iter().find_map(|authority| authority.contact_now(self.nation, at))
+    }
+}
+
+impl AuthorityEntry {
+    /// Its name in a language.
+    pub fn name(&self, language: Language) -> &str {
+        in_language(&self.name, language)
+    }
+
+    /// The number to ring at this minute, by shift and bank holidays. In a year for which no bank holidays are known the
+    /// emergency duty team is named: it always answers.
+    pub fn contact_now(&self, nation: Nation, at: DateTime<Utc>) -> Option<&Contact> {
+        let contacts = self.contacts.as_ref()?;
+        let now = Calendar::for_nation(nation).and_then(|calendar| contacts.contact_now(at, calendar));
+        Some(now.unwrap_or(&contacts.out_of_hours))
+    }
+}
+
+/// What is told to whom beyond the minimum.
+#[derive(Debug, Clone)]
+pub struct Disclosure {
+    former_registrations: Vec<String>,
+    earlier_agencies: Vec<String>,
+}
+
+impl Disclosure {
+    fn includes(list: &[String], principal: &Principal) -> bool {
+        let name = principal.sector.map_or_else(|| principal.role.as_str(), |sector| sector.as_str());
+        list.iter().any(|entry| entry == name)
+    }
+
+    /// Whether somebody is told that a child was formerly registered.
+    pub fn former_registrations(&self, principal: &Principal) -> bool {
+        Self::includes(&self.former_registrations, principal)
+    }
+
+    /// Whether somebody is told which agencies asked before.
+    pub fn earlier_agencies(&self, principal: &Principal) -> bool {
+        Self::includes(&self.earlier_agencies, principal)
+    }
+}
+
+/// This region, as the use cases need it.
+#[derive(Debug)]
+pub struct Region {
+    own: RegionEntry,
+    members: BTreeMap<RegionCode, RegionEntry>,
+    /// Finds people.
+    pub matcher: Matcher,
+    /// Signs receipts.
+    pub signer: Arc<Signer>,
+    /// What is told to whom.
+    pub disclosure: Disclosure,
+    /// Time budget of a check when the enquirer names none, in milliseconds.
+    pub deadline_ms: u64,
+    /// How far back earlier enquiries are told, in days.
+    pub look_back_days: i64,
+    /// How long an answer may be relied on, in minutes.
+    pub valid_minutes: i64,
+    /// Whether a second agency's enquiry about an unregistered child raises a task.
+    pub repeat_raises_task: bool,
+    /// The most children in a batch.
+    pub batch_limit: usize,
+    /// Whether this is a sandbox.
+    pub sandbox: bool,
+}
+
+fn contact(place: &str, entry: &crate::config::ContactEntry) -> Result<Contact, RegionError> {
+    let problem =
+        |what: &str, error: &dyn std::fmt::Display| RegionError::Entry { place: format!("{place}.{what}"), problem: error.to_string() };
+    let mut contact = Contact::new(
+        entry.name.parse().map_err(|error| problem("name", &error))?,
+        entry.phone.parse().map_err(|error| problem("phone", &error))?,
+    );
+    contact.email = entry.email.as_deref().map(str::parse).transpose().map_err(|error| problem("email", &error))?;
+    contact.hours = entry.hours.as_deref().map(str::parse).transpose().map_err(|error| problem("hours", &error))?;
+    Ok(contact)
+}
+
+fn contacts(gss: &str, entry: &Contacts) -> Result<AuthorityContacts, RegionError> {
+    Ok(AuthorityContacts {
+        office: contact(&format!("contacts.{gss}.office"), &entry.office)?,
+        office_hours: WeeklyHours::usual(),
+        out_of_hours: contact(&format!("contacts.{gss}.out_of_hours"), &entry.out_of_hours)?,
+    })
+}
+
+impl Region {
+    /// Sets the region up from its configuration.
+    ///
+    /// # Errors
+    /// When a code, nation or contact cannot be used.
+    pub fn new(config: &Config, matcher: Matcher, signer: Arc<Signer>) -> Result<Self, RegionError> {
+        let mut members = BTreeMap::new();
+        for member in config.member_regions()? {
+            let problem =
+                |error: &dyn std::fmt::Display| RegionError::Entry { place: format!("member {}", member.code), problem: error.to_string() };
+            let code: RegionCode = member.code.parse().map_err(|error| problem(&error))?;
+            let authorities = member
+                .authorities
+                .iter()
+                .map(|authority| {
+                    Ok(AuthorityEntry {
+                        gss: authority.gss.clone(),
+                        name: [authority.name.en.clone(), authority.name.cy.clone()],
+                        contacts: config.contacts.get(&authority.gss).map(|entry| contacts(&authority.gss, entry)).transpose()?,
+                    })
+                })
+                .collect::<Result<_, RegionError>>()?;
+            let entry = RegionEntry {
+                code: code.clone(),
+                name: [member.name.en.clone(), member.name.cy.clone()],
+                nation: member.nation.parse().map_err(|error| problem(&error))?,
+                authorities,
+            };
+            members.insert(code, entry);
+        }
+        let own = members
+            .values()
+            .find(|entry| entry.code.as_str() == config.region.code)
+            .cloned()
+            .ok_or_else(|| RegionError::Entry { place: "region.code".into(), problem: "is not a member".into() })?;
+        Ok(Self {
+            own,
+            members,
+            matcher,
+            signer,
+            disclosure: Disclosure {
+                former_registrations: config.disclosure.former_registrations.clone(),
+                earlier_agencies: config.disclosure.earlier_agencies.clone(),
+            },
+            deadline_ms: config.search.deadline_ms,
+            look_back_days: config.enquiries.look_back_days,
+            valid_minutes: config.enquiries.valid_minutes,
+            repeat_raises_task: config.enquiries.repeat_raises_task,
+            batch_limit: config.enquiries.batch_limit,
+            sandbox: config.sandbox.enabled,
+        })
+    }
+
+    /// The region's code.
+    pub fn code(&self) -> &RegionCode {
+        &self.own.code
+    }
+
+    /// The region itself.
+    pub fn own(&self) -> &RegionEntry {
+        &self.own
+    }
+
+    /// Its authorities.
+    pub fn authorities(&self) -> &[AuthorityEntry] {
+        &self.own.authorities
+    }
+
+    /// Every region of the federation, the own one included.
+    pub fn members(&self) -> impl Iterator<Item = &RegionEntry> {
+        self.members.values()
+    }
+
+    /// A region by its code.
+    pub fn member(&self, code: &RegionCode) -> Option<&RegionEntry> {
+        self.members.get(code)
+    }
+
+    /// An authority by its GSS code, with its region.
+    pub fn authority(&self, gss: &str) -> Option<(&RegionEntry, &AuthorityEntry)> {
+        self.members
+            .values()
+            .find_map(|region| region.authorities.iter().find(|authority| authority.gss == gss).map(|authority| (region, authority)))
+    }
+
+    /// The members with their standing, as searches need them.
+    pub fn standings(&self) -> Vec<Member> {
+        self.members.keys().map(|region| Member { region: region.clone(), standing: Standing::Active }).collect()
+    }
+
+    /// Which number ranges are accepted: test numbers only in a sandbox.
+    pub fn ranges(&self) -> Ranges {
+        if self.sandbox { Ranges::Sandbox } else { Ranges::Live }
+    }
+}

@@ -1,0 +1,407 @@
+//! Entries on the register: made by a conference's decision, or temporary and resting on another authority's entry.
+
+use chrono::NaiveDate;
+
+use super::{Region, RegisterError, children, matcher, tasks};
+use crate::authz::{Principal, Reach};
+use crate::domain::category::{Category, CategorySet};
+use crate::domain::contact::{EmailAddress, PhoneNumber};
+use crate::domain::identifiers::{GssCode, RegionCode};
+use crate::domain::ids::{ChildId, ConferenceId, RegistrationId};
+use crate::domain::nation::Nation;
+use crate::domain::registration::{
+    Basis, ConferenceKind, LegalStatusCode, Period, ProposedRegistration, RegistrationStatus, RemovalGround, Violation,
+};
+use crate::domain::text::Line;
+use crate::store::connection::AnyConnection;
+use crate::store::registrations::{self as rows, CategoryRow, CoordinatorRow, CoreGroupRow, RegistrationRow, StateRow};
+use crate::store::types::{Id, Instant};
+use crate::store::{StoreError, Tx};
+
+/// Stands in the place of a conference's kind when an entry was taken over from an earlier register.
+pub const EARLIER_REGISTER: &str = "earlier-register";
+
+/// The co-ordinator of an entry.
+#[derive(Debug, Clone)]
+pub struct NewCoordinator {
+    /// Their name, as it is told to enquirers.
+    pub name: Line,
+    /// Who they are at the identity provider: what makes the case theirs.
+    pub person: Option<String>,
+    /// Their number.
+    pub phone: Option<PhoneNumber>,
+    /// Their address.
+    pub email: Option<EmailAddress>,
+}
+
+/// A member of the core group.
+#[derive(Debug, Clone)]
+pub struct NewCoreGroupMember {
+    /// Name.
+    pub name: Line,
+    /// Agency.
+    pub agency: Option<Line>,
+    /// What they are there.
+    pub role: Option<Line>,
+    /// Number.
+    pub phone: Option<PhoneNumber>,
+}
+
+/// What an entry rests on.
+#[derive(Debug, Clone)]
+pub enum NewBasis {
+    /// A conference's decision.
+    Conference {
+        /// When it was held.
+        held_on: NaiveDate,
+        /// What kind it was.
+        kind: ConferenceKind,
+        /// Whose it was (GSS code).
+        authority: GssCode,
+    },
+    /// The authority's earlier register, which holds the decision: for imports only.
+    EarlierRegister,
+    /// The entry of the authority from which the child came for a time.
+    Home {
+        /// The region.
+        region: RegionCode,
+        /// The authority (GSS code).
+        authority: GssCode,
+        /// The entry there, if its identifier is known.
+        registration: Option<RegistrationId>,
+    },
+}
+
+/// An entry to be made.
+#[derive(Debug, Clone)]
+pub struct NewRegistration {
+    /// Whose register (GSS code).
+    pub authority: String,
+    /// From when.
+    pub registered_on: NaiveDate,
+    /// Until when and why, for a former entry.
+    pub removed: Option<(NaiveDate, RemovalGround)>,
+    /// What it rests on.
+    pub basis: NewBasis,
+    /// Categories; may be none only for a temporary entry whose home has none (Scotland).
+    pub categories: Vec<Category>,
+    /// The plan co-ordinator. Missing: the entry is made all the same, and somebody is told.
+    pub coordinator: Option<NewCoordinator>,
+    /// The core group.
+    pub core_group: Vec<NewCoreGroupMember>,
+    /// When the next review is due. Missing: the entry is made all the same, and somebody is told.
+    pub review_due_on: Option<NaiveDate>,
+    /// Legal status.
+    pub legal_status: Option<LegalStatusCode>,
+}
+
+/// An entry with what is held to be true of it now.
+#[derive(Debug, Clone)]
+pub struct Registration {
+    /// The entry.
+    pub row: RegistrationRow,
+    /// What holds of it.
+    pub state: StateRow,
+    /// Categories, oldest first.
+    pub categories: Vec<CategoryRow>,
+    /// Co-ordinators, oldest first.
+    pub coordinators: Vec<CoordinatorRow>,
+    /// Core group.
+    pub core_group: Vec<CoreGroupRow>,
+}
+
+impl Registration {
+    /// Whether the entry is in force on a day.
+    pub fn is_live_on(&self, day: NaiveDate) -> bool {
+        !self.state.entered_in_error && self.state.removed_on.is_none_or(|removed| day < removed)
+    }
+
+    /// The standing of the entry on a day. An unborn child's entry is told by the child, not by the entry.
+    pub fn status_on(&self, day: NaiveDate, unborn: bool) -> RegistrationStatus {
+        if self.state.entered_in_error {
+            RegistrationStatus::EnteredInError
+        } else if !self.is_live_on(day) {
+            RegistrationStatus::PreviouslyRegistered
+        } else if self.state.kind == "temporary" {
+            RegistrationStatus::TemporarilyRegistered
+        } else if unborn {
+            RegistrationStatus::UnbornRegistered
+        } else {
+            RegistrationStatus::Registered
+        }
+    }
+
+    /// The co-ordinator now.
+    pub fn coordinator(&self) -> Option<&CoordinatorRow> {
+        self.coordinators.iter().rev().find(|coordinator| coordinator.valid_to.is_none())
+    }
+
+    /// When it began and ended.
+    pub fn period(&self) -> Period {
+        Period { started_on: self.state.registered_on, ended_on: self.state.removed_on }
+    }
+}
+
+/// Reads the entries of people with what holds of them.
+///
+/// # Errors
+/// When the database fails.
+pub fn of(connection: &mut AnyConnection, people: &[Id]) -> Result<Vec<Registration>, RegisterError> {
+    let entries = rows::of_children(connection, people)?;
+    assemble(connection, entries)
+}
+
+/// Puts entries together with what holds of them.
+///
+/// # Errors
+/// When the database fails, or an entry has no state.
+pub fn assemble(connection: &mut AnyConnection, entries: Vec<RegistrationRow>) -> Result<Vec<Registration>, RegisterError> {
+    let ids: Vec<Id> = entries.iter().map(|entry| entry.id).collect();
+    let states = StateRow::current(connection, &ids)?;
+    let categories = CategoryRow::current(connection, &ids)?;
+    let coordinators = CoordinatorRow::current(connection, &ids)?;
+    let core_group = CoreGroupRow::current(connection, &ids)?;
+    entries
+        .into_iter()
+        .map(|row| {
+            let state =
+                states.iter().find(|state| state.registration_id == row.id).cloned().ok_or(StoreError::Corrupt("an entry has no state"))?;
+            Ok(Registration {
+                categories: categories.iter().filter(|category| category.registration_id == row.id).cloned().collect(),
+                coordinators: coordinators.iter().filter(|coordinator| coordinator.registration_id == row.id).cloned().collect(),
+                core_group: core_group.iter().filter(|member| member.registration_id == row.id).cloned().collect(),
+                state,
+                row,
+            })
+        })
+        .collect()
+}
+
+/// An entry that the caller may see.
+///
+/// # Errors
+/// [`RegisterError::NotFound`] when there is none, or none for this caller.
+pub fn find(
+    connection: &mut AnyConnection,
+    id: RegistrationId,
+    principal: &Principal,
+    reach: Reach,
+) -> Result<Registration, RegisterError> {
+    let found: Vec<RegistrationRow> = rows::find(connection, id.into())?.into_iter().collect();
+    // The same statements run whether the entry exists or not.
+    let entry = assemble(connection, found)?.pop();
+    let coordinates = match &entry {
+        Some(entry) => rows::coordinates(connection, &principal.key(), entry.row.child_id)?,
+        None => rows::coordinates(connection, &principal.key(), id.into())?,
+    };
+    let entry = entry.ok_or(RegisterError::NotFound)?;
+    let visible = match reach {
+        Reach::Scope => principal.scope.covers(&entry.row.authority),
+        Reach::Own => coordinates,
+    };
+    if visible { Ok(entry) } else { Err(RegisterError::NotFound) }
+}
+
+fn rule(pointer: &str, violation: &Violation) -> RegisterError {
+    RegisterError::Rule { pointer: pointer.to_owned(), code: violation.code(), detail: violation.to_string() }
+}
+
+/// The item of a request that a broken rule speaks of.
+fn pointer_of(violation: Violation) -> &'static str {
+    match violation {
+        Violation::NoConferenceDecision | Violation::ConferenceCannotRegister => "/conference",
+        Violation::NoHomeRegistration => "/home",
+        Violation::NoCategory | Violation::CategoryNotOfNation => "/categories",
+        Violation::StartsAndEndsOnOneDay | Violation::EndsBeforeStart | Violation::EndDoesNotFitStatus => "/removedOn",
+        Violation::PeriodOverlaps => "/registeredOn",
+    }
+}
+
+/// Makes an entry for a person.
+///
+/// # Errors
+/// When a rule of the register is broken (each with its code), or the database fails.
+///
+/// # Source
+/// WSP-4.12 and invariants I3, I7, I8, I9 of the procedures.
+pub fn add(tx: &mut Tx<'_>, region: &Region, child: ChildId, new: &NewRegistration, by: &str) -> Result<RegistrationId, RegisterError> {
+    let (entry_region, _) = region.authority(&new.authority).ok_or(RegisterError::OutsideScope)?;
+    let nation: Nation = entry_region.nation;
+    let others: Vec<Period> = of(tx.connection, &[child.into()])?
+        .iter()
+        .filter(|entry| entry.row.authority == new.authority && !entry.state.entered_in_error)
+        .map(Registration::period)
+        .collect();
+    let categories = if new.categories.is_empty() {
+        None
+    } else {
+        Some(CategorySet::new(new.categories.iter().copied()).map_err(|error| RegisterError::Rule {
+            pointer: "/categories".into(),
+            code: error.code(),
+            detail: error.to_string(),
+        })?)
+    };
+    let (status, basis) = match &new.basis {
+        NewBasis::Conference { kind, .. } => {
+            (RegistrationStatus::Registered, Basis::Conference { id: ConferenceId::new_at(tx.now()), kind: *kind })
+        }
+        NewBasis::Home { authority, registration, .. } => {
+            let nation = authority.nation().unwrap_or(nation);
+            (RegistrationStatus::TemporarilyRegistered, Basis::Home { registration: *registration, nation, is_current: true })
+        }
+        NewBasis::EarlierRegister => (RegistrationStatus::Registered, Basis::EarlierRegister),
+    };
+    let status = if new.removed.is_some() { RegistrationStatus::PreviouslyRegistered } else { status };
+    let proposed = ProposedRegistration {
+        nation,
+        status,
+        period: Period { started_on: new.registered_on, ended_on: new.removed.map(|(on, _)| on) },
+        basis: Some(basis),
+        categories: categories.as_ref(),
+        other_periods: &others,
+    };
+    if let Some(violation) = proposed.violations().into_iter().next() {
+        return Err(rule(pointer_of(violation), &violation));
+    }
+    if new.registered_on > children::today(tx.now()) {
+        return Err(RegisterError::Rule {
+            pointer: "/registeredOn".into(),
+            code: "in-the-future",
+            detail: "give the day on which the conference decided, not a later one".into(),
+        });
+    }
+    write(tx, region, child, new, by)
+}
+
+fn write(tx: &mut Tx<'_>, region: &Region, child: ChildId, new: &NewRegistration, by: &str) -> Result<RegistrationId, RegisterError> {
+    let at = Instant::new(tx.now());
+    let id = RegistrationId::new_at(tx.now());
+    RegistrationRow { id: id.into(), child_id: child.into(), authority: new.authority.clone(), version: 1, created_at: at, changed_at: at }
+        .insert(tx.connection)?;
+    let mut state = StateRow {
+        id: Id(uuid::Uuid::now_v7()),
+        registration_id: id.into(),
+        kind: "full".into(),
+        registered_on: new.registered_on,
+        removed_on: new.removed.map(|(on, _)| on),
+        removal_ground: new.removed.map(|(_, ground)| ground.as_str().to_owned()),
+        entered_in_error: false,
+        error_reason: None,
+        legal_status: new.legal_status.map(|status| status.as_str().to_owned()),
+        review_due_on: new.review_due_on,
+        conference_held_on: None,
+        conference_kind: None,
+        conference_authority: None,
+        home_region: None,
+        home_authority: None,
+        home_registration_id: None,
+        valid_from: Some(new.registered_on),
+        valid_to: None,
+        recorded_at: at,
+        recorded_by: by.to_owned(),
+        superseded_at: None,
+    };
+    match &new.basis {
+        NewBasis::Conference { held_on, kind, authority } => {
+            state.conference_held_on = Some(*held_on);
+            state.conference_kind = Some(kind.as_str().into());
+            state.conference_authority = Some(authority.as_str().to_owned());
+        }
+        NewBasis::EarlierRegister => {
+            state.conference_held_on = Some(new.registered_on);
+            state.conference_kind = Some(EARLIER_REGISTER.into());
+            state.conference_authority = Some(new.authority.clone());
+        }
+        NewBasis::Home { region, authority, registration } => {
+            state.kind = "temporary".into();
+            state.home_region = Some(region.as_str().to_owned());
+            state.home_authority = Some(authority.as_str().to_owned());
+            state.home_registration_id = registration.map(Id::from);
+        }
+    }
+    state.insert(tx.connection)?;
+    for category in &new.categories {
+        CategoryRow {
+            id: Id(uuid::Uuid::now_v7()),
+            registration_id: id.into(),
+            category: category.as_str().into(),
+            code_set: region.own().nation.as_str().into(),
+            valid_from: Some(new.registered_on),
+            valid_to: None,
+            recorded_at: at,
+            recorded_by: by.to_owned(),
+            superseded_at: None,
+        }
+        .insert(tx.connection)?;
+    }
+    if let Some(coordinator) = &new.coordinator {
+        CoordinatorRow {
+            id: Id(uuid::Uuid::now_v7()),
+            registration_id: id.into(),
+            name: coordinator.name.expose().to_owned(),
+            person: coordinator.person.clone(),
+            phone: coordinator.phone.as_ref().map(|phone| phone.expose().to_owned()),
+            email: coordinator.email.as_ref().map(|email| email.expose().to_owned()),
+            valid_from: Some(new.registered_on),
+            valid_to: None,
+            recorded_at: at,
+            recorded_by: by.to_owned(),
+            superseded_at: None,
+        }
+        .insert(tx.connection)?;
+    }
+    for member in &new.core_group {
+        CoreGroupRow {
+            id: Id(uuid::Uuid::now_v7()),
+            registration_id: id.into(),
+            name: member.name.expose().to_owned(),
+            agency: member.agency.as_ref().map(|agency| agency.expose().to_owned()),
+            role: member.role.as_ref().map(|role| role.expose().to_owned()),
+            phone: member.phone.as_ref().map(|phone| phone.expose().to_owned()),
+            valid_from: Some(new.registered_on),
+            valid_to: None,
+            recorded_at: at,
+            recorded_by: by.to_owned(),
+            superseded_at: None,
+        }
+        .insert(tx.connection)?;
+    }
+    // A gap never blocks the entry; it raises a task the same day (invariant I7, WSP-4.3).
+    if new.removed.is_none() {
+        if new.coordinator.is_none() {
+            tasks::raise(tx, tasks::Kind::CoordinatorMissing, &new.authority, Some(child), Some(id), None)?;
+        }
+        if new.review_due_on.is_none() {
+            tasks::raise(tx, tasks::Kind::ReviewDateMissing, &new.authority, Some(child), Some(id), None)?;
+        }
+    }
+    tx.audit().child(child);
+    tx.audit().detail("registration", id);
+    matcher::reindex(tx, region, child.into())?;
+    Ok(id)
+}
+
+/// Marks an entry as entered in error: it never was a registration. Nothing is deleted.
+///
+/// # Errors
+/// [`RegisterError::Stale`] when somebody else was quicker.
+pub fn mark_in_error(tx: &mut Tx<'_>, region: &Region, entry: &Registration, reason: &str, by: &str) -> Result<(), RegisterError> {
+    let at = Instant::new(tx.now());
+    if !rows::advance(tx.connection, entry.row.id, entry.row.version, at)? {
+        return Err(RegisterError::Stale);
+    }
+    rows::supersede_state(tx.connection, entry.state.id, at)?;
+    StateRow {
+        id: Id(uuid::Uuid::now_v7()),
+        entered_in_error: true,
+        error_reason: Some(reason.to_owned()),
+        recorded_at: at,
+        recorded_by: by.to_owned(),
+        superseded_at: None,
+        ..entry.state.clone()
+    }
+    .insert(tx.connection)?;
+    tx.audit().child(entry.row.child_id);
+    tx.audit().detail("registration", entry.row.id.0);
+    matcher::reindex(tx, region, entry.row.child_id)
+}

@@ -1,0 +1,80 @@
+//! Tasks: what a named person must do and close with a reason.
+
+use super::{Region, RegisterError, work_lists};
+use crate::authz::Principal;
+use crate::domain::ids::{CheckId, ChildId, RegistrationId, TaskId};
+use crate::store::Tx;
+use crate::store::connection::AnyConnection;
+use crate::store::tasks::{self as rows, TaskRow};
+use crate::store::types::Id;
+
+crate::domain::coded::closed_set! {
+    /// What is to be done.
+    pub enum Kind {
+        /// A second agency asked about a child on no register (MK-REC; switchable).
+        RepeatEnquiry = "repeat-enquiry",
+        /// An entry has no co-ordinator (WSP-4.3).
+        CoordinatorMissing = "coordinator-missing",
+        /// An entry has no review date (WSP-4.8).
+        ReviewDateMissing = "review-date-missing",
+    }
+}
+
+/// Raises a task for the custodian of an authority, or of the whole region.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn raise(
+    tx: &mut Tx<'_>,
+    kind: Kind,
+    authority: &str,
+    child: Option<ChildId>,
+    registration: Option<RegistrationId>,
+    enquiry: Option<CheckId>,
+) -> Result<TaskId, RegisterError> {
+    let id = TaskId::new_at(tx.now());
+    TaskRow {
+        id: id.into(),
+        version: 1,
+        kind: kind.as_str().into(),
+        authority: authority.to_owned(),
+        to_role: "custodian".into(),
+        child_id: child.map(Id::from),
+        registration_id: registration.map(Id::from),
+        enquiry_id: enquiry.map(Id::from),
+        reasons: format!("[\"{}\"]", kind.as_str()),
+        created_at: tx.now().into(),
+        closed_at: None,
+        closed_by: None,
+        close_reason: None,
+    }
+    .insert(tx.connection)?;
+    Ok(id)
+}
+
+/// A task that the caller may see.
+///
+/// # Errors
+/// [`RegisterError::NotFound`] when there is none, or none for this caller.
+pub fn find(connection: &mut AnyConnection, region: &Region, id: TaskId, principal: &Principal) -> Result<TaskRow, RegisterError> {
+    let lists = work_lists(principal, region);
+    rows::find(connection, id.into())?.filter(|task| lists.contains(&task.authority)).ok_or(RegisterError::NotFound)
+}
+
+/// Closes a task with a reason.
+///
+/// # Errors
+/// [`RegisterError::AlreadyClosed`], [`RegisterError::Stale`].
+pub fn close(tx: &mut Tx<'_>, task: &TaskRow, by: &str, reason: &str) -> Result<TaskRow, RegisterError> {
+    if task.closed_at.is_some() {
+        return Err(RegisterError::AlreadyClosed);
+    }
+    let now = tx.now();
+    if !rows::close(tx.connection, task.id, task.version, by, reason, now.into())? {
+        return Err(RegisterError::Stale);
+    }
+    if let Some(child) = task.child_id {
+        tx.audit().child(child);
+    }
+    rows::find(tx.connection, task.id)?.ok_or(RegisterError::NotFound)
+}

@@ -1,0 +1,202 @@
+//! Rows of people: the person, and the facts known of them.
+
+use diesel::prelude::*;
+
+use super::connection::{AnyConnection, with};
+use super::error::StoreError;
+use super::schema::{child, child_address, child_identifier, child_name, child_particulars, household_member};
+use super::types::{Id, Instant};
+use chrono::NaiveDate;
+
+/// A person.
+#[derive(Debug, Clone, Queryable, Selectable, Identifiable)]
+#[diesel(table_name = child, primary_key(pid))]
+#[allow(missing_docs)] // the columns are explained in the migration
+pub struct ChildRow {
+    pub pid: i64,
+    pub id: Id,
+    pub authority: String,
+    pub standing: String,
+    pub shielded: bool,
+    pub version: i64,
+    pub created_at: Instant,
+    pub changed_at: Instant,
+}
+
+/// When something was true, and when and by whom it was recorded.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// First day on which it was true, if known.
+    pub valid_from: Option<NaiveDate>,
+    /// Last day on which it was true, if it no longer is.
+    pub valid_to: Option<NaiveDate>,
+    /// When it was recorded.
+    pub at: Instant,
+    /// By whom (issuer and subject).
+    pub by: String,
+}
+
+macro_rules! fact_rows {
+    ($($(#[$doc:meta])* $name:ident, $table:ident, $parent:ident { $($field:ident: $type:ty),* $(,)? })+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Queryable, Selectable, Insertable)]
+            #[diesel(table_name = $table)]
+            #[allow(missing_docs)] // the columns are explained in the migration
+            pub struct $name {
+                pub id: Id,
+                pub $parent: Id,
+                $(pub $field: $type,)*
+                pub valid_from: Option<NaiveDate>,
+                pub valid_to: Option<NaiveDate>,
+                pub recorded_at: Instant,
+                pub recorded_by: String,
+                pub superseded_at: Option<Instant>,
+            }
+
+            impl std::fmt::Debug for $name {
+                fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.debug_struct(stringify!($name)).field("id", &self.id).finish_non_exhaustive()
+                }
+            }
+
+            impl $name {
+                /// Adds the fact.
+                ///
+                /// # Errors
+                /// When the database refuses or fails.
+                pub fn insert(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+                    with!(connection, |c| diesel::insert_into($table::table).values(self).execute(c))?;
+                    Ok(())
+                }
+
+                /// The facts held to be true now, of the given parents, oldest first.
+                ///
+                /// # Errors
+                /// When the database fails.
+                pub fn current(connection: &mut AnyConnection, parents: &[Id]) -> Result<Vec<Self>, StoreError> {
+                    if parents.is_empty() {
+                        return Ok(Vec::new());
+                    }
+                    Ok(with!(connection, |c| $table::table
+                        .filter($table::$parent.eq_any(parents))
+                        .filter($table::superseded_at.is_null())
+                        .order($table::id)
+                        .select(Self::as_select())
+                        .load(c))?)
+                }
+            }
+        )+
+    };
+}
+pub(super) use fact_rows;
+
+fact_rows! {
+    /// Birth, sex and language.
+    ParticularsRow, child_particulars, child_id {
+        birth_kind: String,
+        birth_from: Option<NaiveDate>,
+        birth_to: Option<NaiveDate>,
+        sex: String,
+        preferred_language: Option<String>,
+        communication_needs: Option<String>,
+    }
+    /// A name.
+    NameRow, child_name, child_id {
+        name_use: String,
+        given: Option<String>,
+        middle: Option<String>,
+        family: Option<String>,
+    }
+    /// An identifier.
+    IdentifierRow, child_identifier, child_id {
+        kind: String,
+        value: String,
+    }
+    /// An address.
+    AddressRow, child_address, child_id {
+        kind: String,
+        lines: String,
+        postcode: Option<String>,
+        uprn: Option<String>,
+        source: Option<String>,
+        confidential: bool,
+    }
+    /// A member of the household, or a carer elsewhere.
+    HouseholdRow, household_member, child_id {
+        relationship: String,
+        carer: bool,
+        parental_responsibility: bool,
+        in_household: bool,
+        given: Option<String>,
+        family: Option<String>,
+        date_of_birth: Option<NaiveDate>,
+        related_child_id: Option<Id>,
+        confidential: bool,
+    }
+}
+
+/// Adds a person; answers their number within this database.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn insert(connection: &mut AnyConnection, id: Id, authority: &str, shielded: bool, at: Instant) -> Result<i64, StoreError> {
+    let row = (
+        child::id.eq(id),
+        child::authority.eq(authority),
+        child::standing.eq("current"),
+        child::shielded.eq(shielded),
+        child::version.eq(1),
+        child::created_at.eq(at),
+        child::changed_at.eq(at),
+    );
+    Ok(with!(connection, |c| diesel::insert_into(child::table).values(row).returning(child::pid).get_result(c))?)
+}
+
+/// The person with this identifier.
+///
+/// # Errors
+/// When the database fails.
+pub fn find(connection: &mut AnyConnection, id: Id) -> Result<Option<ChildRow>, StoreError> {
+    Ok(with!(connection, |c| child::table.filter(child::id.eq(id)).select(ChildRow::as_select()).first(c).optional())?)
+}
+
+/// The people with these numbers.
+///
+/// # Errors
+/// When the database fails.
+pub fn by_numbers(connection: &mut AnyConnection, pids: &[i64]) -> Result<Vec<ChildRow>, StoreError> {
+    if pids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(with!(connection, |c| child::table.filter(child::pid.eq_any(pids)).select(ChildRow::as_select()).load(c))?)
+}
+
+/// Moves a person from one version to the next, with a new standing if one is given. Says whether the person was still at
+/// that version.
+///
+/// # Errors
+/// When the database fails.
+pub fn advance(connection: &mut AnyConnection, id: Id, version: i64, standing: Option<&str>, at: Instant) -> Result<bool, StoreError> {
+    let target = child::table.filter(child::id.eq(id)).filter(child::version.eq(version));
+    let changed = match standing {
+        Some(standing) => with!(connection, |c| diesel::update(target)
+            .set((child::version.eq(version + 1), child::changed_at.eq(at), child::standing.eq(standing)))
+            .execute(c)),
+        None => with!(connection, |c| diesel::update(target).set((child::version.eq(version + 1), child::changed_at.eq(at))).execute(c)),
+    }?;
+    Ok(changed == 1)
+}
+
+/// All people in the order of their numbers, a page at a time, for rebuilding the matcher's index.
+///
+/// # Errors
+/// When the database fails.
+pub fn page(connection: &mut AnyConnection, after: i64, limit: i64) -> Result<Vec<ChildRow>, StoreError> {
+    Ok(with!(connection, |c| child::table
+        .filter(child::pid.gt(after))
+        .order(child::pid)
+        .limit(limit)
+        .select(ChildRow::as_select())
+        .load(c))?)
+}

@@ -1,0 +1,154 @@
+//! One connection, either database.
+
+use diesel::connection::SimpleConnection;
+use diesel::r2d2::ManageConnection;
+use diesel::{Connection, PgConnection, SqliteConnection};
+
+use super::StoreError;
+
+/// Where a region's register lives, chosen by URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// `sqlite:PATH`: an embedded database in one file.
+    Sqlite(String),
+    /// `postgres://…` or `postgresql://…`: a server.
+    Postgres(String),
+}
+
+impl DatabaseUrl {
+    /// Reads a database URL.
+    ///
+    /// # Errors
+    /// When the scheme is neither `sqlite:` nor `postgres://`, or the path is empty or an in-memory database: a register
+    /// is never kept in memory alone.
+    pub fn parse(url: &str) -> Result<Self, StoreError> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if path.is_empty() || path.contains(":memory:") {
+                return Err(StoreError::Url("sqlite: needs the path of a file"));
+            }
+            return Ok(Self::Sqlite(path.to_owned()));
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self::Postgres(url.to_owned()));
+        }
+        Err(StoreError::Url("expected sqlite:PATH or postgres://USER@HOST/DATABASE"))
+    }
+
+    /// `sqlite` or `postgres`: safe to log, unlike the URL.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+}
+
+/// An open connection to either database.
+#[allow(missing_debug_implementations)] // diesel's connections print nothing useful
+pub enum AnyConnection {
+    /// PostgreSQL.
+    Pg(PgConnection),
+    /// SQLite.
+    Sqlite(SqliteConnection),
+}
+
+/// Runs the same diesel code on whichever database the connection has: written once, type-checked for both.
+macro_rules! with {
+    ($connection:expr, |$inner:ident| $body:expr) => {
+        match $connection {
+            $crate::store::connection::AnyConnection::Pg($inner) => $body,
+            $crate::store::connection::AnyConnection::Sqlite($inner) => $body,
+        }
+    };
+}
+pub(crate) use with;
+
+impl AnyConnection {
+    /// Opens a connection with the settings that durability and readers need.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        match url {
+            DatabaseUrl::Sqlite(path) => {
+                let mut connection = SqliteConnection::establish(path).map_err(StoreError::Connect)?;
+                // The busy timeout comes first: switching the journal mode may itself have to wait.
+                connection.batch_execute(
+                    "PRAGMA busy_timeout = 10000;
+                     PRAGMA journal_mode = WAL;
+                     PRAGMA synchronous = FULL;
+                     PRAGMA foreign_keys = ON;
+                     PRAGMA cache_size = -16000;
+                     PRAGMA mmap_size = 268435456;
+                     PRAGMA temp_store = MEMORY;",
+                )?;
+                Ok(Self::Sqlite(connection))
+            }
+            DatabaseUrl::Postgres(url) => {
+                let mut connection = PgConnection::establish(url).map_err(StoreError::Connect)?;
+                connection.batch_execute(
+                    "SET TIME ZONE 'UTC'; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s';
+                     SET client_min_messages = warning; SET jit = off",
+                )?;
+                Ok(Self::Pg(connection))
+            }
+        }
+    }
+
+    /// Runs statements that return nothing.
+    pub(super) fn execute(&mut self, sql: &str) -> Result<(), diesel::result::Error> {
+        with!(self, |c| c.batch_execute(sql))
+    }
+}
+
+/// A connection as the pool keeps it.
+#[allow(missing_debug_implementations)] // diesel's connections print nothing useful
+pub struct PooledConnection {
+    /// The connection itself.
+    pub(super) any: AnyConnection,
+    /// Set while a transaction is open: a connection that comes back so is thrown away.
+    pub(super) open_transaction: bool,
+}
+
+/// Lets `r2d2` keep connections of either kind.
+#[derive(Debug)]
+pub struct Manager(pub DatabaseUrl);
+
+impl ManageConnection for Manager {
+    type Connection = PooledConnection;
+    type Error = StoreError;
+
+    fn connect(&self) -> Result<PooledConnection, StoreError> {
+        Ok(PooledConnection { any: AnyConnection::open(&self.0)?, open_transaction: false })
+    }
+
+    fn is_valid(&self, connection: &mut PooledConnection) -> Result<(), StoreError> {
+        connection.any.execute("SELECT 1").map_err(StoreError::from)
+    }
+
+    fn has_broken(&self, connection: &mut PooledConnection) -> bool {
+        connection.open_transaction
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scheme_chooses_the_database() {
+        for (url, expected) in [
+            ("sqlite:register.sqlite", Some(DatabaseUrl::Sqlite("register.sqlite".into()))),
+            ("sqlite:///var/lib/register.sqlite", Some(DatabaseUrl::Sqlite("/var/lib/register.sqlite".into()))),
+            ("postgres://h/d", Some(DatabaseUrl::Postgres("postgres://h/d".into()))),
+            ("postgresql://h/d", Some(DatabaseUrl::Postgres("postgresql://h/d".into()))),
+            ("sqlite:", None),
+            ("sqlite::memory:", None),
+            ("mysql://h/d", None),
+            ("register.sqlite", None),
+        ] {
+            assert_eq!(DatabaseUrl::parse(url).ok(), expected, "{url}");
+        }
+    }
+}

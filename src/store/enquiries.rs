@@ -1,0 +1,169 @@
+//! Rows of the enquiry log.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use super::connection::{AnyConnection, with};
+use super::error::StoreError;
+use super::schema::{enquiry, enquiry_key, enquiry_match};
+use super::types::{Id, Instant};
+
+/// A check that was asked.
+#[derive(Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = enquiry)]
+#[allow(missing_docs)] // the columns are explained in the migration
+pub struct EnquiryRow {
+    pub id: Id,
+    pub reference: String,
+    pub version: i64,
+    pub asked_at: Instant,
+    pub as_of: Instant,
+    pub valid_until: Instant,
+    pub asked_by: String,
+    pub client: Option<String>,
+    pub organisation: Option<String>,
+    pub agency: String,
+    pub role: String,
+    pub sector: Option<String>,
+    pub reason: String,
+    pub case_reference: Option<String>,
+    pub notify: String,
+    pub language: String,
+    pub outcome: String,
+    pub question: String,
+    pub packed: Vec<u8>,
+    pub question_digest: String,
+    pub answer: String,
+    pub receipt: String,
+}
+
+impl std::fmt::Debug for EnquiryRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EnquiryRow").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A person whom an enquiry matched.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = enquiry_match)]
+#[allow(missing_docs)] // the columns are explained in the migration
+pub struct EnquiryMatchRow {
+    pub child_id: Id,
+    pub enquiry_id: Id,
+    pub asked_at: Instant,
+    pub grade: String,
+}
+
+/// Adds a check with the people whom it matched and the keys under which it can be found again.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn insert(connection: &mut AnyConnection, row: &EnquiryRow, matches: &[EnquiryMatchRow], keys: &[i64]) -> Result<(), StoreError> {
+    let keys: Vec<_> =
+        keys.iter().map(|k| (enquiry_key::k.eq(*k), enquiry_key::asked_at.eq(row.asked_at), enquiry_key::enquiry_id.eq(row.id))).collect();
+    with!(connection, |c| {
+        diesel::insert_into(enquiry::table).values(row).execute(c)?;
+        for found in matches {
+            diesel::insert_into(enquiry_match::table).values(found).execute(c)?;
+        }
+        if !keys.is_empty() {
+            diesel::insert_into(enquiry_key::table).values(keys).execute(c)?;
+        }
+        Ok::<_, diesel::result::Error>(())
+    })?;
+    Ok(())
+}
+
+/// The check with this identifier.
+///
+/// # Errors
+/// When the database fails.
+pub fn find(connection: &mut AnyConnection, id: Id) -> Result<Option<EnquiryRow>, StoreError> {
+    Ok(with!(connection, |c| enquiry::table.find(id).select(EnquiryRow::as_select()).first(c).optional())?)
+}
+
+/// A page of checks, newest first; of one asker, or of all.
+///
+/// # Errors
+/// When the database fails.
+pub fn list(
+    connection: &mut AnyConnection,
+    asked_by: Option<&str>,
+    reference: Option<&str>,
+    before: Option<Id>,
+    limit: i64,
+) -> Result<Vec<EnquiryRow>, StoreError> {
+    with!(connection, |c| {
+        let mut query = enquiry::table.select(EnquiryRow::as_select()).order(enquiry::id.desc()).limit(limit).into_boxed();
+        if let Some(asked_by) = asked_by {
+            query = query.filter(enquiry::asked_by.eq(asked_by));
+        }
+        if let Some(reference) = reference {
+            query = query.filter(enquiry::reference.eq(reference));
+        }
+        if let Some(before) = before {
+            query = query.filter(enquiry::id.lt(before));
+        }
+        Ok(query.load(c)?)
+    })
+}
+
+/// What is told of an earlier check.
+#[derive(Clone, Queryable)]
+pub struct EarlierRow {
+    /// The check.
+    pub id: Id,
+    /// When it was asked.
+    pub asked_at: Instant,
+    /// Who asked.
+    pub agency: String,
+    /// The person who asked.
+    pub asked_by: String,
+    /// The question, packed for the matcher.
+    pub packed: Vec<u8>,
+}
+
+impl std::fmt::Debug for EarlierRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EarlierRow").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Checks since an instant that matched a person certainly or probably.
+///
+/// # Errors
+/// When the database fails.
+pub fn that_matched(connection: &mut AnyConnection, child: Id, since: DateTime<Utc>, limit: i64) -> Result<Vec<EarlierRow>, StoreError> {
+    Ok(with!(connection, |c| enquiry_match::table
+        .inner_join(enquiry::table)
+        .filter(enquiry_match::child_id.eq(child))
+        .filter(enquiry_match::asked_at.ge(Instant::new(since)))
+        .filter(enquiry_match::grade.ne("possible"))
+        .order(enquiry::id.desc())
+        .limit(limit)
+        .select((enquiry::id, enquiry::asked_at, enquiry::agency, enquiry::asked_by, enquiry::packed))
+        .load(c))?)
+}
+
+/// Checks since an instant that stand under any of the keys, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn under_keys(connection: &mut AnyConnection, keys: &[i64], since: DateTime<Utc>, limit: i64) -> Result<Vec<EarlierRow>, StoreError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(with!(connection, |c| enquiry::table
+        .filter(
+            enquiry::id.eq_any(
+                enquiry_key::table
+                    .filter(enquiry_key::k.eq_any(keys))
+                    .filter(enquiry_key::asked_at.ge(Instant::new(since)))
+                    .select(enquiry_key::enquiry_id),
+            ),
+        )
+        .order(enquiry::id.desc())
+        .limit(limit)
+        .select((enquiry::id, enquiry::asked_at, enquiry::agency, enquiry::asked_by, enquiry::packed))
+        .load(c))?)
+}

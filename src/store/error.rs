@@ -1,0 +1,101 @@
+//! What can go wrong between the register and its database.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+/// A failure of the store. One variant per thing a caller can do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database URL cannot be used. Correct the configuration.
+    #[error("the database URL cannot be used: {0}")]
+    Url(&'static str),
+    /// The database did not answer. Try again later.
+    #[error("the database could not be reached")]
+    Connect(#[source] diesel::ConnectionError),
+    /// No connection became free in time. Try again later.
+    #[error("no database connection became free in time")]
+    Busy(#[source] diesel::r2d2::PoolError),
+    /// Another transaction was in the way, even after several tries. Try again.
+    #[error("another transaction was in the way")]
+    Conflict(#[source] DieselError),
+    /// A row with this key exists already. The author of the query decides what that means.
+    #[error("a row with this key exists already")]
+    Exists(#[source] DieselError),
+    /// The database refused or failed: a defect here or a fault there.
+    #[error("the database refused or failed")]
+    Database(#[source] DieselError),
+    /// A stored value does not read back as what it should be.
+    #[error("a stored value cannot be read: {0}")]
+    Corrupt(&'static str),
+    /// The migrations failed or do not fit this program.
+    #[error("the migrations failed: {0}")]
+    Migrations(String),
+    /// More work waits than the disk can take, or a commit failed. Nothing was kept. Try again later.
+    #[error("the work could not be committed in time")]
+    Overloaded,
+    /// The writer has stopped; the server is shutting down.
+    #[error("the writer has stopped")]
+    Stopped,
+    /// A unit of work panicked; nothing of it was kept.
+    #[error("the work was abandoned because of a defect")]
+    Panicked,
+}
+
+impl StoreError {
+    /// Whether trying later may help (503) rather than being a defect (500).
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::Busy(_) | Self::Conflict(_) | Self::Stopped | Self::Overloaded => true,
+            Self::Database(error) => lost_connection(error) || is_full_or_locked(error),
+            Self::Url(_) | Self::Exists(_) | Self::Corrupt(_) | Self::Migrations(_) | Self::Panicked => false,
+        }
+    }
+
+    /// Whether the same transaction, run again, may succeed: PostgreSQL's 40001 and 40P01.
+    pub(super) fn is_retryable(&self) -> bool {
+        matches!(self, Self::Conflict(_))
+    }
+}
+
+impl From<DieselError> for StoreError {
+    fn from(error: DieselError) -> Self {
+        match &error {
+            DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::Conflict(error),
+            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Exists(error),
+            DieselError::DatabaseError(_, information) if information.message().contains("deadlock detected") => Self::Conflict(error),
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// Whether the connection itself is gone.
+pub(super) fn lost_connection(error: &DieselError) -> bool {
+    match error {
+        DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => true,
+        DieselError::DatabaseError(_, information) => {
+            let message = information.message();
+            [
+                "server closed the connection",
+                "terminating connection",
+                "connection to server",
+                "no connection to the server",
+                "shutting down",
+                "starting up",
+            ]
+            .iter()
+            .any(|part| message.contains(part))
+        }
+        DieselError::BrokenTransactionManager => true,
+        _ => false,
+    }
+}
+
+/// SQLite's words for a full disk and for a lock that did not come free.
+fn is_full_or_locked(error: &DieselError) -> bool {
+    match error {
+        DieselError::DatabaseError(_, information) => {
+            let message = information.message();
+            message.contains("database is locked") || message.contains("disk is full") || message.contains("disk I/O error")
+        }
+        _ => false,
+    }
+}

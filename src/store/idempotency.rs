@@ -1,0 +1,52 @@
+//! Rows of answers that are given again when a request is repeated.
+
+use diesel::prelude::*;
+
+use super::connection::{AnyConnection, with};
+use super::error::StoreError;
+use super::schema::idempotency;
+use super::types::Instant;
+
+/// A kept answer.
+#[derive(Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = idempotency)]
+#[allow(missing_docs)] // the columns are explained in the migration
+pub struct KeptRow {
+    pub caller: String,
+    pub operation: String,
+    pub idempotency_key: String,
+    pub request_digest: String,
+    pub status: i64,
+    pub location: Option<String>,
+    pub etag: Option<String>,
+    pub body: String,
+    pub created_at: Instant,
+}
+
+impl std::fmt::Debug for KeptRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeptRow").field("operation", &self.operation).finish_non_exhaustive()
+    }
+}
+
+/// The answer kept for a caller's key.
+///
+/// # Errors
+/// When the database fails.
+pub fn find(connection: &mut AnyConnection, caller: &str, operation: &str, key: &str) -> Result<Option<KeptRow>, StoreError> {
+    Ok(with!(connection, |c| idempotency::table.find((caller, operation, key)).select(KeptRow::as_select()).first(c).optional())?)
+}
+
+/// Keeps an answer.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when another transaction kept one for the same key meanwhile: run the unit of work again, and it
+/// will find that one.
+pub fn keep(connection: &mut AnyConnection, row: &KeptRow) -> Result<(), StoreError> {
+    let kept = with!(connection, |c| diesel::insert_into(idempotency::table).values(row).execute(c));
+    match kept.map_err(StoreError::from) {
+        Ok(_) => Ok(()),
+        Err(StoreError::Exists(error)) => Err(StoreError::Conflict(error)),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,433 @@
+//! The store: the only place that names diesel.
+//!
+//! ```text
+//!  permit ─▶ read  (a reader's snapshot: matching, finding, checking)      many at once
+//!         └▶ write (the short unit of work + its audit entry)              SQLite: one writer, group commit
+//!                   committed before anything is answered                  PostgreSQL: a transaction each, retried
+//! ```
+//!
+//! Nothing reaches the database except by spending a [`Permit`], which only the access decision makes. The store owns begin
+//! and commit and writes the audit entry in the same transaction – for refusals, failures and empty results too.
+
+pub mod audit;
+pub mod children;
+pub mod clock;
+pub mod connection;
+pub mod enquiries;
+mod error;
+pub mod idempotency;
+pub mod matching;
+pub mod migrations;
+pub mod notices;
+pub mod registrations;
+pub mod schema;
+pub mod settings;
+pub mod tasks;
+pub mod types;
+mod writer;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use diesel::r2d2::Pool;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::authz::{Access, Action, Permit, Refusal};
+use audit::{AuditDraft, AuditOutcome};
+use clock::Clock;
+use connection::{AnyConnection, DatabaseUrl, Manager};
+pub use error::StoreError;
+use writer::Writer;
+
+/// How often a transaction is tried again when another one is in the way (PostgreSQL 40001, 40P01).
+const ATTEMPTS: u32 = 8;
+
+/// A failure of a unit of work, as the audit log needs to know it.
+pub trait Failure: From<StoreError> + Send + 'static {
+    /// Whether the caller was refused (rather than mistaken, or let down by us).
+    fn is_refusal(&self) -> bool;
+    /// The stable code of the problem.
+    fn code(&self) -> &'static str;
+    /// Whether running the same work again on a new transaction may succeed.
+    fn is_retryable(&self) -> bool;
+}
+
+impl Failure for StoreError {
+    fn is_refusal(&self) -> bool {
+        false
+    }
+
+    fn code(&self) -> &'static str {
+        if self.is_temporary() { "temporarily-unavailable" } else { "internal-error" }
+    }
+
+    fn is_retryable(&self) -> bool {
+        StoreError::is_retryable(self)
+    }
+}
+
+/// How large the store's pools are.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// Connections for reading (and, on PostgreSQL, for writing too).
+    pub connections: u32,
+    /// How long to wait for one.
+    pub wait: Duration,
+}
+
+/// A snapshot to read from: everything read through it is of one instant.
+#[allow(missing_debug_implementations)]
+pub struct Snapshot<'a> {
+    pub(crate) connection: &'a mut AnyConnection,
+    now: DateTime<Utc>,
+    audit: AuditDraft,
+}
+
+impl Snapshot<'_> {
+    /// Procedure time at which the snapshot was taken: the answer's `asOf`.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// What the audit entry will say.
+    pub fn audit(&mut self) -> &mut AuditDraft {
+        &mut self.audit
+    }
+}
+
+/// A unit of work in progress. Synchronous and short: no network, no sleep.
+#[allow(missing_debug_implementations)]
+pub struct Tx<'a> {
+    pub(crate) connection: &'a mut AnyConnection,
+    now: DateTime<Utc>,
+    audit: AuditDraft,
+}
+
+impl Tx<'_> {
+    /// Procedure time: one instant for the whole transaction.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// What the audit entry will say.
+    pub fn audit(&mut self) -> &mut AuditDraft {
+        &mut self.audit
+    }
+}
+
+/// The database of one region.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("database", &self.inner.url.kind()).finish_non_exhaustive()
+    }
+}
+
+struct Inner {
+    url: DatabaseUrl,
+    pool: Pool<Manager>,
+    /// As many blocking reads at once as there are connections: the rest wait here, not on threads.
+    turns: Semaphore,
+    writer: Option<Writer>,
+    clock: Arc<Clock>,
+}
+
+impl Store {
+    /// Opens the store. The database must have this program's migrations.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or its migrations are not this program's.
+    pub fn open(url: &DatabaseUrl, sizes: Sizes, clock: Arc<Clock>) -> Result<Self, StoreError> {
+        if migrations::pending(url)? {
+            return Err(StoreError::Migrations("the database is behind this program; run `cofrestr migrate` first".into()));
+        }
+        let pool = Pool::builder()
+            .max_size(sizes.connections)
+            .min_idle(Some(1))
+            .connection_timeout(sizes.wait)
+            .test_on_check_out(false)
+            .error_handler(Box::new(diesel::r2d2::NopErrorHandler))
+            .build(Manager(url.clone()))
+            .map_err(StoreError::Busy)?;
+        let writer = match url {
+            DatabaseUrl::Sqlite(_) => Some(Writer::start(AnyConnection::open(url)?)?),
+            DatabaseUrl::Postgres(_) => None,
+        };
+        let turns = Semaphore::new(sizes.connections as usize);
+        Ok(Self { inner: Arc::new(Inner { url: url.clone(), pool, turns, writer, clock }) })
+    }
+
+    /// The injected clock.
+    pub fn clock(&self) -> &Arc<Clock> {
+        &self.inner.clock
+    }
+
+    /// `sqlite` or `postgres`.
+    pub fn kind(&self) -> &'static str {
+        self.inner.url.kind()
+    }
+
+    /// Whether the database answers, for the readiness probe. Reads nothing of anybody.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.on_reader(|inner| inner.with_transaction("BEGIN", |_| Ok::<_, StoreError>(()))).await
+    }
+
+    /// Reads on a snapshot and answers once the audit entry is committed.
+    ///
+    /// # Errors
+    /// What `read` answers, after that too stands in the audit log; or a failure of the database, and then nothing is
+    /// answered.
+    pub async fn read<A, T, E>(
+        &self,
+        permit: Permit<A>,
+        read: impl FnOnce(&mut Snapshot<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        A: Action,
+        T: Send + 'static,
+        E: Failure,
+    {
+        let access = Arc::new(permit.spend());
+        match self.look(read).await {
+            Ok((value, draft)) => {
+                self.append(access, draft).await?;
+                Ok(value)
+            }
+            Err(error) => Err(self.failed(access, error).await),
+        }
+    }
+
+    /// Reads on a snapshot, then does the unit of work with what was read; answers once that and its audit entry are
+    /// committed. `write` may run several times, each time on a new transaction of which nothing was kept before.
+    ///
+    /// # Errors
+    /// What `read` or `write` answer, after that too stands in the audit log; or a failure of the database. Nothing of the
+    /// work is kept then.
+    pub async fn run<A, R, T, E>(
+        &self,
+        permit: Permit<A>,
+        read: impl FnOnce(&mut Snapshot<'_>) -> Result<R, E> + Send + 'static,
+        write: impl Fn(&mut Tx<'_>, &R) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        A: Action,
+        R: Send + Sync + 'static,
+        T: Send + 'static,
+        E: Failure,
+    {
+        let access = Arc::new(permit.spend());
+        match self.look(read).await {
+            Ok((found, draft)) => self.unit(access, draft, move |tx| write(tx, &found)).await,
+            Err(error) => Err(self.failed(access, error).await),
+        }
+    }
+
+    /// Puts a refusal into the audit log.
+    ///
+    /// # Errors
+    /// When the database fails; then the caller is told that, not the refusal.
+    pub async fn record(&self, refusal: &Refusal) -> Result<(), StoreError> {
+        self.append(Arc::new(refusal.access.clone()), AuditDraft::ended(AuditOutcome::Refused, refusal.code)).await
+    }
+
+    async fn look<T, E>(&self, read: impl FnOnce(&mut Snapshot<'_>) -> Result<T, E> + Send + 'static) -> Result<(T, AuditDraft), E>
+    where
+        T: Send + 'static,
+        E: Failure,
+    {
+        let now = self.inner.clock.now();
+        self.on_reader(move |inner| {
+            let begin = match inner.url {
+                DatabaseUrl::Sqlite(_) => "BEGIN",
+                DatabaseUrl::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            };
+            inner.with_transaction(begin, |connection| {
+                let mut snapshot = Snapshot { connection, now, audit: AuditDraft::new() };
+                let value = read(&mut snapshot)?;
+                Ok((value, snapshot.audit))
+            })
+        })
+        .await
+    }
+
+    /// Runs blocking work on a reader's turn.
+    async fn on_reader<T, E>(&self, work: impl FnOnce(&Inner) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+    {
+        let _turn = self.inner.turns.acquire().await.map_err(|_| StoreError::Stopped)?;
+        let inner = Arc::clone(&self.inner);
+        tokio::task::spawn_blocking(move || {
+            catch_unwind(AssertUnwindSafe(|| work(&inner))).unwrap_or_else(|_| Err(StoreError::Panicked.into()))
+        })
+        .await
+        .unwrap_or_else(|_| Err(StoreError::Stopped.into()))
+    }
+
+    async fn append(&self, access: Arc<Access>, draft: AuditDraft) -> Result<(), StoreError> {
+        self.unit::<(), StoreError>(access, draft, |_| Ok(())).await
+    }
+
+    /// Puts a failure into the audit log and answers what the caller is to be told.
+    async fn failed<E: Failure>(&self, access: Arc<Access>, error: E) -> E {
+        let outcome = if error.is_refusal() { AuditOutcome::Refused } else { AuditOutcome::Failed };
+        match self.append(access, AuditDraft::ended(outcome, error.code())).await {
+            Ok(()) => error,
+            Err(store) => store.into(),
+        }
+    }
+
+    /// One unit of work and its audit entry, committed together.
+    async fn unit<T, E>(
+        &self,
+        access: Arc<Access>,
+        draft: AuditDraft,
+        work: impl Fn(&mut Tx<'_>) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+    {
+        let now = self.inner.clock.now();
+        let wall = self.inner.clock.wall();
+        match &self.inner.writer {
+            Some(writer) => {
+                let (answer, answered) = oneshot::channel();
+                writer
+                    .submit(move |connection| {
+                        let result = in_savepoint(connection, &access, draft, now, wall, &work);
+                        Box::new(move |committed| {
+                            // The caller may have gone away; the work is kept all the same.
+                            let _ = answer.send(committed.map_err(E::from).and(result));
+                        })
+                    })
+                    .map_err(E::from)?;
+                answered.await.unwrap_or_else(|_| Err(StoreError::Stopped.into()))
+            }
+            None => {
+                let again = draft.clone();
+                let again_access = Arc::clone(&access);
+                let result = self
+                    .on_reader(move |inner| {
+                        let mut attempt = 0;
+                        loop {
+                            attempt += 1;
+                            let result = inner.with_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ", |connection| {
+                                attempt_unit(connection, &access, draft.clone(), now, wall, &work)
+                            });
+                            match result {
+                                Err(error) if error.is_retryable() && attempt < ATTEMPTS => {
+                                    std::thread::sleep(Duration::from_millis(
+                                        u64::from(1u32 << attempt.min(5)) + u64::from(std::process::id() % 7),
+                                    ));
+                                }
+                                other => return other,
+                            }
+                        }
+                    })
+                    .await;
+                match result {
+                    Ok(value) => Ok(value),
+                    Err(error) => {
+                        // The transaction is gone, and its entry with it: the failure gets an entry of its own.
+                        let outcome = if error.is_refusal() { AuditOutcome::Refused } else { AuditOutcome::Failed };
+                        let entry = AuditDraft { outcome, code: Some(error.code().to_owned()), id: uuid::Uuid::now_v7(), ..again };
+                        let recorded = self
+                            .on_reader(move |inner| {
+                                inner.with_transaction("BEGIN", |connection| audit::append(connection, &again_access, &entry, wall))
+                            })
+                            .await;
+                        Err(recorded.map_or_else(E::from, |()| error))
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// Runs `work` between begin and commit; rolls back when it fails.
+    fn with_transaction<T, E: From<StoreError>>(&self, begin: &str, work: impl FnOnce(&mut AnyConnection) -> Result<T, E>) -> Result<T, E> {
+        let mut pooled = self.begin(begin)?;
+        match work(&mut pooled.any) {
+            Ok(value) => {
+                pooled.any.execute("COMMIT").map_err(StoreError::from)?;
+                pooled.open_transaction = false;
+                Ok(value)
+            }
+            Err(error) => {
+                pooled.open_transaction = pooled.any.execute("ROLLBACK").is_err();
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes a connection and begins. A connection that died in the pool (a database restarted) is thrown away and another
+    /// one is taken: as often as the pool is large, and once more for a fresh one.
+    fn begin(&self, sql: &str) -> Result<diesel::r2d2::PooledConnection<Manager>, StoreError> {
+        let mut last = None;
+        for _ in 0..=self.pool.max_size() {
+            let mut pooled = self.pool.get().map_err(StoreError::Busy)?;
+            pooled.open_transaction = true;
+            match pooled.any.execute(sql) {
+                Ok(()) => return Ok(pooled),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.map_or(StoreError::Stopped, StoreError::Database))
+    }
+}
+
+/// The work and its entry, on a transaction that somebody else ends.
+fn attempt_unit<T, E: Failure>(
+    connection: &mut AnyConnection,
+    access: &Access,
+    draft: AuditDraft,
+    now: DateTime<Utc>,
+    wall: DateTime<Utc>,
+    work: &impl Fn(&mut Tx<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let mut tx = Tx { connection, now, audit: draft };
+    let value = work(&mut tx)?;
+    let draft = tx.audit;
+    audit::append(connection, access, &draft, wall)?;
+    Ok(value)
+}
+
+/// The same inside a savepoint of the writer's transaction. When the work fails, it is undone, and the failure gets its entry
+/// in the same commit.
+fn in_savepoint<T, E: Failure>(
+    connection: &mut AnyConnection,
+    access: &Access,
+    draft: AuditDraft,
+    now: DateTime<Utc>,
+    wall: DateTime<Utc>,
+    work: &impl Fn(&mut Tx<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    connection.execute("SAVEPOINT unit").map_err(StoreError::from)?;
+    let result = catch_unwind(AssertUnwindSafe(|| attempt_unit(connection, access, draft.clone(), now, wall, work)))
+        .unwrap_or_else(|_| Err(StoreError::Panicked.into()));
+    match result {
+        Ok(value) => {
+            connection.execute("RELEASE unit").map_err(StoreError::from)?;
+            Ok(value)
+        }
+        Err(error) => {
+            connection.execute("ROLLBACK TO unit; RELEASE unit").map_err(StoreError::from)?;
+            let outcome = if error.is_refusal() { AuditOutcome::Refused } else { AuditOutcome::Failed };
+            let entry = AuditDraft { outcome, code: Some(error.code().to_owned()), id: uuid::Uuid::now_v7(), ..draft };
+            audit::append(connection, access, &entry, wall)?;
+            Err(error)
+        }
+    }
+}

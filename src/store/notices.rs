@@ -1,0 +1,110 @@
+//! Rows of notices: what a person must read and confirm.
+
+use diesel::prelude::*;
+
+use super::connection::{AnyConnection, with};
+use super::error::StoreError;
+use super::schema::notice;
+use super::types::{Id, Instant};
+
+/// A notice.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = notice)]
+#[allow(missing_docs)] // the columns are explained in the migration
+pub struct NoticeRow {
+    pub id: Id,
+    pub version: i64,
+    pub kind: String,
+    pub urgency: String,
+    pub to_role: String,
+    pub to_person: Option<String>,
+    pub authority: String,
+    pub child_id: Option<Id>,
+    pub registration_id: Option<Id>,
+    pub enquiry_id: Option<Id>,
+    pub created_at: Instant,
+    pub acknowledged_at: Option<Instant>,
+    pub acknowledged_by: Option<String>,
+    pub acknowledgement_note: Option<String>,
+}
+
+impl NoticeRow {
+    /// Adds the notice.
+    ///
+    /// # Errors
+    /// When the database refuses or fails.
+    pub fn insert(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        with!(connection, |c| diesel::insert_into(notice::table).values(self).execute(c))?;
+        Ok(())
+    }
+}
+
+/// Whose notices (or tasks) are shown.
+#[derive(Debug, Clone)]
+pub enum Addressee {
+    /// Those of these authorities.
+    Authorities(Vec<String>),
+    /// Those to this person.
+    Person(String),
+}
+
+/// The notice with this identifier.
+///
+/// # Errors
+/// When the database fails.
+pub fn find(connection: &mut AnyConnection, id: Id) -> Result<Option<NoticeRow>, StoreError> {
+    Ok(with!(connection, |c| notice::table.find(id).select(NoticeRow::as_select()).first(c).optional())?)
+}
+
+/// A page of notices, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn list(
+    connection: &mut AnyConnection,
+    to: &Addressee,
+    acknowledged: Option<bool>,
+    before: Option<Id>,
+    limit: i64,
+) -> Result<Vec<NoticeRow>, StoreError> {
+    with!(connection, |c| {
+        let mut query = notice::table.select(NoticeRow::as_select()).order(notice::id.desc()).limit(limit).into_boxed();
+        match to {
+            Addressee::Authorities(authorities) => query = query.filter(notice::authority.eq_any(authorities)),
+            Addressee::Person(person) => query = query.filter(notice::to_person.eq(person)),
+        }
+        match acknowledged {
+            Some(true) => query = query.filter(notice::acknowledged_at.is_not_null()),
+            Some(false) => query = query.filter(notice::acknowledged_at.is_null()),
+            None => {}
+        }
+        if let Some(before) = before {
+            query = query.filter(notice::id.lt(before));
+        }
+        Ok(query.load(c)?)
+    })
+}
+
+/// Acknowledges a notice that is at `version` and not yet acknowledged. Says whether it was.
+///
+/// # Errors
+/// When the database fails.
+pub fn acknowledge(
+    connection: &mut AnyConnection,
+    id: Id,
+    version: i64,
+    by: &str,
+    note: Option<&str>,
+    at: Instant,
+) -> Result<bool, StoreError> {
+    let target = notice::table.filter(notice::id.eq(id)).filter(notice::version.eq(version)).filter(notice::acknowledged_at.is_null());
+    let changed = with!(connection, |c| diesel::update(target)
+        .set((
+            notice::version.eq(version + 1),
+            notice::acknowledged_at.eq(at),
+            notice::acknowledged_by.eq(by),
+            notice::acknowledgement_note.eq(note),
+        ))
+        .execute(c))?;
+    Ok(changed == 1)
+}

@@ -1,0 +1,172 @@
+//! Rows of entries on the register.
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+
+use super::children::fact_rows;
+use super::connection::{AnyConnection, with};
+use super::error::StoreError;
+use super::schema::{core_group_member, registration, registration_category, registration_coordinator, registration_state};
+use super::types::{Id, Instant};
+
+/// An entry.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = registration)]
+#[allow(missing_docs)] // the columns are explained in the migration
+pub struct RegistrationRow {
+    pub id: Id,
+    pub child_id: Id,
+    pub authority: String,
+    pub version: i64,
+    pub created_at: Instant,
+    pub changed_at: Instant,
+}
+
+fact_rows! {
+    /// What holds of an entry.
+    StateRow, registration_state, registration_id {
+        kind: String,
+        registered_on: NaiveDate,
+        removed_on: Option<NaiveDate>,
+        removal_ground: Option<String>,
+        entered_in_error: bool,
+        error_reason: Option<String>,
+        legal_status: Option<String>,
+        review_due_on: Option<NaiveDate>,
+        conference_held_on: Option<NaiveDate>,
+        conference_kind: Option<String>,
+        conference_authority: Option<String>,
+        home_region: Option<String>,
+        home_authority: Option<String>,
+        home_registration_id: Option<Id>,
+    }
+    /// A category of an entry.
+    CategoryRow, registration_category, registration_id {
+        category: String,
+        code_set: String,
+    }
+    /// A co-ordinator of an entry.
+    CoordinatorRow, registration_coordinator, registration_id {
+        name: String,
+        person: Option<String>,
+        phone: Option<String>,
+        email: Option<String>,
+    }
+    /// A member of the core group.
+    CoreGroupRow, core_group_member, registration_id {
+        name: String,
+        agency: Option<String>,
+        role: Option<String>,
+        phone: Option<String>,
+    }
+}
+
+impl RegistrationRow {
+    /// Adds the entry.
+    ///
+    /// # Errors
+    /// When the database refuses or fails.
+    pub fn insert(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        with!(connection, |c| diesel::insert_into(registration::table).values(self).execute(c))?;
+        Ok(())
+    }
+}
+
+/// The entry with this identifier.
+///
+/// # Errors
+/// When the database fails.
+pub fn find(connection: &mut AnyConnection, id: Id) -> Result<Option<RegistrationRow>, StoreError> {
+    Ok(with!(connection, |c| registration::table.filter(registration::id.eq(id)).select(RegistrationRow::as_select()).first(c).optional())?)
+}
+
+/// The entries of these people, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn of_children(connection: &mut AnyConnection, children: &[Id]) -> Result<Vec<RegistrationRow>, StoreError> {
+    if children.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(with!(connection, |c| registration::table
+        .filter(registration::child_id.eq_any(children))
+        .order(registration::id)
+        .select(RegistrationRow::as_select())
+        .load(c))?)
+}
+
+/// Whose entries a list shows.
+#[derive(Debug, Clone)]
+pub enum Whose {
+    /// Those of these authorities.
+    Authorities(Vec<String>),
+    /// Those that this person co-ordinates now.
+    Coordinator(String),
+}
+
+/// A page of entries, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn list(connection: &mut AnyConnection, whose: &Whose, before: Option<Id>, limit: i64) -> Result<Vec<RegistrationRow>, StoreError> {
+    with!(connection, |c| {
+        let mut query = registration::table.select(RegistrationRow::as_select()).order(registration::id.desc()).limit(limit).into_boxed();
+        match whose {
+            Whose::Authorities(authorities) => query = query.filter(registration::authority.eq_any(authorities)),
+            Whose::Coordinator(person) => {
+                query = query.filter(
+                    registration::id.eq_any(
+                        registration_coordinator::table
+                            .filter(registration_coordinator::person.eq(person))
+                            .filter(registration_coordinator::superseded_at.is_null())
+                            .filter(registration_coordinator::valid_to.is_null())
+                            .select(registration_coordinator::registration_id),
+                    ),
+                );
+            }
+        }
+        if let Some(before) = before {
+            query = query.filter(registration::id.lt(before));
+        }
+        Ok(query.load(c)?)
+    })
+}
+
+/// Whether a person co-ordinates any entry of a child now.
+///
+/// # Errors
+/// When the database fails.
+pub fn coordinates(connection: &mut AnyConnection, person: &str, child: Id) -> Result<bool, StoreError> {
+    let found: Option<Id> = with!(connection, |c| registration_coordinator::table
+        .inner_join(registration::table.on(registration::id.eq(registration_coordinator::registration_id)))
+        .filter(registration_coordinator::person.eq(person))
+        .filter(registration_coordinator::superseded_at.is_null())
+        .filter(registration_coordinator::valid_to.is_null())
+        .filter(registration::child_id.eq(child))
+        .select(registration::id)
+        .first(c)
+        .optional())?;
+    Ok(found.is_some())
+}
+
+/// Moves an entry from one version to the next. Says whether it was still at that version.
+///
+/// # Errors
+/// When the database fails.
+pub fn advance(connection: &mut AnyConnection, id: Id, version: i64, at: Instant) -> Result<bool, StoreError> {
+    let target = registration::table.filter(registration::id.eq(id)).filter(registration::version.eq(version));
+    let changed = with!(connection, |c| diesel::update(target)
+        .set((registration::version.eq(version + 1), registration::changed_at.eq(at)))
+        .execute(c))?;
+    Ok(changed == 1)
+}
+
+/// Marks the present state of an entry as superseded, before a new one is added.
+///
+/// # Errors
+/// When the database fails.
+pub fn supersede_state(connection: &mut AnyConnection, state: Id, at: Instant) -> Result<(), StoreError> {
+    let target = registration_state::table.filter(registration_state::id.eq(state));
+    with!(connection, |c| diesel::update(target).set(registration_state::superseded_at.eq(at)).execute(c))?;
+    Ok(())
+}

@@ -1,0 +1,446 @@
+//! Tables as diesel sees them. Kept equal to `migrations/` by a test that reads both catalogues.
+
+#![allow(missing_docs)] // generated names; the meaning stands in the migrations
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    child (pid) {
+        pid -> BigInt,
+        id -> crate::store::types::DbUuid,
+        authority -> Text,
+        standing -> Text,
+        shielded -> Bool,
+        version -> BigInt,
+        created_at -> crate::store::types::DbInstant,
+        changed_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    child_particulars (id) {
+        id -> crate::store::types::DbUuid,
+        child_id -> crate::store::types::DbUuid,
+        birth_kind -> Text,
+        birth_from -> Nullable<Date>,
+        birth_to -> Nullable<Date>,
+        sex -> Text,
+        preferred_language -> Nullable<Text>,
+        communication_needs -> Nullable<Text>,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    child_name (id) {
+        id -> crate::store::types::DbUuid,
+        child_id -> crate::store::types::DbUuid,
+        name_use -> Text,
+        given -> Nullable<Text>,
+        middle -> Nullable<Text>,
+        family -> Nullable<Text>,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    child_identifier (id) {
+        id -> crate::store::types::DbUuid,
+        child_id -> crate::store::types::DbUuid,
+        kind -> Text,
+        value -> Text,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    child_address (id) {
+        id -> crate::store::types::DbUuid,
+        child_id -> crate::store::types::DbUuid,
+        kind -> Text,
+        lines -> Text,
+        postcode -> Nullable<Text>,
+        uprn -> Nullable<Text>,
+        source -> Nullable<Text>,
+        confidential -> Bool,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    household_member (id) {
+        id -> crate::store::types::DbUuid,
+        child_id -> crate::store::types::DbUuid,
+        relationship -> Text,
+        carer -> Bool,
+        parental_responsibility -> Bool,
+        in_household -> Bool,
+        given -> Nullable<Text>,
+        family -> Nullable<Text>,
+        date_of_birth -> Nullable<Date>,
+        related_child_id -> Nullable<crate::store::types::DbUuid>,
+        confidential -> Bool,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    registration (id) {
+        id -> crate::store::types::DbUuid,
+        child_id -> crate::store::types::DbUuid,
+        authority -> Text,
+        version -> BigInt,
+        created_at -> crate::store::types::DbInstant,
+        changed_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    registration_state (id) {
+        id -> crate::store::types::DbUuid,
+        registration_id -> crate::store::types::DbUuid,
+        kind -> Text,
+        registered_on -> Date,
+        removed_on -> Nullable<Date>,
+        removal_ground -> Nullable<Text>,
+        entered_in_error -> Bool,
+        error_reason -> Nullable<Text>,
+        legal_status -> Nullable<Text>,
+        review_due_on -> Nullable<Date>,
+        conference_held_on -> Nullable<Date>,
+        conference_kind -> Nullable<Text>,
+        conference_authority -> Nullable<Text>,
+        home_region -> Nullable<Text>,
+        home_authority -> Nullable<Text>,
+        home_registration_id -> Nullable<crate::store::types::DbUuid>,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    registration_category (id) {
+        id -> crate::store::types::DbUuid,
+        registration_id -> crate::store::types::DbUuid,
+        category -> Text,
+        code_set -> Text,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    registration_coordinator (id) {
+        id -> crate::store::types::DbUuid,
+        registration_id -> crate::store::types::DbUuid,
+        name -> Text,
+        person -> Nullable<Text>,
+        phone -> Nullable<Text>,
+        email -> Nullable<Text>,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    core_group_member (id) {
+        id -> crate::store::types::DbUuid,
+        registration_id -> crate::store::types::DbUuid,
+        name -> Text,
+        agency -> Nullable<Text>,
+        role -> Nullable<Text>,
+        phone -> Nullable<Text>,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    import_record (source, external_id) {
+        source -> Text,
+        external_id -> Text,
+        row_digest -> Text,
+        child_id -> crate::store::types::DbUuid,
+        imported_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    match_record (pid) {
+        pid -> BigInt,
+        standing -> Text,
+        person -> Nullable<BigInt>,
+        body -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    match_key (k, pid) {
+        k -> BigInt,
+        pid -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    match_key_stat (k) {
+        k -> BigInt,
+        n -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    match_token_stat (k) {
+        k -> BigInt,
+        n -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    match_summary (name) {
+        name -> Text,
+        n -> BigInt,
+        refreshed_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    enquiry (id) {
+        id -> crate::store::types::DbUuid,
+        reference -> Text,
+        version -> BigInt,
+        asked_at -> crate::store::types::DbInstant,
+        as_of -> crate::store::types::DbInstant,
+        valid_until -> crate::store::types::DbInstant,
+        asked_by -> Text,
+        client -> Nullable<Text>,
+        organisation -> Nullable<Text>,
+        agency -> Text,
+        role -> Text,
+        sector -> Nullable<Text>,
+        reason -> Text,
+        case_reference -> Nullable<Text>,
+        notify -> Text,
+        language -> Text,
+        outcome -> Text,
+        question -> Text,
+        packed -> Binary,
+        question_digest -> Text,
+        answer -> Text,
+        receipt -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    enquiry_match (child_id, enquiry_id) {
+        child_id -> crate::store::types::DbUuid,
+        enquiry_id -> crate::store::types::DbUuid,
+        asked_at -> crate::store::types::DbInstant,
+        grade -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    enquiry_key (k, asked_at, enquiry_id) {
+        k -> BigInt,
+        asked_at -> crate::store::types::DbInstant,
+        enquiry_id -> crate::store::types::DbUuid,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    notice (id) {
+        id -> crate::store::types::DbUuid,
+        version -> BigInt,
+        kind -> Text,
+        urgency -> Text,
+        to_role -> Text,
+        to_person -> Nullable<Text>,
+        authority -> Text,
+        child_id -> Nullable<crate::store::types::DbUuid>,
+        registration_id -> Nullable<crate::store::types::DbUuid>,
+        enquiry_id -> Nullable<crate::store::types::DbUuid>,
+        created_at -> crate::store::types::DbInstant,
+        acknowledged_at -> Nullable<crate::store::types::DbInstant>,
+        acknowledged_by -> Nullable<Text>,
+        acknowledgement_note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    task (id) {
+        id -> crate::store::types::DbUuid,
+        version -> BigInt,
+        kind -> Text,
+        authority -> Text,
+        to_role -> Text,
+        child_id -> Nullable<crate::store::types::DbUuid>,
+        registration_id -> Nullable<crate::store::types::DbUuid>,
+        enquiry_id -> Nullable<crate::store::types::DbUuid>,
+        reasons -> Text,
+        created_at -> crate::store::types::DbInstant,
+        closed_at -> Nullable<crate::store::types::DbInstant>,
+        closed_by -> Nullable<Text>,
+        close_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    audit_entry (id) {
+        id -> crate::store::types::DbUuid,
+        recorded_at -> crate::store::types::DbInstant,
+        operation -> Text,
+        outcome -> Text,
+        code -> Nullable<Text>,
+        subject -> Nullable<Text>,
+        client -> Nullable<Text>,
+        role -> Nullable<Text>,
+        organisation -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        enquiry_id -> Nullable<crate::store::types::DbUuid>,
+        request_id -> crate::store::types::DbUuid,
+        correlation_id -> crate::store::types::DbUuid,
+        record -> Text,
+        leaf_hash -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    audit_child (child_id, entry_id) {
+        child_id -> crate::store::types::DbUuid,
+        entry_id -> crate::store::types::DbUuid,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    idempotency (caller, operation, idempotency_key) {
+        caller -> Text,
+        operation -> Text,
+        idempotency_key -> Text,
+        request_digest -> Text,
+        status -> BigInt,
+        location -> Nullable<Text>,
+        etag -> Nullable<Text>,
+        body -> Text,
+        created_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    setting (name) {
+        name -> Text,
+        value -> Text,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    child,
+    child_particulars,
+    child_name,
+    child_identifier,
+    child_address,
+    household_member,
+    registration,
+    registration_state,
+    registration_category,
+    registration_coordinator,
+    core_group_member,
+    import_record,
+    match_record,
+    match_key,
+    match_key_stat,
+    match_token_stat,
+    match_summary,
+    enquiry,
+    enquiry_match,
+    enquiry_key,
+    notice,
+    task,
+    audit_entry,
+    audit_child,
+    idempotency,
+    setting,
+);
+
+diesel::joinable!(enquiry_match -> enquiry (enquiry_id));

@@ -1,0 +1,89 @@
+//! Rows of tasks: what a person must do.
+
+use diesel::prelude::*;
+
+use super::connection::{AnyConnection, with};
+use super::error::StoreError;
+use super::schema::task;
+use super::types::{Id, Instant};
+
+/// A task.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = task)]
+#[allow(missing_docs)] // the columns are explained in the migration
+pub struct TaskRow {
+    pub id: Id,
+    pub version: i64,
+    pub kind: String,
+    pub authority: String,
+    pub to_role: String,
+    pub child_id: Option<Id>,
+    pub registration_id: Option<Id>,
+    pub enquiry_id: Option<Id>,
+    pub reasons: String,
+    pub created_at: Instant,
+    pub closed_at: Option<Instant>,
+    pub closed_by: Option<String>,
+    pub close_reason: Option<String>,
+}
+
+impl TaskRow {
+    /// Adds the task.
+    ///
+    /// # Errors
+    /// When the database refuses or fails.
+    pub fn insert(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        with!(connection, |c| diesel::insert_into(task::table).values(self).execute(c))?;
+        Ok(())
+    }
+}
+
+/// The task with this identifier.
+///
+/// # Errors
+/// When the database fails.
+pub fn find(connection: &mut AnyConnection, id: Id) -> Result<Option<TaskRow>, StoreError> {
+    Ok(with!(connection, |c| task::table.find(id).select(TaskRow::as_select()).first(c).optional())?)
+}
+
+/// A page of tasks, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn list(
+    connection: &mut AnyConnection,
+    authorities: &[String],
+    open: Option<bool>,
+    before: Option<Id>,
+    limit: i64,
+) -> Result<Vec<TaskRow>, StoreError> {
+    with!(connection, |c| {
+        let mut query = task::table
+            .filter(task::authority.eq_any(authorities))
+            .select(TaskRow::as_select())
+            .order(task::id.desc())
+            .limit(limit)
+            .into_boxed();
+        match open {
+            Some(true) => query = query.filter(task::closed_at.is_null()),
+            Some(false) => query = query.filter(task::closed_at.is_not_null()),
+            None => {}
+        }
+        if let Some(before) = before {
+            query = query.filter(task::id.lt(before));
+        }
+        Ok(query.load(c)?)
+    })
+}
+
+/// Closes a task that is at `version` and open. Says whether it was.
+///
+/// # Errors
+/// When the database fails.
+pub fn close(connection: &mut AnyConnection, id: Id, version: i64, by: &str, reason: &str, at: Instant) -> Result<bool, StoreError> {
+    let target = task::table.filter(task::id.eq(id)).filter(task::version.eq(version)).filter(task::closed_at.is_null());
+    let changed = with!(connection, |c| diesel::update(target)
+        .set((task::version.eq(version + 1), task::closed_at.eq(at), task::closed_by.eq(by), task::close_reason.eq(reason)))
+        .execute(c))?;
+    Ok(changed == 1)
+}
