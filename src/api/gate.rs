@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use super::app::{App, Turn};
 use super::problem::{FieldError, Kind, Problem};
 use crate::authz::{Action, Context, Operation, Permit, Principal, decide, unauthenticated};
+use crate::register::idempotency::Key;
 use crate::words::Language;
 
 /// The longest idempotency key, in characters (a UUID has 36).
@@ -63,6 +64,8 @@ pub struct Incoming {
     encoded: bool,
     idempotency_key: Option<String>,
     if_match: Option<String>,
+    id: Option<String>,
+    query: String,
     operation: Operation,
     caller: String,
     app: Data<App>,
@@ -77,19 +80,6 @@ pub struct Creation<T> {
     pub key: Key,
     /// Held until the work is done.
     pub turn: Turn,
-}
-
-/// An idempotency key with what belongs to it.
-#[derive(Debug, Clone)]
-pub struct Key {
-    /// Whose key it is.
-    pub caller: String,
-    /// For what.
-    pub operation: Operation,
-    /// The key.
-    pub key: String,
-    /// Digest of the request body.
-    pub digest: String,
 }
 
 impl<A: Action> FromRequest for Gate<A> {
@@ -118,6 +108,8 @@ impl<A: Action> FromRequest for Gate<A> {
                 encoded: request.headers().contains_key(header::CONTENT_ENCODING),
                 idempotency_key: text("idempotency-key"),
                 if_match: text("if-match"),
+                id: request.match_info().get("id").map(str::to_owned),
+                query: request.query_string().to_owned(),
                 operation: A::OPERATION,
                 caller: principal.key(),
                 app: app.clone(),
@@ -181,25 +173,51 @@ impl Incoming {
         if self.accepted { Ok(()) } else { Err(Kind::NotAcceptable.into()) }
     }
 
+    /// The identifier in the path. A malformed one names nothing.
+    ///
+    /// # Errors
+    /// 404.
+    pub fn id<T: std::str::FromStr>(&self) -> Result<T, Problem> {
+        self.id.as_deref().and_then(|id| id.parse().ok()).ok_or_else(|| Kind::NotFound.into())
+    }
+
+    /// The parameters of the query.
+    ///
+    /// # Errors
+    /// 400 when one is unknown, stands twice or has an impossible value.
+    pub fn query<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        actix_web::web::Query::<T>::from_query(&self.query).map(actix_web::web::Query::into_inner).map_err(|_| Kind::MalformedQuery.into())
+    }
+
     /// Reads a request that creates something.
     ///
     /// # Errors
     /// 406, 413, 415, 400 (not JSON, no idempotency key), 409 (the same key is under way), 422 (not of this shape).
     pub fn creation<T: DeserializeOwned>(&self) -> Result<Creation<T>, Problem> {
+        let Creation { body, key, turn } = self.creation_unshaped()?;
+        Ok(Creation { body: shape(body)?, key, turn })
+    }
+
+    /// The same before the body is given its shape: for a request that creates and changes at once, whose `If-Match` comes
+    /// before the shape.
+    ///
+    /// # Errors
+    /// 406, 413, 415, 400, 409.
+    pub fn creation_unshaped(&self) -> Result<Creation<serde_json::Value>, Problem> {
         let (value, digest) = self.json()?;
         let key = self.idempotency_key.as_deref().map(str::trim).filter(|key| !key.is_empty() && key.len() <= KEY_LONGEST && key.is_ascii());
         let key = Key {
             caller: self.caller.clone(),
-            operation: self.operation,
+            operation: self.operation.as_str(),
             key: key.ok_or(Kind::IdempotencyKeyMissing)?.to_owned(),
             digest,
         };
         let turn = self
             .app
             .turns
-            .take(format!("{}\u{0}{}\u{0}{}", key.caller, key.operation.as_str(), key.key))
+            .take(format!("{}\u{0}{}\u{0}{}", key.caller, key.operation, key.key))
             .ok_or(Kind::IdempotencyInProgress)?;
-        Ok(Creation { body: shape(value)?, key, turn })
+        Ok(Creation { body: value, key, turn })
     }
 
     /// Reads a request that changes a resource which is at `version` now.

@@ -127,8 +127,10 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// The methods that exist (405).
     pub allow: Option<Cow<'static, str>>,
-    /// Seconds to wait (429, 503).
+    /// Seconds to wait (409 while a request is under way, 429, 503).
     pub retry_after: Option<u64>,
+    /// Whether another transaction was in the way, so that running the same work again may succeed.
+    again: bool,
 }
 
 impl From<Kind> for Problem {
@@ -138,7 +140,7 @@ impl From<Kind> for Problem {
             Kind::IdempotencyInProgress | Kind::RateLimited => Some(1),
             _ => None,
         };
-        Self { kind, errors: Vec::new(), allow: None, retry_after }
+        Self { kind, errors: Vec::new(), allow: None, retry_after, again: false }
     }
 }
 
@@ -226,7 +228,10 @@ impl ResponseError for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         // Logged once, here, where it becomes an answer.
-        if error.is_temporary() {
+        if Failure::is_retryable(&error) {
+            tracing::debug!("another transaction was in the way");
+            Self { again: true, ..Kind::TemporarilyUnavailable.into() }
+        } else if error.is_temporary() {
             tracing::error!(error = %error, cause = ?std::error::Error::source(&error).map(redacted), "the database did not do its part");
             Kind::TemporarilyUnavailable.into()
         } else {
@@ -270,8 +275,7 @@ impl Failure for Problem {
     }
 
     fn is_retryable(&self) -> bool {
-        // Only a conflict between transactions becomes this; running the unit of work again is safe, for nothing was kept.
-        self.kind == Kind::TemporarilyUnavailable
+        self.again
     }
 }
 

@@ -53,7 +53,6 @@ pub struct Config {
     pub matching: Matching,
     pub enquiries: Enquiries,
     pub disclosure: Disclosure,
-    pub limits: Limits,
     pub sandbox: Sandbox,
     pub log: Log,
 }
@@ -95,8 +94,6 @@ section! {
     Enquiries { look_back_days: i64, valid_minutes: i64, repeat_raises_task: bool, batch_limit: usize }
     /// What is told to whom beyond the minimum.
     Disclosure { former_registrations: Vec<String>, earlier_agencies: Vec<String> }
-    /// Bounds on callers.
-    Limits { requests_per_minute: u32 }
     /// The sandbox.
     Sandbox { enabled: bool }
     /// The log.
@@ -237,7 +234,6 @@ impl Config {
         between("enquiries.look_back_days", self.enquiries.look_back_days.unsigned_abs(), 1, 3_660)?;
         between("enquiries.valid_minutes", self.enquiries.valid_minutes.unsigned_abs(), 1, 1_440)?;
         between("server.body_limit_bytes", self.server.body_limit_bytes as u64, 4_096, 16 << 20)?;
-        between("limits.requests_per_minute", u64::from(self.limits.requests_per_minute), 1, 10_000_000)?;
         if self.server.tls_certificate.is_empty() != self.server.tls_key.is_empty() {
             return Err(invalid("server.tls_certificate", "certificate and key go together"));
         }

@@ -331,9 +331,17 @@ pub(super) fn compare_addresses(a: &Address, a_words: &[Word], b: &Address, b_wo
             street_bits = bits.min(w::STREET_CAP);
             let place_agrees = matches!(postcode, Level::Unit | Level::OneDigit | Level::Sector);
             let all = shared >= w::HOME_ALL_WORDS && dice >= w::HOME_ALL_SHARE;
-            if same_numbers && shared >= w::HOME_WORDS && dice >= w::HOME_SHARE && (place_agrees || all || postcode == Level::Missing) {
+            // The street comes first: number and town alone make no home.
+            let among = |word: &Word, words: &[Word]| words.iter().any(|other| alike(word, other) > 0.0);
+            let street_agrees = among(&a_words[0], b_words) || among(&b_words[0], a_words);
+            if same_numbers && street_agrees && shared >= w::HOME_WORDS && dice >= w::HOME_SHARE && (place_agrees || all || postcode == Level::Missing) {
                 home = Home::Same;
-            } else if shared >= w::NEAR_HOME_WORDS && dice >= w::NEAR_HOME_SHARE && place_agrees && foreign(&a.postcode) {
+            } else if street_agrees
+                && place_agrees
+                && foreign(&a.postcode)
+                && ((!numbered && shared >= w::NEAR_HOME_WORDS && dice >= w::NEAR_HOME_SHARE)
+                    || (shared >= w::NEAR_HOME_WORDS + 1.0 && dice >= w::HOME_ALL_SHARE))
+            {
                 home = Home::Near;
             }
         } else {

@@ -432,7 +432,7 @@ fn likeness(a: &Token, b: &Token) -> Likeness {
 
 /// `log2(agree / max(2·tf, least))` in logarithms.
 fn weigh(weight: &NameWeight, rate: f32) -> f32 {
-    (weight.agree.log2() - rate.max(weight.least.log2())).clamp(weight.floor, weight.cap)
+    (weight.agree - rate.max(weight.least)).clamp(weight.floor, weight.cap)
 }
 
 fn name_bits(likeness: Likeness, rate: f32, token: &Token, given: bool) -> f32 {
@@ -562,7 +562,10 @@ fn compare_names(q: &Particulars, r: &Particulars, rates: &[Rate]) -> Names {
     }
     let given_evidence = given.map_or_else(Evidence::default, Best::evidence);
     let mut family_evidence = family.map_or_else(Evidence::default, Best::evidence);
-    family_evidence.bits = family_evidence.bits.min(w::NAMES_CAP - given_evidence.bits.max(0.0));
+    family_evidence.bits = family_evidence
+        .bits
+        .min(w::NAMES_CAP - given_evidence.bits.max(0.0))
+        .max(w::NAMES_FLOOR - given_evidence.bits.min(0.0));
     Names { given: given_evidence, middle: compare_middle(qg, rg, given), family: family_evidence }
 }
 

@@ -19,6 +19,9 @@ const KEY_BITS: u32 = 48;
 /// Most name tokens of one field that go into keys.
 const NAMES: usize = 6;
 
+/// Marks a variant class among sounds; skeletons are smaller.
+const FORM: u64 = 1 << 40;
+
 /// What a key rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -169,12 +172,15 @@ impl Keyer {
 
         let given: Vec<&Token> = p.run(Role::Given).iter().filter(|t| t.place != Place::Middle).take(NAMES).collect();
         let family: Vec<&Token> = p.run(Role::Family).iter().take(NAMES).collect();
-        let given_sounds = sounds(given.iter().copied());
-        let family_sounds = sounds(family.iter().copied());
+        let given_sounds = sounds(given.iter().copied(), false);
+        let family_sounds = sounds(family.iter().copied(), false);
         let given_halves = halves(given.iter().copied());
         let family_halves = halves(family.iter().copied());
         let all_sounds: Vec<u64> = union(&given_sounds, &family_sounds);
-        let middle = sounds(p.run(Role::Given).iter().filter(|t| t.place == Place::Middle).take(2));
+        let middle = sounds(p.run(Role::Given).iter().filter(|t| t.place == Place::Middle).take(2), false);
+        // Other forms of a name count only beside the other name: elsewhere the date or the place finds them.
+        let given_forms = sounds(given.iter().copied(), true);
+        let family_forms = sounds(family.iter().copied(), true);
 
         if let BirthForm::Full { year, month, day } = p.birth {
             let (y, m, d) = (u64::from(year), u64::from(month), u64::from(day));
@@ -207,8 +213,8 @@ impl Keyer {
             }
         }
 
-        for g in given_sounds.iter().chain(&middle) {
-            for f in &family_sounds {
+        for g in given_forms.iter().chain(&middle) {
+            for f in family_forms.iter().filter(|f| **f < FORM || *g < FORM) {
                 key(KeyKind::NamePair, &[*g.min(f), *g.max(f)]);
             }
         }
@@ -250,8 +256,8 @@ impl Keyer {
             }
         }
 
-        let mothers_given = sounds(p.run(Role::CarerGiven).iter().filter(|t| !t.other).take(3));
-        let mothers_family = sounds(p.run(Role::CarerFamily).iter().filter(|t| !t.other).take(3));
+        let mothers_given = sounds(p.run(Role::CarerGiven).iter().filter(|t| !t.other).take(3), true);
+        let mothers_family = sounds(p.run(Role::CarerFamily).iter().filter(|t| !t.other).take(3), true);
         for g in &mothers_given {
             for f in &mothers_family {
                 key(KeyKind::MotherPair, &[*g.min(f), *g.max(f)]);
@@ -313,12 +319,12 @@ fn pack(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(out)
 }
 
-/// What names sound like: skeletons and variant classes.
-fn sounds<'a>(tokens: impl Iterator<Item = &'a Token>) -> Vec<u64> {
+/// What names sound like: skeletons and, with `forms`, variant classes.
+fn sounds<'a>(tokens: impl Iterator<Item = &'a Token>, forms: bool) -> Vec<u64> {
     let mut out = Vec::with_capacity(8);
     for token in tokens {
         let skeleton = Some(u64::from(token.skeleton)).filter(|skeleton| *skeleton != 0);
-        let classes = token.classes.iter().filter(|class| **class != 0).map(|class| 1 << 40 | u64::from(*class));
+        let classes = token.classes.iter().filter(|class| forms && **class != 0).map(|class| FORM | u64::from(*class));
         for sound in skeleton.into_iter().chain(classes) {
             if !out.contains(&sound) {
                 out.push(sound);

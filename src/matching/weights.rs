@@ -32,12 +32,13 @@ pub const UNLISTED_FREQUENCY: f64 = 2e-5;
 /// Years of birth a children's register covers, when nothing better is known.
 pub const BIRTH_YEARS: u16 = 18;
 
-/// How one level of likeness between two names turns into bits: `log2(agree / max(2·tf, least))`, clamped.
+/// How one level of likeness between two names turns into bits: `log2(agree / max(2·tf, least))`, clamped. Both chances are kept as
+/// logarithms, since this runs some thousands of times a check.
 #[derive(Clone, Copy)]
 pub struct NameWeight {
-    /// Chance that the same person's name looks like this (`m`).
+    /// log2 of the chance that the same person's name looks like this (`m`).
     pub agree: f32,
-    /// Least chance that another person's does (`u`).
+    /// log2 of the least chance that another person's does (`u`).
     pub least: f32,
     /// Lower bound, bits.
     pub floor: f32,
@@ -45,14 +46,15 @@ pub struct NameWeight {
     pub cap: f32,
 }
 
-/// The same spelling: three in four names are written without a fault in the worst sources. [DEV]
-pub const NAME_EXACT: NameWeight = NameWeight { agree: 0.72, least: 5e-6, floor: 1.0, cap: 13.0 };
-/// Another form of the same name (Siân, Jane). [DEV]
-pub const NAME_VARIANT: NameWeight = NameWeight { agree: 0.08, least: 0.0008, floor: 1.0, cap: 8.0 };
-/// One slip of the pen, or the same sound. [CRATE]: metaphone-only agreement 0.9 %, first two letters 0.8 %.
-pub const NAME_CLOSE: NameWeight = NameWeight { agree: 0.12, least: 0.0012, floor: 1.0, cap: 7.0 };
-/// Some likeness: the same beginning, or the same consonants. [DEV]
-pub const NAME_SIMILAR: NameWeight = NameWeight { agree: 0.03, least: 0.0032, floor: 0.3, cap: 3.2 };
+/// The same spelling: 0.72 of names are written without a fault in the worst sources; at least 5 in a million. [DEV]
+pub const NAME_EXACT: NameWeight = NameWeight { agree: -0.474, least: -17.610, floor: 1.0, cap: 13.0 };
+/// Another form of the same name (Siân, Jane): 0.08 against at least 0.0008. [DEV]
+pub const NAME_VARIANT: NameWeight = NameWeight { agree: -3.644, least: -10.288, floor: 1.0, cap: 8.0 };
+/// One slip of the pen, or the same sound: 0.12 against at least 0.0012. [CRATE] has 0.9 % for metaphone-only agreement and 0.8 %
+/// for the first two letters alone; social care writes worse.
+pub const NAME_CLOSE: NameWeight = NameWeight { agree: -3.059, least: -9.703, floor: 1.0, cap: 7.0 };
+/// Some likeness: the same beginning, or the same consonants: 0.03 against at least 0.0032. [DEV]
+pub const NAME_SIMILAR: NameWeight = NameWeight { agree: -5.059, least: -8.288, floor: 0.3, cap: 3.2 };
 /// Initial agrees, forename.
 pub const GIVEN_INITIAL: f32 = 2.2;
 /// Initial agrees, family name.
@@ -76,6 +78,8 @@ pub const NAMES_SWAPPED: f32 = -3.5;
 /// Most that forename and family name count for together: names go with one another (Johnny Joyce, Maryam Hussain), so
 /// two rare names of one community are less rare as a pair. [DEV]
 pub const NAMES_CAP: f32 = 20.0;
+/// Least that forename and family name count for together: who goes by another name altogether differs in both at once. [DEV]
+pub const NAMES_FLOOR: f32 = -7.5;
 /// Middle names agree as well.
 pub const MIDDLE_AGREES: f32 = 2.0;
 /// A middle initial agrees.
@@ -188,7 +192,7 @@ pub const NEAR_HOME: f32 = 3.0;
 /// As [`HOME_OVER_PRIOR`], in a collection of people of all ages where hardly two share a home: there the same door is
 /// nearly the same person.
 pub const HOME_OVER_PRIOR_ALL_AGES: f32 = 14.0;
-/// Words that must agree for [`NEAR_HOME`].
+/// Words that must agree for [`NEAR_HOME`]; one more, and nearly all, where the numbers differ.
 pub const NEAR_HOME_WORDS: f32 = 2.5;
 /// Share (Dice) of the words of both addresses that must agree for a home.
 pub const HOME_SHARE: f32 = 0.5;

@@ -1,1 +1,211 @@
-//! The assembly of the server.
+//! The assembly of the server: from a configuration to something that listens.
+
+mod middleware;
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+use actix_web::{App as Application, HttpServer};
+
+use crate::api::app::{App, Turns};
+use crate::api::{operational, routes};
+use crate::authz::token::{Home, KeySource, TrustedIssuer, Verifier};
+use crate::config::Config;
+use crate::matching::Keyer;
+use crate::register::keys::{KeyError, KeyFolder, Signer};
+use crate::register::matcher::{self, Matcher};
+use crate::register::{Region, RegionError, sandbox};
+use crate::store::clock::Clock;
+use crate::store::connection::DatabaseUrl;
+use crate::store::{Sizes, Store, StoreError, migrations};
+
+/// How often the key folder is looked into for a new key.
+const KEYS_EVERY: Duration = Duration::from_secs(30);
+
+/// Why a server does not start. The text says what to change.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The region cannot be set up.
+    #[error(transparent)]
+    Region(#[from] RegionError),
+    /// The keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The database cannot be used.
+    #[error("the database cannot be used")]
+    Store(#[from] StoreError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Which.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The certificate or key for HTTPS cannot be used.
+    #[error("the certificate for HTTPS cannot be used: {0}")]
+    Certificate(String),
+    /// An issuer's key file cannot be read, or the HTTP client cannot be made.
+    #[error("issuer {issuer}: {problem}")]
+    Issuer {
+        /// Which.
+        issuer: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// A server that listens. Await `server` to let it run to its end.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The server; a future.
+    pub server: ServerFuture,
+    /// Stops it.
+    pub handle: ServerHandle,
+    /// What its handlers use.
+    pub app: App,
+}
+
+/// The server, with a `Debug` that says nothing.
+pub struct ServerFuture(pub Server);
+
+impl std::fmt::Debug for ServerFuture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ServerFuture")
+    }
+}
+
+/// Opens everything that handlers use: keys, region, database, token verifier.
+///
+/// # Errors
+/// When any of it cannot be used.
+pub async fn open(config: &Config) -> Result<App, StartError> {
+    let folder = KeyFolder::new(&config.keys.folder);
+    let clock = Arc::new(Clock::default());
+    folder.make_missing(clock.wall())?;
+    let signer = Arc::new(Signer::open(folder.clone())?);
+    let matcher = Matcher { keyer: Keyer::new(folder.matcher_secret()?), budget: config.matching.candidate_budget };
+    let region = Arc::new(Region::new(config, matcher, signer)?);
+    let url = DatabaseUrl::parse(&config.database.url)?;
+    if config.database.migrate_at_start {
+        let applied = migrations::run(&url)?;
+        if !applied.is_empty() {
+            tracing::info!(migrations = applied.len(), "brought the database to this version");
+        }
+    }
+    let cores = u32::try_from(std::thread::available_parallelism().map_or(2, std::num::NonZero::get)).unwrap_or(2);
+    let connections = match (config.database.connections, &url) {
+        (0, DatabaseUrl::Sqlite(_)) => cores.max(2),
+        (0, DatabaseUrl::Postgres(_)) => (cores * 4).max(8),
+        (stated, _) => stated,
+    };
+    let store = Store::open(&url, Sizes { connections, wait: Duration::from_millis(config.database.wait_ms) }, clock)?;
+    if region.sandbox {
+        sandbox::load_clock(&store, region.code().as_str()).await?;
+    }
+    let verifier = Arc::new(verifier(config, &region)?);
+    Ok(App { store, verifier, region, turns: Turns::default(), body_limit: config.server.body_limit_bytes })
+}
+
+fn verifier(config: &Config, region: &Region) -> Result<Verifier, StartError> {
+    let problem = |issuer: &str, problem: String| StartError::Issuer { issuer: issuer.to_owned(), problem };
+    let mut issuers = Vec::new();
+    for issuer in &config.issuers {
+        let keys = match (&issuer.jwks_file, &issuer.jwks_url) {
+            (Some(file), _) => KeySource::Document(
+                std::fs::read_to_string(file).map_err(|error| problem(&issuer.issuer, format!("{}: {error}", file.display())))?,
+            ),
+            (None, Some(url)) => KeySource::Address(url.clone()),
+            (None, None) => return Err(problem(&issuer.issuer, "needs jwks_url or jwks_file".into())),
+        };
+        issuers.push(TrustedIssuer { issuer: issuer.issuer.clone(), audience: issuer.audience.clone(), keys });
+    }
+    let fetch = crate::federation::key_sets().map_err(|error| problem("all", error.to_string()))?;
+    let home = Home {
+        region: region.code().to_string(),
+        authorities: region.authorities().iter().map(|authority| authority.gss.clone()).collect(),
+    };
+    Ok(Verifier::new(home, issuers, fetch))
+}
+
+/// Starts a server. Must be called inside an actix (tokio) runtime.
+///
+/// # Errors
+/// When something it needs cannot be used, or the address cannot be listened on.
+pub async fn start(config: &Config) -> Result<Running, StartError> {
+    let app = open(config).await?;
+    operational::recorder();
+    let listen_error = |source| StartError::Listen { address: config.server.bind.clone(), source };
+    let listener = TcpListener::bind(&config.server.bind).map_err(listen_error)?;
+    let address = listener.local_addr().map_err(listen_error)?;
+    let data = Data::new(app.clone());
+    let with_sandbox = config.sandbox.enabled;
+    let mut server = HttpServer::new(move || {
+        Application::new()
+            .app_data(data.clone())
+            .wrap(from_fn(middleware::around))
+            .configure(|routes| routes::configure(routes, with_sandbox))
+    })
+    .shutdown_timeout(config.server.shutdown_seconds)
+    .tcp_nodelay(true)
+    .server_hostname(config.server.public_url.clone());
+    if config.server.workers > 0 {
+        server = server.workers(config.server.workers);
+    }
+    let server = if config.server.tls_certificate.is_empty() {
+        server.listen(listener)
+    } else {
+        let tls = tls(Path::new(&config.server.tls_certificate), Path::new(&config.server.tls_key))?;
+        server.listen_rustls_0_23(listener, tls)
+    }
+    .map_err(listen_error)?
+    .run();
+    background(&app, Duration::from_secs(config.matching.refresh_minutes * 60));
+    Ok(Running { address, handle: server.handle(), server: ServerFuture(server), app })
+}
+
+/// Work that goes on beside the requests: looking for new keys, refreshing the matcher's statistics.
+fn background(app: &App, refresh_every: Duration) {
+    let signer = Arc::clone(&app.region.signer);
+    actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(KEYS_EVERY).await;
+            if let Err(error) = signer.refresh() {
+                tracing::error!(error = %error, "the key folder cannot be read; the present key stays in use");
+            }
+        }
+    });
+    let (store, region) = (app.store.clone(), Arc::clone(&app.region));
+    actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(refresh_every).await;
+            if let Err(error) = matcher::refresh(&store, region.code().as_str(), &region.matcher).await {
+                tracing::error!(error = %error, "the matcher's statistics could not be refreshed");
+            }
+        }
+    });
+}
+
+fn tls(certificate: &Path, key: &Path) -> Result<rustls::ServerConfig, StartError> {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+    let problem = |error: &dyn std::fmt::Display| StartError::Certificate(error.to_string());
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| problem(&format!("{}: {error}", certificate.display())))?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| problem(&format!("{}: {error}", key.display())))?;
+    rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| problem(&error))?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|error| problem(&error))
+}

@@ -1,0 +1,743 @@
+//! `/v1/children`: people on the register.
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::fields::Fields;
+use super::gate::{Gate, etag};
+use super::problem::Problem;
+use super::respond::{created, item, kept};
+use super::shapes::{AddressShape, NameShape};
+use crate::authz::policy::action;
+use crate::domain::dates::{BirthDate, DateOfBirth, ExpectedDeliveryDate, PartialDate};
+use crate::domain::identifiers::{GssCode, Identifier, IdentifierKind};
+use crate::domain::ids::ChildId;
+use crate::domain::language::PreferredLanguage;
+use crate::domain::names::NameUse;
+use crate::domain::roles::Role;
+use crate::domain::sex::Sex;
+use crate::domain::text::{Line, Note};
+use crate::register::children::{
+    self, AddressKind, Child, NewAddress, NewChild, NewHouseholdMember, NewName, Relationship, Validity, today,
+};
+use crate::register::idempotency::{self, Answer, Key};
+use crate::register::{Region, RegisterError};
+use crate::store::children::{AddressRow, ChildRow, HouseholdRow, IdentifierRow, NameRow};
+use crate::store::types::Id;
+
+/// The most names, identifiers, addresses or household members of one person.
+const ITEMS: usize = 50;
+
+/// A person to be entered.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ChildRequest {
+    /// The authority that keeps the record (GSS code).
+    #[schema(example = "W06000022")]
+    authority: Option<String>,
+    /// Whether the record is shielded: matched only on what an enquirer could see of it.
+    #[serde(default)]
+    shielded: bool,
+    /// Names; may be none for an unborn child.
+    #[serde(default)]
+    names: Vec<NewNameShape>,
+    /// Date of birth: `YYYY-MM-DD`, or `YYYY-MM` or `YYYY` when no more is known.
+    #[schema(example = "2017-05-09")]
+    date_of_birth: Option<String>,
+    /// First possible date of birth.
+    date_of_birth_from: Option<String>,
+    /// Last possible date of birth.
+    date_of_birth_to: Option<String>,
+    /// For an unborn child: the expected date of delivery.
+    expected_delivery_date: Option<String>,
+    /// `female`, `male`, `indeterminate` or `unknown` (default).
+    #[schema(example = "female")]
+    sex: Option<String>,
+    /// The language that the child prefers (BCP 47).
+    #[schema(example = "cy")]
+    preferred_language: Option<String>,
+    /// How to communicate with the child.
+    communication_needs: Option<String>,
+    /// Identifiers.
+    #[serde(default)]
+    identifiers: Vec<NewIdentifierShape>,
+    /// Addresses, present and former.
+    #[serde(default)]
+    addresses: Vec<NewAddressShape>,
+    /// Household and carers.
+    #[serde(default)]
+    household: Vec<NewHouseholdMemberShape>,
+}
+
+impl std::fmt::Debug for ChildRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ChildRequest([personal])")
+    }
+}
+
+/// A name to be entered.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewNameShape {
+    /// `official` (default), `preferred`, `alias` or `former`.
+    #[serde(rename = "use")]
+    #[schema(example = "official")]
+    name_use: Option<String>,
+    /// Given name.
+    #[schema(example = "Siân")]
+    given: Option<String>,
+    /// Middle names.
+    middle: Option<String>,
+    /// Family name.
+    #[schema(example = "Llewellyn")]
+    family: Option<String>,
+    /// First day of use.
+    from: Option<String>,
+    /// Last day of use.
+    to: Option<String>,
+}
+
+/// An identifier to be entered.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewIdentifierShape {
+    /// `nhs-number`, `chi-number`, `hc-number`, `upn`, `former-upn` or `local-authority-child-id`.
+    #[schema(example = "nhs-number")]
+    kind: Option<String>,
+    /// The identifier.
+    #[schema(example = "9990001006")]
+    value: Option<String>,
+}
+
+/// An address to be entered.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewAddressShape {
+    /// `home` (default), `temporary`, `placement`, `refuge` or `other`.
+    #[schema(example = "home")]
+    kind: Option<String>,
+    /// Lines.
+    #[serde(default)]
+    lines: Vec<String>,
+    /// Postcode.
+    #[schema(example = "NP20 4QR")]
+    postcode: Option<String>,
+    /// Unique property reference number.
+    uprn: Option<String>,
+    /// Who said so.
+    source: Option<String>,
+    /// Whether it is confidential: then it never leaves the owning authority and is never matched on.
+    #[serde(default)]
+    confidential: bool,
+    /// First day there.
+    from: Option<String>,
+    /// Last day there.
+    to: Option<String>,
+}
+
+/// A household member or carer to be entered.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewHouseholdMemberShape {
+    /// `mother`, `father`, `step-parent`, `grandparent`, `sibling`, `half-sibling`, `carer`, `partner-of-parent` or `other`.
+    #[schema(example = "mother")]
+    relationship: Option<String>,
+    /// Whether they care for the child.
+    #[serde(default)]
+    carer: bool,
+    /// Whether they have parental responsibility.
+    #[serde(default)]
+    parental_responsibility: bool,
+    /// Whether they live with the child; default true.
+    in_household: Option<bool>,
+    /// Name.
+    name: Option<NameShape>,
+    /// Date of birth.
+    #[schema(example = "1990-02-17")]
+    date_of_birth: Option<String>,
+    /// Their own record on this register.
+    related_child_id: Option<String>,
+    /// Whether that they are here is confidential.
+    #[serde(default)]
+    confidential: bool,
+    /// Since when.
+    from: Option<String>,
+    /// Until when.
+    to: Option<String>,
+}
+
+/// A reason for a correction.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonRequest {
+    /// Why, in words.
+    #[schema(example = "Entered twice by mistake")]
+    pub reason: Option<String>,
+}
+
+impl ReasonRequest {
+    /// Reads the reason; it must be there.
+    ///
+    /// # Errors
+    /// 422.
+    pub fn read(&self) -> Result<Note, Problem> {
+        let mut fields = Fields::default();
+        let note = fields.required::<Note>("/reason", self.reason.as_deref());
+        fields.finish(note)
+    }
+}
+
+/// A person on the register.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChildView {
+    /// Identifier.
+    id: String,
+    /// The authority that keeps the record (GSS code).
+    authority: String,
+    /// `current`, `entered-in-error` or `closed-by-adoption`.
+    standing: String,
+    /// Whether the record is shielded.
+    shielded: bool,
+    /// Names.
+    names: Vec<NameView>,
+    /// Date of birth, when the day is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date_of_birth: Option<NaiveDate>,
+    /// First possible date of birth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date_of_birth_from: Option<NaiveDate>,
+    /// Last possible date of birth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date_of_birth_to: Option<NaiveDate>,
+    /// Expected date of delivery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_delivery_date: Option<NaiveDate>,
+    /// Sex.
+    sex: String,
+    /// The language that the child prefers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preferred_language: Option<String>,
+    /// How to communicate with the child.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    communication_needs: Option<String>,
+    /// Identifiers.
+    identifiers: Vec<IdentifierView>,
+    /// Addresses; confidential ones only for those who keep the case.
+    addresses: Vec<AddressView>,
+    /// Household and carers.
+    household: Vec<HouseholdMemberView>,
+    /// When the record was made.
+    created_at: DateTime<Utc>,
+    /// When it was last changed.
+    changed_at: DateTime<Utc>,
+}
+
+/// A name.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NameView {
+    id: String,
+    #[serde(rename = "use")]
+    name_use: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    given: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    middle: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    family: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<NaiveDate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<NaiveDate>,
+    recorded_at: DateTime<Utc>,
+}
+
+/// An identifier.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IdentifierView {
+    id: String,
+    kind: String,
+    value: String,
+    recorded_at: DateTime<Utc>,
+}
+
+/// An address.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AddressView {
+    id: String,
+    kind: String,
+    lines: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    postcode: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uprn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    confidential: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<NaiveDate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<NaiveDate>,
+    recorded_at: DateTime<Utc>,
+}
+
+/// A household member or carer.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HouseholdMemberView {
+    id: String,
+    relationship: String,
+    carer: bool,
+    parental_responsibility: bool,
+    in_household: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<PlainNameView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date_of_birth: Option<NaiveDate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    related_child_id: Option<String>,
+    recorded_at: DateTime<Utc>,
+}
+
+/// Given and family name.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PlainNameView {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    given: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    family: Option<String>,
+}
+
+fn validity(pointer: &str, from: Option<&str>, to: Option<&str>, fields: &mut Fields) -> Validity {
+    let mut day = |item: &str, text: Option<&str>| {
+        text.and_then(|text| fields.keep(&format!("{pointer}/{item}"), crate::domain::dates::parse_date(text)))
+    };
+    let validity = Validity { from: day("from", from), to: day("to", to) };
+    if let (Some(from), Some(to)) = (validity.from, validity.to)
+        && to < from
+    {
+        fields.note(&format!("{pointer}/to"), "ends-before-start", "correct the dates: it ends before it starts");
+    }
+    validity
+}
+
+impl NewNameShape {
+    fn read(&self, pointer: &str, fields: &mut Fields) -> Option<NewName> {
+        let name_use = fields.optional(&format!("{pointer}/use"), self.name_use.as_deref()).unwrap_or(NameUse::Official);
+        let shape = NameShape { given: self.given.clone(), middle: self.middle.clone(), family: self.family.clone() };
+        let validity = validity(pointer, self.from.as_deref(), self.to.as_deref(), fields);
+        shape.name(pointer, fields).map(|(name, middle)| NewName { name_use, name, middle, validity })
+    }
+}
+
+impl NewIdentifierShape {
+    fn read(&self, pointer: &str, region: &Region, fields: &mut Fields) -> Option<Identifier> {
+        let kind: Option<IdentifierKind> = fields.required(&format!("{pointer}/kind"), self.kind.as_deref());
+        let Some(value) = self.value.as_deref() else {
+            fields.missing(&format!("{pointer}/value"));
+            return None;
+        };
+        kind.and_then(|kind| fields.keep(&format!("{pointer}/value"), Identifier::parse(kind, value, region.ranges())))
+    }
+}
+
+impl NewAddressShape {
+    fn read(&self, pointer: &str, fields: &mut Fields) -> Option<NewAddress> {
+        let kind = fields.optional(&format!("{pointer}/kind"), self.kind.as_deref()).unwrap_or(AddressKind::Home);
+        let source: Option<Line> = fields.optional(&format!("{pointer}/source"), self.source.as_deref());
+        let validity = validity(pointer, self.from.as_deref(), self.to.as_deref(), fields);
+        let shape = AddressShape { lines: self.lines.clone(), postcode: self.postcode.clone(), uprn: self.uprn.clone() };
+        let confidential = self.confidential || kind == AddressKind::Refuge;
+        shape.read(pointer, fields).map(|address| NewAddress { kind, address, source, confidential, validity })
+    }
+}
+
+impl NewHouseholdMemberShape {
+    fn read(&self, pointer: &str, now: DateTime<Utc>, fields: &mut Fields) -> Option<NewHouseholdMember> {
+        let relationship: Option<Relationship> = fields.required(&format!("{pointer}/relationship"), self.relationship.as_deref());
+        let name = self.name.as_ref().and_then(|name| name.name(&format!("{pointer}/name"), fields)).map(|(name, _)| name);
+        let born: Option<DateOfBirth> = fields.optional(&format!("{pointer}/dateOfBirth"), self.date_of_birth.as_deref());
+        if let Some(born) = born {
+            fields.keep(&format!("{pointer}/dateOfBirth"), born.plausible_for_adult(today(now)));
+        }
+        let related_child: Option<ChildId> = fields.optional(&format!("{pointer}/relatedChildId"), self.related_child_id.as_deref());
+        if self.name.is_none() && self.related_child_id.is_none() {
+            fields.missing(&format!("{pointer}/name"));
+        }
+        let validity = validity(pointer, self.from.as_deref(), self.to.as_deref(), fields);
+        relationship.map(|relationship| NewHouseholdMember {
+            relationship,
+            carer: self.carer,
+            parental_responsibility: self.parental_responsibility,
+            in_household: self.in_household.unwrap_or(true),
+            name,
+            date_of_birth: born.map(|born| born.expose()),
+            related_child,
+            confidential: self.confidential,
+            validity,
+        })
+    }
+}
+
+impl ChildRequest {
+    fn read(&self, region: &Region, now: DateTime<Utc>) -> Result<NewChild, Problem> {
+        let mut fields = Fields::default();
+        let authority: Option<GssCode> = fields.required("/authority", self.authority.as_deref());
+        let birth = self.birth(now, &mut fields);
+        let unborn = birth.is_some_and(|birth| birth.is_expected());
+        if self.names.is_empty() && !unborn {
+            fields.missing("/names");
+        }
+        let names = fields.bounded("/names", &self.names, ITEMS).iter().enumerate();
+        let names = names.filter_map(|(index, name)| name.read(&format!("/names/{index}"), &mut fields)).collect();
+        let identifiers = fields.bounded("/identifiers", &self.identifiers, ITEMS).iter().enumerate();
+        let identifiers =
+            identifiers.filter_map(|(index, shape)| shape.read(&format!("/identifiers/{index}"), region, &mut fields)).collect();
+        let addresses = fields.bounded("/addresses", &self.addresses, ITEMS).iter().enumerate();
+        let addresses = addresses.filter_map(|(index, shape)| shape.read(&format!("/addresses/{index}"), &mut fields)).collect();
+        let household = fields.bounded("/household", &self.household, ITEMS).iter().enumerate();
+        let household = household.filter_map(|(index, shape)| shape.read(&format!("/household/{index}"), now, &mut fields)).collect();
+        let sex = fields.optional("/sex", self.sex.as_deref()).unwrap_or(Sex::Unknown);
+        let preferred_language: Option<PreferredLanguage> = fields.optional("/preferredLanguage", self.preferred_language.as_deref());
+        let communication_needs: Option<Note> = fields.optional("/communicationNeeds", self.communication_needs.as_deref());
+        let read = authority.map(|authority| NewChild {
+            authority: authority.as_str().to_owned(),
+            shielded: self.shielded,
+            names,
+            birth,
+            sex,
+            preferred_language,
+            communication_needs,
+            identifiers,
+            addresses,
+            household,
+        });
+        fields.finish(read)
+    }
+
+    fn birth(&self, now: DateTime<Utc>, fields: &mut Fields) -> Option<BirthDate> {
+        let partial: Option<PartialDate> = fields.optional("/dateOfBirth", self.date_of_birth.as_deref());
+        let from: Option<DateOfBirth> = fields.optional("/dateOfBirthFrom", self.date_of_birth_from.as_deref());
+        let to: Option<DateOfBirth> = fields.optional("/dateOfBirthTo", self.date_of_birth_to.as_deref());
+        let expected: Option<ExpectedDeliveryDate> = fields.optional("/expectedDeliveryDate", self.expected_delivery_date.as_deref());
+        let birth = match partial {
+            Some(_) if from.is_some() || to.is_some() || expected.is_some() => {
+                fields.note("/dateOfBirth", "too-many", "give the date of birth, or a range, or the expected date: only one of them");
+                None
+            }
+            Some(partial) => fields.keep("/dateOfBirth", BirthDate::from_partial(partial)),
+            None => fields.keep("/dateOfBirthFrom", BirthDate::from_parts(None, from, to, expected)).flatten(),
+        }?;
+        let pointer = if birth.is_expected() { "/expectedDeliveryDate" } else { "/dateOfBirth" };
+        fields.keep(pointer, birth.plausible_for_child(today(now)));
+        Some(birth)
+    }
+}
+
+impl ChildView {
+    /// What is shown of a person: fields listed by hand.
+    pub fn new(child: &Child, sees_confidential: bool) -> Self {
+        let particulars = child.particulars.as_ref();
+        let dates = particulars.map(|row| (row.birth_kind.as_str(), row.birth_from, row.birth_to));
+        Self {
+            id: child.row.id.0.to_string(),
+            authority: child.row.authority.clone(),
+            standing: child.row.standing.clone(),
+            shielded: child.row.shielded,
+            names: child.names.iter().map(NameView::new).collect(),
+            date_of_birth: dates.and_then(|(kind, from, _)| from.filter(|_| kind == "exact")),
+            date_of_birth_from: dates.and_then(|(kind, from, _)| from.filter(|_| kind == "approximate")),
+            date_of_birth_to: dates.and_then(|(kind, _, to)| to.filter(|_| kind == "approximate")),
+            expected_delivery_date: dates.and_then(|(kind, from, _)| from.filter(|_| kind == "expected")),
+            sex: particulars.map_or_else(|| "unknown".into(), |row| row.sex.clone()),
+            preferred_language: particulars.and_then(|row| row.preferred_language.clone()),
+            communication_needs: particulars.and_then(|row| row.communication_needs.clone()),
+            identifiers: child.identifiers.iter().map(IdentifierView::new).collect(),
+            addresses: child.addresses.iter().filter(|row| sees_confidential || !hides(child, row)).map(AddressView::new).collect(),
+            household: child.household.iter().filter(|row| sees_confidential || !row.confidential).map(HouseholdMemberView::new).collect(),
+            created_at: child.row.created_at.get(),
+            changed_at: child.row.changed_at.get(),
+        }
+    }
+}
+
+/// Whether an address is shown only to those who keep the case.
+fn hides(child: &Child, address: &AddressRow) -> bool {
+    address.confidential || (child.row.shielded && address.valid_to.is_none())
+}
+
+/// Whether a role sees confidential addresses: those who keep the register or the case.
+fn sees_confidential(role: Role) -> bool {
+    matches!(role, Role::Custodian | Role::Coordinator | Role::SeniorSafeguardingManager)
+}
+
+impl NameView {
+    fn new(row: &NameRow) -> Self {
+        Self {
+            id: row.id.0.to_string(),
+            name_use: row.name_use.clone(),
+            given: row.given.clone(),
+            middle: row.middle.clone(),
+            family: row.family.clone(),
+            from: row.valid_from,
+            to: row.valid_to,
+            recorded_at: row.recorded_at.get(),
+        }
+    }
+}
+
+impl IdentifierView {
+    fn new(row: &IdentifierRow) -> Self {
+        Self { id: row.id.0.to_string(), kind: row.kind.clone(), value: row.value.clone(), recorded_at: row.recorded_at.get() }
+    }
+}
+
+impl AddressView {
+    fn new(row: &AddressRow) -> Self {
+        Self {
+            id: row.id.0.to_string(),
+            kind: row.kind.clone(),
+            lines: serde_json::from_str(&row.lines).unwrap_or_default(),
+            postcode: row.postcode.clone(),
+            uprn: row.uprn.clone(),
+            source: row.source.clone(),
+            confidential: row.confidential,
+            from: row.valid_from,
+            to: row.valid_to,
+            recorded_at: row.recorded_at.get(),
+        }
+    }
+}
+
+impl HouseholdMemberView {
+    fn new(row: &HouseholdRow) -> Self {
+        let name = (row.given.is_some() || row.family.is_some())
+            .then(|| PlainNameView { given: row.given.clone(), family: row.family.clone() });
+        Self {
+            id: row.id.0.to_string(),
+            relationship: row.relationship.clone(),
+            carer: row.carer,
+            parental_responsibility: row.parental_responsibility,
+            in_household: row.in_household,
+            name,
+            date_of_birth: row.date_of_birth,
+            related_child_id: row.related_child_id.map(|id| id.0.to_string()),
+            recorded_at: row.recorded_at.get(),
+        }
+    }
+}
+
+/// The reading part of a request that creates: an answer given before, or what to do.
+enum Entering<T> {
+    Before(Answer),
+    New { key: Key, what: T, _turn: super::app::Turn },
+}
+
+/// Enter a person
+///
+/// Enters a person with names, birth, identifiers, addresses and household. A person is told to enquirers only once there is
+/// a registration for them.
+#[utoipa::path(
+    post, path = "/v1/children", operation_id = "addChild", tag = "Children",
+    params(super::openapi::IdempotencyKey), request_body = ChildRequest,
+    responses((status = 201, description = "The person", body = ChildView,
+        headers(("Location" = String, description = "Where the person can be read"), ("ETag" = String, description = "Its version"))),
+        super::openapi::CreateProblems),
+)]
+pub async fn add(gate: Gate<action::AddChild>) -> Result<HttpResponse, Problem> {
+    let Gate { permit, incoming, app, .. } = gate;
+    let principal = Arc::clone(permit.principal());
+    let by = principal.key();
+    let (reader, writer) = (Arc::clone(&app.region), Arc::clone(&app.region));
+    app.store
+        .run(
+            permit,
+            move |snapshot| {
+                let creation = incoming.creation::<ChildRequest>()?;
+                if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
+                    return Ok(Entering::Before(answer));
+                }
+                let new = creation.body.read(&reader, snapshot.now())?;
+                if reader.authorities().iter().all(|authority| authority.gss != new.authority) || !principal.scope.covers(&new.authority) {
+                    return Err(RegisterError::OutsideScope.into());
+                }
+                Ok(Entering::New { key: creation.key, what: new, _turn: creation.turn })
+            },
+            move |tx, entering: &Entering<NewChild>| match entering {
+                Entering::Before(answer) => Ok(answer.clone()),
+                Entering::New { key, what, .. } => idempotency::once(tx, key, |tx| {
+                    let (id, _) = children::add(tx, &writer, what, &by)?;
+                    let row = crate::store::children::find(tx.connection, id.into())?.ok_or(RegisterError::NotFound)?;
+                    let child = children::load(tx.connection, row)?;
+                    let view = ChildView::new(&child, true);
+                    created(Some(format!("/v1/children/{id}")), Some(etag(child.row.version)), &view)
+                }),
+            },
+        )
+        .await
+        .map(kept)
+}
+
+/// Read a person
+///
+/// What the register holds of a person, as far as the caller's role and authority reach. Confidential addresses are shown only
+/// to those who keep the register or the case.
+#[utoipa::path(
+    get, path = "/v1/children/{id}", operation_id = "readChild", tag = "Children",
+    params(("id" = String, Path, description = "Identifier of the person")),
+    responses((status = 200, description = "The person", body = ChildView, headers(("ETag" = String, description = "Its version"))),
+        super::openapi::ReadProblems),
+)]
+pub async fn read(gate: Gate<action::ReadChild>) -> Result<HttpResponse, Problem> {
+    let Gate { permit, incoming, app, .. } = gate;
+    let principal = Arc::clone(permit.principal());
+    let reach = permit.reach();
+    app.store
+        .read(permit, move |snapshot| {
+            let id: ChildId = incoming.id()?;
+            let row = children::find(snapshot.connection, id, &principal, reach)?;
+            incoming.reading()?;
+            snapshot.audit().child(id);
+            let child = children::load(snapshot.connection, row)?;
+            item(child.row.version, &ChildView::new(&child, sees_confidential(principal.role)))
+        })
+        .await
+        .map(kept)
+}
+
+macro_rules! add_fact {
+    ($(#[$doc:meta])* $name:ident, $action:ident, $operation:literal, $path:literal, $shape:ty, $new:ty, $view:ident, $insert:path,
+     |$body:ident, $region:ident, $now:ident, $fields:ident| $read:expr, $row:ty) => {
+        $(#[$doc])*
+        ///
+        /// The fact is added; what was known before stays.
+        #[utoipa::path(
+            post, path = $path, operation_id = $operation, tag = "Children",
+            params(super::openapi::IdempotencyKey, super::openapi::IfMatch, ("id" = String, Path, description = "Identifier of the person")),
+            request_body = $shape,
+            responses((status = 201, description = "The fact that was added", body = $view,
+                headers(("Location" = String, description = "Where the person can be read"), ("ETag" = String, description = "The person's new version"))),
+                super::openapi::ChangeProblems),
+        )]
+        pub async fn $name(gate: Gate<action::$action>) -> Result<HttpResponse, Problem> {
+            let Gate { permit, incoming, app, .. } = gate;
+            let principal = Arc::clone(permit.principal());
+            let by = principal.key();
+            let reach = permit.reach();
+            let (reader, writer) = (Arc::clone(&app.region), Arc::clone(&app.region));
+            app.store
+                .run(
+                    permit,
+                    move |snapshot| {
+                        let id: ChildId = incoming.id()?;
+                        let row = children::find(snapshot.connection, id, &principal, reach)?;
+                        snapshot.audit().child(id);
+                        let creation = incoming.creation_unshaped()?;
+                        if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
+                            return Ok(Entering::Before(answer));
+                        }
+                        let $body: $shape = incoming.change(row.version)?;
+                        let ($region, $now) = (&*reader, snapshot.now());
+                        let _ = ($region, $now);
+                        let mut fields = Fields::default();
+                        let $fields = &mut fields;
+                        let new: Option<$new> = $read;
+                        Ok(Entering::New { key: creation.key, what: (row, fields.finish(new)?), _turn: creation.turn })
+                    },
+                    move |tx, entering: &Entering<(ChildRow, $new)>| match entering {
+                        Entering::Before(answer) => Ok(answer.clone()),
+                        Entering::New { key, what: (row, new), .. } => idempotency::once(tx, key, |tx| {
+                            let child = ChildId::try_from(row.id.0).map_err(|_| RegisterError::NotFound)?;
+                            let id = $insert(tx, child, new, &by)?;
+                            children::changed(tx, &writer, child, row.version)?;
+                            let added = <$row>::current(tx.connection, &[row.id])?.into_iter().find(|row| row.id == Id::from(id)).ok_or(RegisterError::NotFound)?;
+                            created(Some(format!("/v1/children/{child}")), Some(etag(row.version + 1)), &$view::new(&added))
+                        }),
+                    },
+                )
+                .await
+                .map(kept)
+        }
+    };
+}
+
+add_fact! {
+    /// Add a name
+    add_name, AddName, "addName", "/v1/children/{id}/names", NewNameShape, NewName, NameView, children::insert_name,
+    |body, region, now, fields| body.read("", fields), NameRow
+}
+add_fact! {
+    /// Add an address
+    add_address, AddAddress, "addAddress", "/v1/children/{id}/addresses", NewAddressShape, NewAddress, AddressView, children::insert_address,
+    |body, region, now, fields| body.read("", fields), AddressRow
+}
+add_fact! {
+    /// Add an identifier
+    add_identifier, AddIdentifier, "addIdentifier", "/v1/children/{id}/identifiers", NewIdentifierShape, Identifier, IdentifierView, children::insert_identifier,
+    |body, region, now, fields| body.read("", region, fields), IdentifierRow
+}
+add_fact! {
+    /// Add a household member or carer
+    add_household_member, AddHouseholdMember, "addHouseholdMember", "/v1/children/{id}/household", NewHouseholdMemberShape, NewHouseholdMember, HouseholdMemberView, children::insert_household_member,
+    |body, region, now, fields| body.read("", now, fields), HouseholdRow
+}
+
+macro_rules! withdraw {
+    ($(#[$doc:meta])* $name:ident, $action:ident, $operation:literal, $path:literal, $standing:literal) => {
+        $(#[$doc])*
+        #[utoipa::path(
+            post, path = $path, operation_id = $operation, tag = "Children",
+            params(super::openapi::IfMatch, ("id" = String, Path, description = "Identifier of the person")),
+            request_body = ReasonRequest,
+            responses((status = 200, description = "The person", body = ChildView, headers(("ETag" = String, description = "Its version"))),
+                super::openapi::ChangeProblems),
+        )]
+        pub async fn $name(gate: Gate<action::$action>) -> Result<HttpResponse, Problem> {
+            let Gate { permit, incoming, app, .. } = gate;
+            let principal = Arc::clone(permit.principal());
+            let reach = permit.reach();
+            let region = Arc::clone(&app.region);
+            app.store
+                .run(
+                    permit,
+                    move |snapshot| {
+                        let id: ChildId = incoming.id()?;
+                        let row = children::find(snapshot.connection, id, &principal, reach)?;
+                        snapshot.audit().child(id);
+                        let body: ReasonRequest = incoming.change(row.version)?;
+                        body.read()?;
+                        Ok(row)
+                    },
+                    move |tx, row: &ChildRow| {
+                        children::withdraw(tx, &region, row, $standing)?;
+                        let row = crate::store::children::find(tx.connection, row.id)?.ok_or(RegisterError::NotFound)?;
+                        let child = children::load(tx.connection, row)?;
+                        item::<ChildView>(child.row.version, &ChildView::new(&child, true))
+                    },
+                )
+                .await
+                .map(kept)
+        }
+    };
+}
+
+withdraw! {
+    /// Mark a person as entered in error
+    ///
+    /// They are no longer found by any question. Nothing is deleted. Refused while a live entry rests on them.
+    mark_in_error, MarkChildInError, "markChildInError", "/v1/children/{id}/entered-in-error", "entered-in-error"
+}
+withdraw! {
+    /// Close an identity because of an adoption
+    ///
+    /// The adopted child has a new identity that is never linked to this one. The closed one is no longer found by any
+    /// question. Refused while a live entry rests on it.
+    close_identity, CloseIdentity, "closeIdentity", "/v1/children/{id}/adoption", "closed-by-adoption"
+}

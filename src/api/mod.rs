@@ -1,0 +1,18 @@
+//! The HTTP shape: JSON under `/v1`, problems, the OpenAPI document. A handler only translates.
+
+pub mod app;
+pub mod checks;
+pub mod children;
+pub mod directory;
+pub mod fields;
+pub mod gate;
+pub mod notices;
+pub mod openapi;
+pub mod operational;
+pub mod paging;
+pub mod problem;
+pub mod registrations;
+pub mod respond;
+pub mod routes;
+pub mod sandbox;
+pub mod shapes;

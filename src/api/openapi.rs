@@ -1,0 +1,152 @@
+//! The OpenAPI document, made from the handlers.
+
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
+
+use super::problem::ProblemDocument;
+use super::{checks, children, directory, notices, operational, registrations};
+
+/// The header that makes a repeated request harmless.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header, names("Idempotency-Key"))]
+#[allow(dead_code)] // read by the gate; here for the document
+pub struct IdempotencyKey(
+    /// One new, unguessable key (a UUID) for each thing to be done; the same key when you try again.
+    #[param(value_type = String, example = "0f0c3f8e-5f55-4a4e-9f7e-2f0c8c0b8f11", max_length = 128)]
+    String,
+);
+
+/// The header that keeps two people from overwriting each other.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header, names("If-Match"))]
+#[allow(dead_code)] // read by the gate; here for the document
+pub struct IfMatch(
+    /// The ETag of the resource as you read it.
+    #[param(value_type = String, example = "\"1\"")]
+    String,
+);
+
+macro_rules! problem_sets {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$note:meta])* $variant:ident = $status:literal, $description:literal;)+ })+) => {
+        $(
+            $(#[$doc])*
+            #[derive(IntoResponses)]
+            #[allow(dead_code)] // for the document
+            pub enum $name {
+                $(
+                    #[doc = $description]
+                    #[response(status = $status, description = $description, content_type = "application/problem+json")]
+                    $variant(ProblemDocument),
+                )+
+            }
+        )+
+    };
+}
+
+problem_sets! {
+    /// Problems of requests that read one resource.
+    ReadProblems {
+        Unauthenticated = 401, "There is no valid token";
+        Forbidden = 403, "The role may not do this";
+        NotFound = 404, "There is nothing here that the caller may know of";
+        NotAcceptable = 406, "No form of answer that the caller accepts";
+        InternalError = 500, "A defect on our side";
+        Unavailable = 503, "The register cannot answer at the moment; try later";
+    }
+    /// Problems of requests that list.
+    ListProblems {
+        BadRequest = 400, "The query is not understood";
+        Unauthenticated = 401, "There is no valid token";
+        Forbidden = 403, "The role may not do this";
+        NotAcceptable = 406, "No form of answer that the caller accepts";
+        InternalError = 500, "A defect on our side";
+        Unavailable = 503, "The register cannot answer at the moment; try later";
+    }
+    /// Problems of requests that create something.
+    CreateProblems {
+        BadRequest = 400, "The body is not JSON, or there is no Idempotency-Key";
+        Unauthenticated = 401, "There is no valid token";
+        Forbidden = 403, "The role may not do this, the authority is not the caller's, or a caller is not verified";
+        NotAcceptable = 406, "No form of answer that the caller accepts";
+        Conflict = 409, "The same request is still under way";
+        TooLarge = 413, "The body is too large";
+        UnsupportedMediaType = 415, "The body is not application/json";
+        Unprocessable = 422, "Items of the request are wrong; each is named with its place and what would help";
+        InternalError = 500, "A defect on our side";
+        Unavailable = 503, "The register cannot answer at the moment; try later";
+    }
+    /// Problems of requests that change something.
+    ChangeProblems {
+        BadRequest = 400, "The body is not JSON, or a needed Idempotency-Key is missing";
+        Unauthenticated = 401, "There is no valid token";
+        Forbidden = 403, "The role may not do this";
+        NotFound = 404, "There is nothing here that the caller may know of";
+        NotAcceptable = 406, "No form of answer that the caller accepts";
+        Conflict = 409, "The state of the resource does not allow this";
+        PreconditionFailed = 412, "Somebody else changed the resource meanwhile";
+        TooLarge = 413, "The body is too large";
+        UnsupportedMediaType = 415, "The body is not application/json";
+        Unprocessable = 422, "Items of the request are wrong; each is named with its place and what would help";
+        PreconditionRequired = 428, "There is no If-Match";
+        InternalError = 500, "A defect on our side";
+        Unavailable = 503, "The register cannot answer at the moment; try later";
+    }
+}
+
+struct Finishing;
+
+impl Modify for Finishing {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let mut bearer = Http::new(HttpAuthScheme::Bearer);
+        bearer.bearer_format = Some("JWT".into());
+        bearer.description = Some("An access token (RFC 9068) of an identity provider that the region trusts.".into());
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    }
+}
+
+/// The document.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Cofrestr",
+        description = "The child protection register of a safeguarding region: is this child on a register, and whom to ring?\n\n\
+            Every answer is JSON; every error is `application/problem+json` (RFC 9457) with a stable `code`. \
+            `X-Request-ID` and `X-Correlation-ID` are echoed. `Accept-Language: cy` or `en` chooses the words; codes never change. \
+            Nothing personal ever stands in a URL. What a caller may not know of looks exactly like what does not exist.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+        contact(name = "The region's register team")
+    ),
+    servers((url = "/", description = "This region")),
+    paths(
+        checks::ask, checks::ask_several, checks::index, checks::read,
+        children::add, children::read, children::add_name, children::add_address, children::add_identifier,
+        children::add_household_member, children::mark_in_error, children::close_identity,
+        registrations::add, registrations::index, registrations::read, registrations::mark_in_error,
+        notices::list_notices, notices::read_notice, notices::acknowledge,
+        notices::list_tasks, notices::read_task, notices::close_task,
+        directory::read,
+        operational::live, operational::ready,
+    ),
+    components(schemas(ProblemDocument)),
+    modifiers(&Finishing),
+    security(("bearer" = [])),
+    tags(
+        (name = "Checks", description = "Is this child on a register?"),
+        (name = "Children", description = "The people on the register"),
+        (name = "Registrations", description = "Entries on the register"),
+        (name = "Notices", description = "What a person must read and confirm"),
+        (name = "Tasks", description = "What a person must do"),
+        (name = "Directory", description = "Who is in the federation, and whom to ring there"),
+        (name = "Health", description = "For those who keep the server running"),
+    )
+)]
+pub struct Document;
+
+/// The document as YAML, as it stands in `openapi/cofrestr.yaml`.
+///
+/// # Errors
+/// When it cannot be written: a defect.
+pub fn yaml() -> Result<String, String> {
+    Document::openapi().to_yaml().map_err(|error| error.to_string())
+}

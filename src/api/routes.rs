@@ -1,0 +1,77 @@
+//! Which handler answers which path. The OpenAPI document says the same; a test compares the two.
+
+use actix_web::web::{self, Data, ServiceConfig, get, post};
+use actix_web::{HttpRequest, HttpResponse, Resource, Route};
+
+use super::app::App;
+use super::gate::{authenticate, facts};
+use super::problem::{Kind, Problem};
+use super::{checks, children, directory, notices, operational, registrations, sandbox};
+use crate::authz::{Operation, unauthenticated};
+
+/// A resource that answers every other method with 405 and what is allowed.
+fn resource(path: &str, allow: &'static str, routes: impl IntoIterator<Item = Route>) -> Resource {
+    let mut resource = web::resource(path);
+    for route in routes {
+        resource = resource.route(route);
+    }
+    resource.default_service(web::to(move |request: HttpRequest| refuse(request, Some(allow))))
+}
+
+/// What no handler answers: 401 without a token, so that nobody learns what exists; then 404 or 405. Both are recorded.
+async fn refuse(request: HttpRequest, allow: Option<&'static str>) -> Result<HttpResponse, Problem> {
+    let guarded = request.path().starts_with("/v1/") || request.path() == "/v1";
+    if guarded {
+        let app = request.app_data::<Data<App>>().ok_or(Kind::InternalError)?.clone();
+        let facts = facts(&request);
+        let principal = authenticate(&app, &request, Operation::Unknown, facts.context).await?;
+        let kind = if allow.is_some() { Kind::MethodNotAllowed } else { Kind::NotFound };
+        let mut refusal = unauthenticated(Operation::Unknown, facts.context, kind.slug());
+        refusal.access.principal = Some(principal);
+        app.store.record(&refusal).await?;
+    }
+    match allow {
+        Some(allow) => Err(Problem { allow: Some(allow.into()), ..Kind::MethodNotAllowed.into() }),
+        None => Err(Kind::NotFound.into()),
+    }
+}
+
+/// Every route. `with_sandbox` adds those of a sandbox.
+pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
+    config
+        .service(resource("/v1/checks", "GET, POST", [get().to(checks::index), post().to(checks::ask)]))
+        .service(resource("/v1/checks/batch", "POST", [post().to(checks::ask_several)]))
+        .service(resource("/v1/checks/{id}", "GET", [get().to(checks::read)]))
+        .service(resource("/v1/children", "POST", [post().to(children::add)]))
+        .service(resource("/v1/children/{id}", "GET", [get().to(children::read)]))
+        .service(resource("/v1/children/{id}/names", "POST", [post().to(children::add_name)]))
+        .service(resource("/v1/children/{id}/addresses", "POST", [post().to(children::add_address)]))
+        .service(resource("/v1/children/{id}/identifiers", "POST", [post().to(children::add_identifier)]))
+        .service(resource("/v1/children/{id}/household", "POST", [post().to(children::add_household_member)]))
+        .service(resource("/v1/children/{id}/entered-in-error", "POST", [post().to(children::mark_in_error)]))
+        .service(resource("/v1/children/{id}/adoption", "POST", [post().to(children::close_identity)]))
+        .service(resource("/v1/registrations", "GET, POST", [get().to(registrations::index), post().to(registrations::add)]))
+        .service(resource("/v1/registrations/{id}", "GET", [get().to(registrations::read)]))
+        .service(resource("/v1/registrations/{id}/entered-in-error", "POST", [post().to(registrations::mark_in_error)]))
+        .service(resource("/v1/notices", "GET", [get().to(notices::list_notices)]))
+        .service(resource("/v1/notices/{id}", "GET", [get().to(notices::read_notice)]))
+        .service(resource("/v1/notices/{id}/acknowledgement", "POST", [post().to(notices::acknowledge)]))
+        .service(resource("/v1/tasks", "GET", [get().to(notices::list_tasks)]))
+        .service(resource("/v1/tasks/{id}", "GET", [get().to(notices::read_task)]))
+        .service(resource("/v1/tasks/{id}/closure", "POST", [post().to(notices::close_task)]))
+        .service(resource("/v1/directory", "GET", [get().to(directory::read)]))
+        .service(resource("/health/live", "GET", [get().to(operational::live)]))
+        .service(resource("/health/ready", "GET", [get().to(operational::ready)]))
+        .service(resource("/metrics", "GET", [get().to(operational::metrics)]))
+        .service(resource("/openapi.json", "GET", [get().to(operational::openapi_json)]))
+        .service(resource("/openapi.yaml", "GET", [get().to(operational::openapi_yaml)]))
+        .service(resource("/.well-known/jwks.json", "GET", [get().to(operational::jwks)]))
+        .service(resource("/docs", "GET", [get().to(operational::docs_root)]))
+        .service(resource("/docs/{tail:.*}", "GET", [get().to(operational::docs)]));
+    if with_sandbox {
+        config
+            .service(resource("/sandbox/clock", "POST", [post().to(sandbox::clock)]))
+            .service(resource("/sandbox/reset", "POST", [post().to(sandbox::reset)]));
+    }
+    config.default_service(web::to(|request: HttpRequest| refuse(request, None)));
+}

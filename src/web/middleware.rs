@@ -1,0 +1,106 @@
+//! What every request goes through: identifiers, language, closed headers, problems in words, a log line and a measurement.
+
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
+use uuid::Uuid;
+
+use crate::api::gate::RequestFacts;
+use crate::api::problem::{Kind, Problem};
+use crate::authz::Context;
+use crate::words::Language;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+
+/// A UUID in a header, if there is a usable one.
+fn uuid(request: &ServiceRequest, name: &HeaderName) -> Option<Uuid> {
+    request.headers().get(name)?.to_str().ok()?.parse::<Uuid>().ok().filter(|id| !id.is_nil() && !id.is_max())
+}
+
+/// The middleware.
+///
+/// # Errors
+/// None of its own: every error becomes a problem document here.
+pub async fn around(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let request_id = uuid(&request, &REQUEST_ID).unwrap_or_else(Uuid::now_v7);
+    let correlation_id = uuid(&request, &CORRELATION_ID).unwrap_or(request_id);
+    let language = request
+        .headers()
+        .get(header::ACCEPT_LANGUAGE)
+        .and_then(|value| value.to_str().ok())
+        .map_or(Language::English, Language::from_accept_language);
+    request.extensions_mut().insert(RequestFacts { context: Context { request_id, correlation_id }, language });
+    let traceparent = request.headers().get("traceparent").cloned();
+    let method = request.method().clone();
+
+    let response = next.call(request).await?;
+    // The route, never the path: a path may hold an identifier, and nobody knows what a caller put there.
+    let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+    let mut response = explained(response, language, request_id);
+    let is_docs = route.starts_with("/docs");
+    let headers = response.headers_mut();
+    let fixed = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let policy = if is_docs {
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    } else {
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    };
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.as_str()));
+    headers.append(header::VARY, HeaderValue::from_static("Accept-Language, Authorization"));
+    for (name, id) in [(REQUEST_ID, request_id), (CORRELATION_ID, correlation_id)] {
+        if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+            headers.insert(name, value);
+        }
+    }
+    if let Some(traceparent) = traceparent {
+        headers.insert(HeaderName::from_static("traceparent"), traceparent);
+    }
+    let status = response.status().as_u16();
+    let elapsed = started.elapsed();
+    metrics::histogram!("cofrestr_http_request_seconds", "route" => route.clone(), "method" => method.to_string(), "status" => status.to_string())
+        .record(elapsed.as_secs_f64());
+    tracing::info!(
+        operation = %format_args!("{method} {route}"),
+        request.id = %request_id,
+        correlation.id = %correlation_id,
+        status,
+        duration_ms = elapsed.as_millis() as u64,
+        "answered a request"
+    );
+    Ok(response)
+}
+
+/// Puts the words of a problem into an error response. An error that is no problem of ours – a framework's – becomes one by its
+/// status, and shows nothing of itself.
+fn explained(response: ServiceResponse<impl MessageBody + 'static>, language: Language, request_id: Uuid) -> ServiceResponse<BoxBody> {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response.map_into_boxed_body();
+    }
+    let known = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();
+    let problem = known.unwrap_or_else(|| {
+        Kind::ALL.iter().copied().find(|kind| kind.status() == status).unwrap_or(Kind::InternalError).into()
+    });
+    let body = serde_json::to_string(&problem.document(language, request_id)).unwrap_or_default();
+    let mut response = response.map_body(|_, _| BoxBody::new(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    response
+}
