@@ -166,9 +166,17 @@ pub struct Child {
 /// # Errors
 /// When the database refuses or fails.
 pub fn add(tx: &mut Tx<'_>, region: &Region, new: &NewChild, by: &str) -> Result<(ChildId, i64), RegisterError> {
-    let at = tx.now();
-    let id = ChildId::new_at(at);
-    let pid = rows::insert(tx.connection, Id::from(id), &new.authority, new.shielded, at.into())?;
+    let id = ChildId::new_at(tx.now());
+    Ok((id, add_as(tx, region, id, new, by)?))
+}
+
+/// Enters a person under an identifier that is given: a sandbox gives its invented children the same ones after a reset.
+/// Answers their number within this database.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn add_as(tx: &mut Tx<'_>, region: &Region, id: ChildId, new: &NewChild, by: &str) -> Result<i64, RegisterError> {
+    let pid = rows::insert(tx.connection, Id::from(id), &new.authority, new.shielded, tx.now().into())?;
     insert_particulars(tx, id, new, by)?;
     for name in &new.names {
         insert_name(tx, id, name, by)?;
@@ -184,7 +192,7 @@ pub fn add(tx: &mut Tx<'_>, region: &Region, new: &NewChild, by: &str) -> Result
     }
     tx.audit().child(id);
     matcher::reindex(tx, region, id.into())?;
-    Ok((id, pid))
+    Ok(pid)
 }
 
 fn insert_particulars(tx: &mut Tx<'_>, child: ChildId, new: &NewChild, by: &str) -> Result<(), RegisterError> {

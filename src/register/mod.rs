@@ -12,6 +12,7 @@ pub mod matcher;
 pub mod notices;
 mod region;
 pub mod registrations;
+pub mod sandbox;
 pub mod tasks;
 
 pub use region::{AuthorityEntry, Disclosure, Region, RegionEntry, RegionError};

@@ -20,6 +20,7 @@ pub mod matching;
 pub mod migrations;
 pub mod notices;
 pub mod registrations;
+pub mod sandbox;
 pub mod schema;
 pub mod settings;
 pub mod tasks;

@@ -1,0 +1,277 @@
+//! From invented children to what is entered on the register: the same types, and so the same rules, as for any other.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use super::{Seed, invented};
+use crate::domain::category::Category;
+use crate::domain::dates::{BirthDate, BirthRange};
+use crate::domain::identifiers::{Identifier, IdentifierKind, Ranges};
+use crate::domain::ids::ChildId;
+use crate::domain::names::{NameUse, PersonName};
+use crate::domain::postcode::Address;
+use crate::domain::registration::{ConferenceKind, LegalStatusCode, RemovalGround};
+use crate::domain::sex::Sex;
+use crate::invent::{
+    self, Birth, InventedAddress, InventedCarer, InventedChild, InventedName, InventedRegistration, NameKind, Standing, Worker,
+};
+use crate::register::children::{AddressKind, NewAddress, NewChild, NewHouseholdMember, NewName, Relationship, Validity};
+use crate::register::registrations::{NewBasis, NewCoordinator, NewCoreGroupMember, NewRegistration};
+use crate::register::{Region, RegisterError};
+use crate::store::StoreError;
+
+/// The region of a home authority outside the federation. No member has this code, so nobody is asked there.
+const OUTSIDE: &str = "outside-the-federation";
+
+/// An invented child as it is entered.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) id: ChildId,
+    pub(super) child: NewChild,
+    pub(super) registration: NewRegistration,
+    /// Brothers and sisters, entered once everybody is on the register.
+    pub(super) siblings: Vec<NewHouseholdMember>,
+}
+
+/// The children of a region who have an entry.
+///
+/// # Errors
+/// When an invented child does not fit the register: a defect of either.
+pub(super) fn entries(region: &Region, seed: &Seed) -> Result<Vec<Entry>, RegisterError> {
+    let invented = invented(region, seed);
+    let by_key: HashMap<&str, &(ChildId, InventedChild)> = invented.iter().map(|pair| (pair.1.key.as_str(), pair)).collect();
+    invented
+        .iter()
+        .filter_map(|(id, child)| Some((id, child, child.registration.as_ref()?)))
+        .map(|(id, child, registration)| {
+            let siblings = child.siblings.iter().filter_map(|key| by_key.get(key.as_str())).filter_map(|pair| sibling(pair).transpose());
+            Ok(Entry {
+                id: *id,
+                child: person(child)?,
+                registration: entry(region, seed, child, registration)?,
+                siblings: siblings.collect::<Result<_, _>>()?,
+            })
+        })
+        .collect()
+}
+
+/// A part of an invented child as the register takes it.
+fn take<T: FromStr>(text: &str, what: &'static str) -> Result<T, RegisterError> {
+    text.parse().map_err(|_| defect(what))
+}
+
+fn defect(what: &'static str) -> RegisterError {
+    RegisterError::Store(StoreError::Corrupt(what))
+}
+
+fn person(child: &InventedChild) -> Result<NewChild, RegisterError> {
+    let unborn = matches!(child.birth, Birth::Expected(_));
+    Ok(NewChild {
+        authority: child.authority.clone(),
+        shielded: child.shielded,
+        names: child.names.iter().map(name).collect::<Result<_, _>>()?,
+        birth: Some(birth(child.birth)?),
+        sex: match child.sex {
+            invent::Sex::Female => Sex::Female,
+            invent::Sex::Male => Sex::Male,
+            invent::Sex::Indeterminate => Sex::Indeterminate,
+            invent::Sex::Unknown => Sex::Unknown,
+        },
+        preferred_language: Some(take(child.language, "an invented language")?),
+        communication_needs: child.communication_needs.as_deref().map(|needs| take(needs, "invented needs")).transpose()?,
+        identifiers: identifiers(child)?,
+        addresses: child.addresses.iter().map(address).collect::<Result<_, _>>()?,
+        // With whom a shielded child lives is as confidential as where. Not before birth: then there is nothing but the
+        // mother to find the child by.
+        household: child.carers.iter().map(|one| carer(one, child.shielded && !unborn)).collect::<Result<_, _>>()?,
+    })
+}
+
+fn name(invented: &InventedName) -> Result<NewName, RegisterError> {
+    let part = |text: &Option<String>| text.as_deref().map(|text| take(text, "an invented name")).transpose();
+    Ok(NewName {
+        name_use: match invented.kind {
+            NameKind::Official => NameUse::Official,
+            NameKind::Preferred => NameUse::Preferred,
+            NameKind::Alias => NameUse::Alias,
+            NameKind::Former => NameUse::Former,
+        },
+        name: PersonName::new(part(&invented.given)?, part(&invented.family)?).map_err(|_| defect("an invented name"))?,
+        middle: part(&invented.middle)?,
+        validity: Validity::default(),
+    })
+}
+
+fn birth(birth: Birth) -> Result<BirthDate, RegisterError> {
+    let wrong = |_| defect("an invented birth");
+    Ok(match birth {
+        Birth::Exact(on) => BirthDate::Exact(on.try_into().map_err(wrong)?),
+        Birth::Approximate { from, to } => {
+            let (from, to) = (from.try_into().map_err(wrong)?, to.try_into().map_err(wrong)?);
+            BirthDate::Approximate(BirthRange::new(from, to).map_err(wrong)?)
+        }
+        Birth::Expected(on) => BirthDate::Expected(on.try_into().map_err(wrong)?),
+    })
+}
+
+/// The present numbers, and a superseded one, which goes on finding the child.
+fn identifiers(child: &InventedChild) -> Result<Vec<Identifier>, RegisterError> {
+    [
+        (IdentifierKind::NhsNumber, &child.nhs_number),
+        (IdentifierKind::NhsNumber, &child.superseded_nhs_number),
+        (IdentifierKind::ChiNumber, &child.chi_number),
+        (IdentifierKind::HcNumber, &child.hc_number),
+        (IdentifierKind::Upn, &child.upn),
+    ]
+    .into_iter()
+    .filter_map(|(kind, text)| Some((kind, text.as_deref()?)))
+    .map(|(kind, text)| Identifier::parse(kind, text, Ranges::Sandbox).map_err(|_| defect("an invented number")))
+    .collect()
+}
+
+fn address(invented: &InventedAddress) -> Result<NewAddress, RegisterError> {
+    let lines = invented.lines.iter().map(|line| take(line, "an invented address")).collect::<Result<_, _>>()?;
+    let postcode = Some(take(&invented.postcode, "an invented postcode")?);
+    let uprn = invented.uprn.as_deref().map(|uprn| take(uprn, "an invented property number")).transpose()?;
+    Ok(NewAddress {
+        kind: match invented.kind {
+            invent::AddressKind::Home | invent::AddressKind::Site => AddressKind::Home,
+            // Invented children are with relatives for a stay, not for good.
+            invent::AddressKind::Temporary | invent::AddressKind::Relative => AddressKind::Temporary,
+            invent::AddressKind::Refuge => AddressKind::Refuge,
+        },
+        address: Address::new(lines, postcode, uprn).map_err(|_| defect("an invented address"))?,
+        source: None,
+        confidential: invented.confidential,
+        validity: Validity { from: invented.from, to: invented.to },
+    })
+}
+
+fn carer(invented: &InventedCarer, confidential: bool) -> Result<NewHouseholdMember, RegisterError> {
+    Ok(NewHouseholdMember {
+        relationship: match invented.relationship {
+            "mother" => Relationship::Mother,
+            "father" => Relationship::Father,
+            "step-father" => Relationship::StepParent,
+            "grandmother" => Relationship::Grandparent,
+            _ => Relationship::Carer,
+        },
+        carer: true,
+        parental_responsibility: invented.parental_responsibility,
+        in_household: true,
+        name: Some(PersonName::from_texts(&invented.given, &invented.family).map_err(|_| defect("an invented carer"))?),
+        date_of_birth: invented.birth,
+        related_child: None,
+        confidential,
+        validity: Validity::default(),
+    })
+}
+
+/// A brother or sister: by their record when they have one, else by name; nothing when they are not yet born and have no
+/// name, because there is nothing to say.
+fn sibling((id, child): &(ChildId, InventedChild)) -> Result<Option<NewHouseholdMember>, RegisterError> {
+    let registered = child.registration.is_some();
+    let name = match child.names.first() {
+        Some(invented) if !registered => Some(name(invented)?.name),
+        _ => None,
+    };
+    if !registered && name.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(NewHouseholdMember {
+        relationship: Relationship::Sibling,
+        carer: false,
+        parental_responsibility: false,
+        in_household: true,
+        name,
+        date_of_birth: match child.birth {
+            Birth::Exact(on) if !registered => Some(on),
+            _ => None,
+        },
+        related_child: registered.then_some(*id),
+        confidential: child.shielded,
+        validity: Validity::default(),
+    }))
+}
+
+fn entry(region: &Region, seed: &Seed, child: &InventedChild, invented: &InventedRegistration) -> Result<NewRegistration, RegisterError> {
+    let categories = invented.categories.iter().map(|category| match category {
+        invent::Category::Neglect => Category::Neglect,
+        invent::Category::Physical => Category::Physical,
+        invent::Category::Sexual => Category::Sexual,
+        invent::Category::Emotional => Category::Emotional,
+        invent::Category::Financial => Category::Financial,
+    });
+    Ok(NewRegistration {
+        authority: child.authority.clone(),
+        registered_on: invented.registered_on,
+        removed: invented.removal.map(|removal| (removal.on, ground(removal.ground))),
+        basis: basis(region, child, invented)?,
+        categories: categories.collect(),
+        coordinator: Some(coordinator(&invented.coordinator, seed)?),
+        core_group: invented.core_group.iter().map(core_group_member).collect::<Result<_, _>>()?,
+        review_due_on: invented.next_review_on,
+        legal_status: Some(legal_status(invented.legal_status)),
+    })
+}
+
+fn basis(region: &Region, child: &InventedChild, invented: &InventedRegistration) -> Result<NewBasis, RegisterError> {
+    if invented.standing == Standing::TemporarilyRegistered {
+        let home = invented.home_authority.as_deref().ok_or(defect("an invented home authority"))?;
+        return Ok(NewBasis::Home {
+            region: match region.authority(home) {
+                Some((home, _)) => home.code.clone(),
+                None => take(OUTSIDE, "the region outside")?,
+            },
+            authority: take(home, "an invented home authority")?,
+            registration: None,
+        });
+    }
+    Ok(NewBasis::Conference {
+        held_on: invented.conference_on.unwrap_or(invented.registered_on),
+        kind: if matches!(child.birth, Birth::Expected(_)) { ConferenceKind::PreBirth } else { ConferenceKind::Initial },
+        authority: take(&child.authority, "an invented authority")?,
+    })
+}
+
+fn ground(ground: invent::RemovalGround) -> RemovalGround {
+    match ground {
+        invent::RemovalGround::NoLongerAtRisk => RemovalGround::ReviewConferenceDecision,
+        invent::RemovalGround::ReachedEighteen => RemovalGround::ReachedEighteen,
+        invent::RemovalGround::Died => RemovalGround::Died,
+        invent::RemovalGround::LeftUnitedKingdom => RemovalGround::LeftUnitedKingdom,
+        invent::RemovalGround::Transferred => RemovalGround::Transferred,
+    }
+}
+
+fn legal_status(status: invent::LegalStatus) -> LegalStatusCode {
+    match status {
+        invent::LegalStatus::None => LegalStatusCode::NoOrder,
+        invent::LegalStatus::VoluntaryAccommodation => LegalStatusCode::Accommodated,
+        invent::LegalStatus::InterimCareOrder => LegalStatusCode::InterimCareOrder,
+        invent::LegalStatus::CareOrder => LegalStatusCode::CareOrder,
+        invent::LegalStatus::SupervisionOrder => LegalStatusCode::SupervisionOrder,
+        invent::LegalStatus::EmergencyProtectionOrder => LegalStatusCode::EmergencyProtectionOrder,
+        invent::LegalStatus::PoliceProtection => LegalStatusCode::PoliceProtection,
+    }
+}
+
+/// Every co-ordinator keeps an invented name, and all of them are the one person whom the sandbox lets sign in as
+/// co-ordinator: there is one token for them all.
+fn coordinator(worker: &Worker, seed: &Seed) -> Result<NewCoordinator, RegisterError> {
+    Ok(NewCoordinator {
+        name: take(&worker.name, "an invented co-ordinator")?,
+        person: Some(seed.coordinator.clone()),
+        phone: Some(take(&worker.phone, "an invented telephone number")?),
+        email: Some(take(&worker.email, "an invented address")?),
+    })
+}
+
+fn core_group_member(worker: &Worker) -> Result<NewCoreGroupMember, RegisterError> {
+    Ok(NewCoreGroupMember {
+        name: take(&worker.name, "an invented worker")?,
+        agency: None,
+        role: Some(take(worker.role, "an invented role")?),
+        phone: Some(take(&worker.phone, "an invented telephone number")?),
+    })
+}

@@ -1,0 +1,81 @@
+//! What only a sandbox may do to its database: forget everything but the audit log, and record things as of another instant.
+//! The use case checks that this is a sandbox before it calls anything here.
+
+use chrono::{DateTime, Utc};
+
+use super::Tx;
+use super::audit::AuditDraft;
+use super::connection::AnyConnection;
+use super::error::StoreError;
+
+/// The tables that a reset empties: children, and everything that rests on them. What refers stands before what it refers
+/// to.
+const EMPTIED: [&str; 23] = [
+    "notice",
+    "task",
+    "enquiry_match",
+    "enquiry_key",
+    "enquiry",
+    "idempotency",
+    "import_record",
+    "match_key",
+    "match_record",
+    "match_key_stat",
+    "match_token_stat",
+    "match_summary",
+    "core_group_member",
+    "registration_coordinator",
+    "registration_category",
+    "registration_state",
+    "registration",
+    "household_member",
+    "child_address",
+    "child_identifier",
+    "child_name",
+    "child_particulars",
+    "child",
+];
+
+/// Empties the register and its enquiry log. The audit log is append-only in a sandbox too, and the settings hold what the
+/// sandbox began with: both stay.
+///
+/// # Errors
+/// When the database fails.
+pub fn empty(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    for table in EMPTIED {
+        connection.execute(&format!("DELETE FROM {table}"))?;
+    }
+    Ok(())
+}
+
+/// Does part of a unit of work as of another procedure time, so that invented children stand in the register as they did
+/// when the sandbox began, wherever its clock is now. What the part says for the audit log is dropped: one entry speaks for
+/// the whole, not one line for each of thousands of invented children.
+pub fn as_of<T>(tx: &mut Tx<'_>, now: DateTime<Utc>, work: impl FnOnce(&mut Tx<'_>) -> T) -> T {
+    work(&mut Tx { connection: &mut *tx.connection, now, audit: AuditDraft::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::connection::DatabaseUrl;
+    use super::super::migrations;
+    use super::*;
+
+    /// What a reset leaves: the log of who did what, and what the sandbox began with.
+    const KEPT: [&str; 3] = ["audit_entry", "audit_child", "setting"];
+
+    #[test]
+    fn a_reset_decides_about_every_table() {
+        let path = std::env::temp_dir().join(format!("cofrestr-{}.sqlite", uuid::Uuid::now_v7()));
+        let url = DatabaseUrl::Sqlite(path.to_str().expect("a path in UTF-8").to_owned());
+        migrations::run(&url).expect("migrations");
+        let (columns, _) = migrations::catalogue(&url).expect("a catalogue");
+        let mut tables: Vec<String> = columns.into_iter().map(|column| column.table).collect();
+        tables.dedup();
+        let mut decided: Vec<String> = EMPTIED.iter().chain(&KEPT).map(|table| (*table).to_owned()).collect();
+        decided.sort();
+        assert_eq!(tables, decided, "a new table must be emptied by a reset or kept on purpose");
+        empty(&mut AnyConnection::open(&url).expect("a connection")).expect("an empty register");
+        std::fs::remove_file(&path).expect("the file goes");
+    }
+}
