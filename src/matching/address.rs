@@ -47,7 +47,7 @@ impl Postcode {
     pub(super) fn sector(&self) -> Option<&[u8]> {
         match self.outward {
             0 => Some(self.bytes()),
-            outward if self.len > outward => Some(&self.text[..outward as usize + 1]),
+            outward if self.len > outward => Some(&self.text[..=outward as usize]),
             _ => None,
         }
     }
@@ -95,12 +95,11 @@ fn british(folded: &[u8]) -> Option<(Vec<u8>, usize)> {
     if (5..=7).contains(&folded.len()) {
         let (out, inward) = folded.split_at(folded.len() - 3);
         let inward = [digit(inward[0]), letter(inward[1]), letter(inward[2])];
-        if inward[0].is_ascii_digit() && inward[1].is_ascii_uppercase() && inward[2].is_ascii_uppercase() {
-            if let Some(mut whole) = outward(out) {
-                let len = whole.len();
-                whole.extend(inward);
-                return Some((whole, len));
-            }
+        let sound = inward[0].is_ascii_digit() && inward[1].is_ascii_uppercase() && inward[2].is_ascii_uppercase();
+        if sound && let Some(mut whole) = outward(out) {
+            let len = whole.len();
+            whole.extend(inward);
+            return Some((whole, len));
         }
     }
     if (2..=4).contains(&folded.len()) && folded[0].is_ascii_uppercase() {
@@ -214,7 +213,7 @@ pub(super) fn read_lines(lines: &[String]) -> ([u32; 2], Vec<Word>) {
 /// `12A` packed: digits times 32 and the letter.
 fn number(part: &str) -> u32 {
     let digits: String = part.chars().take_while(char::is_ascii_digit).take(6).collect();
-    let letter = part.bytes().nth(digits.len()).filter(u8::is_ascii_uppercase).map_or(0, |b| u32::from(b - b'A') + 1);
+    let letter = part.as_bytes().get(digits.len()).filter(|b| b.is_ascii_uppercase()).map_or(0, |b| u32::from(*b - b'A') + 1);
     digits.parse::<u32>().map_or(0, |digits| (digits + 1) * 32 + letter)
 }
 
@@ -340,7 +339,7 @@ pub(super) fn compare_addresses(a: &Address, a_words: &[Word], b: &Address, b_wo
                 && place_agrees
                 && foreign(&a.postcode)
                 && ((!numbered && shared >= w::NEAR_HOME_WORDS && dice >= w::NEAR_HOME_SHARE)
-                    || (shared >= w::NEAR_HOME_WORDS + 1.0 && dice >= w::HOME_ALL_SHARE))
+                    || (shared >= w::HOME_ALL_WORDS && dice >= w::HOME_MOST_SHARE))
             {
                 home = Home::Near;
             }

@@ -406,14 +406,12 @@ fn likeness(a: &Token, b: &Token) -> Likeness {
     }
     let unlike = (a.word.letters ^ b.word.letters).count_ones();
     let shorter = x.len().min(y.len());
-    if unlike <= 2 {
-        if one_edit_apart(x, y) {
-            return if shorter >= 4 || (shorter == 3 && x.len() != y.len()) {
-                if differ_by_sex(x, y) { Likeness::Variant } else { Likeness::Close }
-            } else {
-                Likeness::Similar
-            };
-        }
+    if unlike <= 2 && one_edit_apart(x, y) {
+        return match (shorter, x.len() == y.len()) {
+            _ if differ_by_sex(x, y) => Likeness::Variant,
+            (4.., _) | (3, false) => Likeness::Close,
+            _ => Likeness::Similar,
+        };
     }
     let same_sound = a.skeleton == b.skeleton;
     // No pair with so few letters in common reaches the least similarity asked for below.

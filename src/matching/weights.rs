@@ -192,7 +192,7 @@ pub const NEAR_HOME: f32 = 3.0;
 /// As [`HOME_OVER_PRIOR`], in a collection of people of all ages where hardly two share a home: there the same door is
 /// nearly the same person.
 pub const HOME_OVER_PRIOR_ALL_AGES: f32 = 14.0;
-/// Words that must agree for [`NEAR_HOME`]; one more, and nearly all, where the numbers differ.
+/// Words that must agree for [`NEAR_HOME`] where a number is missing; [`HOME_ALL_WORDS`] where the numbers differ.
 pub const NEAR_HOME_WORDS: f32 = 2.5;
 /// Share (Dice) of the words of both addresses that must agree for a home.
 pub const HOME_SHARE: f32 = 0.5;
@@ -200,6 +200,8 @@ pub const HOME_SHARE: f32 = 0.5;
 pub const NEAR_HOME_SHARE: f32 = 0.7;
 /// So many words and nearly all of both addresses outweigh another postcode.
 pub const HOME_ALL_WORDS: f32 = 2.7;
+/// Share of words that must agree for a near home whose number differs.
+pub const HOME_MOST_SHARE: f32 = 0.8;
 /// See [`HOME_ALL_WORDS`].
 pub const HOME_ALL_SHARE: f32 = 0.85;
 /// Words that must agree beside the number for a home without a British postcode.

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::bulk::Bulk;
 use super::{Region, RegisterError, matcher};
 use crate::authz::{Principal, Reach};
 use crate::domain::dates::BirthDate;
@@ -12,11 +13,11 @@ use crate::domain::names::{NamePart, NameUse, PersonName};
 use crate::domain::postcode::Address;
 use crate::domain::sex::Sex;
 use crate::domain::text::{Line, Note};
-use crate::store::Tx;
 use crate::store::children::{self as rows, AddressRow, ChildRow, HouseholdRow, IdentifierRow, NameRow, ParticularsRow};
 use crate::store::connection::AnyConnection;
 use crate::store::registrations as registration_rows;
 use crate::store::types::{Id, Instant};
+use crate::store::{StoreError, Tx};
 
 /// When something was true.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -176,26 +177,52 @@ pub fn add(tx: &mut Tx<'_>, region: &Region, new: &NewChild, by: &str) -> Result
 /// # Errors
 /// When the database refuses or fails.
 pub fn add_as(tx: &mut Tx<'_>, region: &Region, id: ChildId, new: &NewChild, by: &str) -> Result<i64, RegisterError> {
-    let pid = rows::insert(tx.connection, Id::from(id), &new.authority, new.shielded, tx.now().into())?;
-    insert_particulars(tx, id, new, by)?;
-    for name in &new.names {
-        insert_name(tx, id, name, by)?;
-    }
-    for identifier in &new.identifiers {
-        insert_identifier(tx, id, identifier, by)?;
-    }
-    for address in &new.addresses {
-        insert_address(tx, id, address, by)?;
-    }
     for member in &new.household {
-        insert_household_member(tx, id, member, by)?;
+        check_related(tx, member)?;
     }
+    let child = facts_as(id, new, tx.now(), by)?;
+    let mut bulk = Bulk::default();
+    bulk.enter(&region.matcher.keyer, child, Vec::new(), today(tx.now()));
+    let pid = bulk.write(tx.connection)?.pop().ok_or(StoreError::Corrupt("an added person has no number"))?;
     tx.audit().child(id);
-    matcher::reindex(tx, region, id.into())?;
     Ok(pid)
 }
 
-fn insert_particulars(tx: &mut Tx<'_>, child: ChildId, new: &NewChild, by: &str) -> Result<(), RegisterError> {
+/// A person and the facts known of them, as they will be entered. Reads and writes nothing.
+///
+/// # Errors
+/// When an address cannot be written down.
+pub fn facts(new: &NewChild, at: DateTime<Utc>, by: &str) -> Result<(ChildId, Child), RegisterError> {
+    let id = ChildId::new_at(at);
+    Ok((id, facts_as(id, new, at, by)?))
+}
+
+/// The same under an identifier that is given.
+///
+/// # Errors
+/// When an address cannot be written down.
+pub fn facts_as(id: ChildId, new: &NewChild, at: DateTime<Utc>, by: &str) -> Result<Child, RegisterError> {
+    let child = Child {
+        row: ChildRow {
+            pid: 0,
+            id: id.into(),
+            authority: new.authority.clone(),
+            standing: "current".into(),
+            shielded: new.shielded,
+            version: 1,
+            created_at: at.into(),
+            changed_at: at.into(),
+        },
+        particulars: Some(particulars_row(id, new, at, by)),
+        names: new.names.iter().map(|name| name_row(id, name, at, by)).collect(),
+        identifiers: new.identifiers.iter().map(|identifier| identifier_row(id, identifier, at, by)).collect(),
+        addresses: new.addresses.iter().map(|address| address_row(id, address, at, by)).collect::<Result<_, _>>()?,
+        household: new.household.iter().map(|member| household_row(id, member, at, by)).collect(),
+    };
+    Ok(child)
+}
+
+fn particulars_row(child: ChildId, new: &NewChild, at: DateTime<Utc>, by: &str) -> ParticularsRow {
     let (kind, from, to) = match &new.birth {
         None => ("unknown", None, None),
         Some(birth) => {
@@ -208,7 +235,6 @@ fn insert_particulars(tx: &mut Tx<'_>, child: ChildId, new: &NewChild, by: &str)
             (kind, Some(from), Some(to))
         }
     };
-    let at = Instant::new(tx.now());
     ParticularsRow {
         id: Id(uuid::Uuid::now_v7()),
         child_id: child.into(),
@@ -220,22 +246,15 @@ fn insert_particulars(tx: &mut Tx<'_>, child: ChildId, new: &NewChild, by: &str)
         communication_needs: new.communication_needs.as_ref().map(|needs| needs.expose().to_owned()),
         valid_from: None,
         valid_to: None,
-        recorded_at: at,
+        recorded_at: at.into(),
         recorded_by: by.to_owned(),
         superseded_at: None,
     }
-    .insert(tx.connection)?;
-    Ok(())
 }
 
-/// Adds a name. The caller re-indexes the person.
-///
-/// # Errors
-/// When the database refuses or fails.
-pub fn insert_name(tx: &mut Tx<'_>, child: ChildId, new: &NewName, by: &str) -> Result<NameId, RegisterError> {
-    let id = NameId::new_at(tx.now());
+fn name_row(child: ChildId, new: &NewName, at: DateTime<Utc>, by: &str) -> NameRow {
     NameRow {
-        id: id.into(),
+        id: NameId::new_at(at).into(),
         child_id: child.into(),
         name_use: new.name_use.as_str().into(),
         given: new.name.given().map(|part| part.expose().to_owned()),
@@ -243,22 +262,25 @@ pub fn insert_name(tx: &mut Tx<'_>, child: ChildId, new: &NewName, by: &str) -> 
         family: new.name.family().map(|part| part.expose().to_owned()),
         valid_from: new.validity.from,
         valid_to: new.validity.to,
-        recorded_at: tx.now().into(),
+        recorded_at: at.into(),
         recorded_by: by.to_owned(),
         superseded_at: None,
     }
-    .insert(tx.connection)?;
-    Ok(id)
 }
 
-/// Adds an identifier. The caller re-indexes the person.
+/// Adds a name. The caller re-indexes the person.
 ///
 /// # Errors
 /// When the database refuses or fails.
-pub fn insert_identifier(tx: &mut Tx<'_>, child: ChildId, new: &Identifier, by: &str) -> Result<IdentifierId, RegisterError> {
-    let id = IdentifierId::new_at(tx.now());
+pub fn insert_name(tx: &mut Tx<'_>, child: ChildId, new: &NewName, by: &str) -> Result<NameId, RegisterError> {
+    let row = name_row(child, new, tx.now(), by);
+    row.insert(tx.connection)?;
+    Ok(typed(row.id)?)
+}
+
+fn identifier_row(child: ChildId, new: &Identifier, at: DateTime<Utc>, by: &str) -> IdentifierRow {
     IdentifierRow {
-        id: id.into(),
+        id: IdentifierId::new_at(at).into(),
         child_id: child.into(),
         kind: match new.kind() {
             IdentifierKind::NhsNumber => "nhs-number",
@@ -271,12 +293,39 @@ pub fn insert_identifier(tx: &mut Tx<'_>, child: ChildId, new: &Identifier, by: 
         value: new.expose().to_owned(),
         valid_from: None,
         valid_to: None,
-        recorded_at: tx.now().into(),
+        recorded_at: at.into(),
         recorded_by: by.to_owned(),
         superseded_at: None,
     }
-    .insert(tx.connection)?;
-    Ok(id)
+}
+
+/// Adds an identifier. The caller re-indexes the person.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn insert_identifier(tx: &mut Tx<'_>, child: ChildId, new: &Identifier, by: &str) -> Result<IdentifierId, RegisterError> {
+    let row = identifier_row(child, new, tx.now(), by);
+    row.insert(tx.connection)?;
+    Ok(typed(row.id)?)
+}
+
+fn address_row(child: ChildId, new: &NewAddress, at: DateTime<Utc>, by: &str) -> Result<AddressRow, StoreError> {
+    let lines: Vec<&str> = new.address.lines().iter().map(|line| line.expose()).collect();
+    Ok(AddressRow {
+        id: AddressId::new_at(at).into(),
+        child_id: child.into(),
+        kind: new.kind.as_str().into(),
+        lines: serde_json::to_string(&lines).map_err(|_| StoreError::Corrupt("address lines"))?,
+        postcode: new.address.postcode().map(|postcode| postcode.expose().to_owned()),
+        uprn: new.address.uprn().map(|uprn| uprn.expose().to_owned()),
+        source: new.source.as_ref().map(|source| source.expose().to_owned()),
+        confidential: new.confidential,
+        valid_from: new.validity.from,
+        valid_to: new.validity.to,
+        recorded_at: at.into(),
+        recorded_by: by.to_owned(),
+        superseded_at: None,
+    })
 }
 
 /// Adds an address. The caller re-indexes the person.
@@ -284,50 +333,26 @@ pub fn insert_identifier(tx: &mut Tx<'_>, child: ChildId, new: &Identifier, by: 
 /// # Errors
 /// When the database refuses or fails.
 pub fn insert_address(tx: &mut Tx<'_>, child: ChildId, new: &NewAddress, by: &str) -> Result<AddressId, RegisterError> {
-    let id = AddressId::new_at(tx.now());
-    let lines: Vec<&str> = new.address.lines().iter().map(|line| line.expose()).collect();
-    AddressRow {
-        id: id.into(),
-        child_id: child.into(),
-        kind: new.kind.as_str().into(),
-        lines: serde_json::to_string(&lines).map_err(|_| crate::store::StoreError::Corrupt("address lines"))?,
-        postcode: new.address.postcode().map(|postcode| postcode.expose().to_owned()),
-        uprn: new.address.uprn().map(|uprn| uprn.expose().to_owned()),
-        source: new.source.as_ref().map(|source| source.expose().to_owned()),
-        confidential: new.confidential,
-        valid_from: new.validity.from,
-        valid_to: new.validity.to,
-        recorded_at: tx.now().into(),
-        recorded_by: by.to_owned(),
-        superseded_at: None,
-    }
-    .insert(tx.connection)?;
-    Ok(id)
+    let row = address_row(child, new, tx.now(), by)?;
+    row.insert(tx.connection)?;
+    Ok(typed(row.id)?)
 }
 
-/// Adds a household member or carer. The caller re-indexes the person.
-///
-/// # Errors
-/// When the related child is not on this register, or the database fails.
-pub fn insert_household_member(
-    tx: &mut Tx<'_>,
-    child: ChildId,
-    new: &NewHouseholdMember,
-    by: &str,
-) -> Result<HouseholdMemberId, RegisterError> {
-    if let Some(related) = new.related_child
-        && rows::find(tx.connection, related.into())?.is_none()
-    {
-        return Err(RegisterError::Rule {
+fn check_related(tx: &mut Tx<'_>, new: &NewHouseholdMember) -> Result<(), RegisterError> {
+    match new.related_child {
+        Some(related) if rows::find(tx.connection, related.into())?.is_none() => Err(RegisterError::Rule {
             pointer: "/relatedChildId".into(),
             code: "unknown-child",
             detail: "give the id of a person on this register, or their name".into(),
-        });
+        }),
+        _ => Ok(()),
     }
-    let id = HouseholdMemberId::new_at(tx.now());
+}
+
+fn household_row(child: ChildId, new: &NewHouseholdMember, at: DateTime<Utc>, by: &str) -> HouseholdRow {
     let part = |part: Option<&NamePart>| part.map(|part| part.expose().to_owned());
     HouseholdRow {
-        id: id.into(),
+        id: HouseholdMemberId::new_at(at).into(),
         child_id: child.into(),
         relationship: new.relationship.as_str().into(),
         carer: new.carer,
@@ -340,12 +365,31 @@ pub fn insert_household_member(
         confidential: new.confidential,
         valid_from: new.validity.from,
         valid_to: new.validity.to,
-        recorded_at: tx.now().into(),
+        recorded_at: at.into(),
         recorded_by: by.to_owned(),
         superseded_at: None,
     }
-    .insert(tx.connection)?;
-    Ok(id)
+}
+
+/// Adds a household member or carer. The caller re-indexes the person.
+///
+/// # Errors
+/// When the related child is not on this register, or the database fails.
+pub fn insert_household_member(
+    tx: &mut Tx<'_>,
+    child: ChildId,
+    new: &NewHouseholdMember,
+    by: &str,
+) -> Result<HouseholdMemberId, RegisterError> {
+    check_related(tx, new)?;
+    let row = household_row(child, new, tx.now(), by);
+    row.insert(tx.connection)?;
+    Ok(typed(row.id)?)
+}
+
+/// The identifier of a row that was just made from one.
+fn typed<T: TryFrom<uuid::Uuid>>(id: Id) -> Result<T, StoreError> {
+    T::try_from(id.0).map_err(|_| StoreError::Corrupt("identifier"))
 }
 
 /// Moves a person to the next version and re-indexes them: the end of every change of their facts.

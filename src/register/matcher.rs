@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use chrono::NaiveDate;
+
 use crate::authz::policy::action::RefreshStatistics;
 use crate::authz::program_permit;
 use crate::matching::{
@@ -13,11 +15,12 @@ use crate::matching::{
 };
 use crate::store::children::{self as child_rows};
 use crate::store::connection::AnyConnection;
-use crate::store::matching as rows;
+use crate::store::matching::{self as rows, Indexed};
 use crate::store::types::Id;
 use crate::store::{Store, StoreError, Tx};
 
 use super::children::{Child, load, today};
+use super::registrations::Registration;
 use super::{Region, RegisterError, registrations};
 
 /// Records decoded at once while statistics are counted.
@@ -142,21 +145,30 @@ pub fn reindex(tx: &mut Tx<'_>, region: &Region, id: Id) -> Result<(), RegisterE
         return Ok(());
     }
     let day = today(tx.now());
-    let entries = registrations::of(tx.connection, &[id])?;
-    let standing = if entries.iter().any(|entry| entry.is_live_on(day)) {
+    let standing = standing(&registrations::of(tx.connection, &[id])?, day);
+    let child = load(tx.connection, row)?;
+    let indexed = indexed(&region.matcher.keyer, &person(&child), standing);
+    rows::insert_all(tx.connection, [(pid, &indexed)])?;
+    Ok(())
+}
+
+/// What the index keeps of a person.
+pub fn indexed(keyer: &Keyer, person: &Person, standing: &'static str) -> Indexed {
+    let record = Record::new(person);
+    let numbers = Query::new(&Person { nhs_numbers: person.nhs_numbers.clone(), ..Person::default() });
+    let number = keyer.query_keys(&numbers).into_iter().find(|key| key.kind == KeyKind::Identifier).map(|key| key.key);
+    Indexed { standing, person: number, body: record.encode(), keys: keyer.record_keys(&record) }
+}
+
+/// How the matcher ranks somebody with these entries.
+pub fn standing(entries: &[Registration], day: NaiveDate) -> &'static str {
+    if entries.iter().any(|entry| entry.is_live_on(day)) {
         "current"
     } else if entries.iter().any(|entry| !entry.state.entered_in_error) {
         "former"
     } else {
         "none"
-    };
-    let child = load(tx.connection, row)?;
-    let person = person(&child);
-    let keyer = &region.matcher.keyer;
-    let record = Record::new(&person);
-    let number = keyer.query_keys(&Query::new(&person)).into_iter().find(|key| key.kind == KeyKind::Identifier).map(|key| key.key);
-    rows::insert(tx.connection, pid, standing, number, &record.encode(), &keyer.record_keys(&record))?;
-    Ok(())
+    }
 }
 
 impl Matcher {

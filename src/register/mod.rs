@@ -3,6 +3,7 @@
 //! Synchronous functions on a snapshot or a transaction. None of them decides who may call it: that was decided when the
 //! permit was made. What lies outside the caller's reach is [`RegisterError::NotFound`], like what does not exist.
 
+pub mod bulk;
 pub mod checks;
 pub mod children;
 pub mod idempotency;

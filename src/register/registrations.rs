@@ -1,6 +1,6 @@
 //! Entries on the register: made by a conference's decision, or temporary and resting on another authority's entry.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{Region, RegisterError, children, matcher, tasks};
 use crate::authz::{Principal, Reach};
@@ -15,6 +15,7 @@ use crate::domain::registration::{
 use crate::domain::text::Line;
 use crate::store::connection::AnyConnection;
 use crate::store::registrations::{self as rows, CategoryRow, CoordinatorRow, CoreGroupRow, RegistrationRow, StateRow};
+use crate::store::tasks::TaskRow;
 use crate::store::types::{Id, Instant};
 use crate::store::{StoreError, Tx};
 
@@ -232,6 +233,30 @@ pub fn add(tx: &mut Tx<'_>, region: &Region, child: ChildId, new: &NewRegistrati
         .filter(|entry| entry.row.authority == new.authority && !entry.state.entered_in_error)
         .map(Registration::period)
         .collect();
+    check(new, nation, &others, children::today(tx.now()))?;
+    let (id, entry) = facts(region.own().nation, child, new, tx.now(), by);
+    let tasks = gaps(child, id, new, tx.now());
+    entry.row.insert(tx.connection)?;
+    entry.state.insert(tx.connection)?;
+    CategoryRow::insert_all(tx.connection, &entry.categories)?;
+    CoordinatorRow::insert_all(tx.connection, &entry.coordinators)?;
+    CoreGroupRow::insert_all(tx.connection, &entry.core_group)?;
+    TaskRow::insert_all(tx.connection, &tasks)?;
+    tx.audit().child(child);
+    tx.audit().detail("registration", id);
+    matcher::reindex(tx, region, child.into())?;
+    Ok(id)
+}
+
+/// Whether an entry may be made: every rule of the register, seen from `today`. `others` are the child's other periods on
+/// the same register.
+///
+/// # Errors
+/// The first rule that it would break, with its code.
+///
+/// # Source
+/// WSP-4.12 and invariants I3, I8, I9 of the procedures.
+pub fn check(new: &NewRegistration, nation: Nation, others: &[Period], today: NaiveDate) -> Result<(), RegisterError> {
     let categories = if new.categories.is_empty() {
         None
     } else {
@@ -243,7 +268,9 @@ pub fn add(tx: &mut Tx<'_>, region: &Region, child: ChildId, new: &NewRegistrati
     };
     let (status, basis) = match &new.basis {
         NewBasis::Conference { kind, .. } => {
-            (RegistrationStatus::Registered, Basis::Conference { id: ConferenceId::new_at(tx.now()), kind: *kind })
+            // The rules look at the kind; which conference it was does not matter to them.
+            let id = ConferenceId::new_at(DateTime::<Utc>::UNIX_EPOCH);
+            (RegistrationStatus::Registered, Basis::Conference { id, kind: *kind })
         }
         NewBasis::Home { authority, registration, .. } => {
             let nation = authority.nation().unwrap_or(nation);
@@ -258,26 +285,75 @@ pub fn add(tx: &mut Tx<'_>, region: &Region, child: ChildId, new: &NewRegistrati
         period: Period { started_on: new.registered_on, ended_on: new.removed.map(|(on, _)| on) },
         basis: Some(basis),
         categories: categories.as_ref(),
-        other_periods: &others,
+        other_periods: others,
     };
     if let Some(violation) = proposed.violations().into_iter().next() {
         return Err(rule(pointer_of(violation), &violation));
     }
-    if new.registered_on > children::today(tx.now()) {
+    if new.registered_on > today {
         return Err(RegisterError::Rule {
             pointer: "/registeredOn".into(),
             code: "in-the-future",
             detail: "give the day on which the conference decided, not a later one".into(),
         });
     }
-    write(tx, region, child, new, by)
+    Ok(())
 }
 
-fn write(tx: &mut Tx<'_>, region: &Region, child: ChildId, new: &NewRegistration, by: &str) -> Result<RegistrationId, RegisterError> {
-    let at = Instant::new(tx.now());
-    let id = RegistrationId::new_at(tx.now());
-    RegistrationRow { id: id.into(), child_id: child.into(), authority: new.authority.clone(), version: 1, created_at: at, changed_at: at }
-        .insert(tx.connection)?;
+/// An entry with what holds of it, as it will be made; `nation` is the one whose categories it uses. Reads and writes nothing.
+pub fn facts(nation: Nation, child: ChildId, new: &NewRegistration, at: DateTime<Utc>, by: &str) -> (RegistrationId, Registration) {
+    let id = RegistrationId::new_at(at);
+    let at = Instant::new(at);
+    let row =
+        RegistrationRow { id: id.into(), child_id: child.into(), authority: new.authority.clone(), version: 1, created_at: at, changed_at: at };
+    let category = |category: &Category| CategoryRow {
+        id: Id(uuid::Uuid::now_v7()),
+        registration_id: id.into(),
+        category: category.as_str().into(),
+        code_set: nation.as_str().into(),
+        valid_from: Some(new.registered_on),
+        valid_to: None,
+        recorded_at: at,
+        recorded_by: by.to_owned(),
+        superseded_at: None,
+    };
+    let coordinator = |coordinator: &NewCoordinator| CoordinatorRow {
+        id: Id(uuid::Uuid::now_v7()),
+        registration_id: id.into(),
+        name: coordinator.name.expose().to_owned(),
+        person: coordinator.person.clone(),
+        phone: coordinator.phone.as_ref().map(|phone| phone.expose().to_owned()),
+        email: coordinator.email.as_ref().map(|email| email.expose().to_owned()),
+        valid_from: Some(new.registered_on),
+        valid_to: None,
+        recorded_at: at,
+        recorded_by: by.to_owned(),
+        superseded_at: None,
+    };
+    let member = |member: &NewCoreGroupMember| CoreGroupRow {
+        id: Id(uuid::Uuid::now_v7()),
+        registration_id: id.into(),
+        name: member.name.expose().to_owned(),
+        agency: member.agency.as_ref().map(|agency| agency.expose().to_owned()),
+        role: member.role.as_ref().map(|role| role.expose().to_owned()),
+        phone: member.phone.as_ref().map(|phone| phone.expose().to_owned()),
+        valid_from: Some(new.registered_on),
+        valid_to: None,
+        recorded_at: at,
+        recorded_by: by.to_owned(),
+        superseded_at: None,
+    };
+    let entry = Registration {
+        state: state(id, new, at, by),
+        categories: new.categories.iter().map(category).collect(),
+        coordinators: new.coordinator.iter().map(coordinator).collect(),
+        core_group: new.core_group.iter().map(member).collect(),
+        row,
+    };
+    (id, entry)
+}
+
+fn state(id: RegistrationId, new: &NewRegistration, at: Instant, by: &str) -> StateRow {
     let mut state = StateRow {
         id: Id(uuid::Uuid::now_v7()),
         registration_id: id.into(),
@@ -319,66 +395,22 @@ fn write(tx: &mut Tx<'_>, region: &Region, child: ChildId, new: &NewRegistration
             state.home_registration_id = registration.map(Id::from);
         }
     }
-    state.insert(tx.connection)?;
-    for category in &new.categories {
-        CategoryRow {
-            id: Id(uuid::Uuid::now_v7()),
-            registration_id: id.into(),
-            category: category.as_str().into(),
-            code_set: region.own().nation.as_str().into(),
-            valid_from: Some(new.registered_on),
-            valid_to: None,
-            recorded_at: at,
-            recorded_by: by.to_owned(),
-            superseded_at: None,
-        }
-        .insert(tx.connection)?;
+    state
+}
+
+/// The tasks that a new entry raises. A gap never blocks the entry; it raises a task the same day.
+///
+/// # Source
+/// Invariant I7, WSP-4.3.
+pub fn gaps(child: ChildId, id: RegistrationId, new: &NewRegistration, at: DateTime<Utc>) -> Vec<TaskRow> {
+    let mut kinds = Vec::new();
+    if new.removed.is_none() && new.coordinator.is_none() {
+        kinds.push(tasks::Kind::CoordinatorMissing);
     }
-    if let Some(coordinator) = &new.coordinator {
-        CoordinatorRow {
-            id: Id(uuid::Uuid::now_v7()),
-            registration_id: id.into(),
-            name: coordinator.name.expose().to_owned(),
-            person: coordinator.person.clone(),
-            phone: coordinator.phone.as_ref().map(|phone| phone.expose().to_owned()),
-            email: coordinator.email.as_ref().map(|email| email.expose().to_owned()),
-            valid_from: Some(new.registered_on),
-            valid_to: None,
-            recorded_at: at,
-            recorded_by: by.to_owned(),
-            superseded_at: None,
-        }
-        .insert(tx.connection)?;
+    if new.removed.is_none() && new.review_due_on.is_none() {
+        kinds.push(tasks::Kind::ReviewDateMissing);
     }
-    for member in &new.core_group {
-        CoreGroupRow {
-            id: Id(uuid::Uuid::now_v7()),
-            registration_id: id.into(),
-            name: member.name.expose().to_owned(),
-            agency: member.agency.as_ref().map(|agency| agency.expose().to_owned()),
-            role: member.role.as_ref().map(|role| role.expose().to_owned()),
-            phone: member.phone.as_ref().map(|phone| phone.expose().to_owned()),
-            valid_from: Some(new.registered_on),
-            valid_to: None,
-            recorded_at: at,
-            recorded_by: by.to_owned(),
-            superseded_at: None,
-        }
-        .insert(tx.connection)?;
-    }
-    // A gap never blocks the entry; it raises a task the same day (invariant I7, WSP-4.3).
-    if new.removed.is_none() {
-        if new.coordinator.is_none() {
-            tasks::raise(tx, tasks::Kind::CoordinatorMissing, &new.authority, Some(child), Some(id), None)?;
-        }
-        if new.review_due_on.is_none() {
-            tasks::raise(tx, tasks::Kind::ReviewDateMissing, &new.authority, Some(child), Some(id), None)?;
-        }
-    }
-    tx.audit().child(child);
-    tx.audit().detail("registration", id);
-    matcher::reindex(tx, region, child.into())?;
-    Ok(id)
+    kinds.into_iter().map(|kind| tasks::row(at, kind, &new.authority, Some(child), Some(id), None)).collect()
 }
 
 /// Marks an entry as entered in error: it never was a registration. Nothing is deleted.

@@ -1,12 +1,14 @@
 //! Tasks: what a named person must do and close with a reason.
 
+use chrono::{DateTime, Utc};
+
 use super::{Region, RegisterError, work_lists};
 use crate::authz::Principal;
 use crate::domain::ids::{CheckId, ChildId, RegistrationId, TaskId};
-use crate::store::Tx;
 use crate::store::connection::AnyConnection;
 use crate::store::tasks::{self as rows, TaskRow};
 use crate::store::types::Id;
+use crate::store::{StoreError, Tx};
 
 crate::domain::coded::closed_set! {
     /// What is to be done.
@@ -32,9 +34,22 @@ pub fn raise(
     registration: Option<RegistrationId>,
     enquiry: Option<CheckId>,
 ) -> Result<TaskId, RegisterError> {
-    let id = TaskId::new_at(tx.now());
+    let row = row(tx.now(), kind, authority, child, registration, enquiry);
+    row.insert(tx.connection)?;
+    TaskId::try_from(row.id.0).map_err(|_| StoreError::Corrupt("task id").into())
+}
+
+/// A task as it will be raised.
+pub fn row(
+    at: DateTime<Utc>,
+    kind: Kind,
+    authority: &str,
+    child: Option<ChildId>,
+    registration: Option<RegistrationId>,
+    enquiry: Option<CheckId>,
+) -> TaskRow {
     TaskRow {
-        id: id.into(),
+        id: TaskId::new_at(at).into(),
         version: 1,
         kind: kind.as_str().into(),
         authority: authority.to_owned(),
@@ -43,13 +58,11 @@ pub fn raise(
         registration_id: registration.map(Id::from),
         enquiry_id: enquiry.map(Id::from),
         reasons: format!("[\"{}\"]", kind.as_str()),
-        created_at: tx.now().into(),
+        created_at: at.into(),
         closed_at: None,
         closed_by: None,
         close_reason: None,
     }
-    .insert(tx.connection)?;
-    Ok(id)
 }
 
 /// A task that the caller may see.

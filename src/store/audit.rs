@@ -15,6 +15,9 @@ use super::schema::{audit_child, audit_entry};
 use super::types::{Id, Instant};
 use crate::authz::Access;
 
+/// An import names hundreds of children in one entry; this many go into one statement.
+const CHILDREN_PER_STATEMENT: usize = 500;
+
 /// How an access ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -183,9 +186,14 @@ pub(super) fn append(connection: &mut AnyConnection, access: &Access, draft: &Au
         audit_entry::leaf_hash.eq(leaf.as_ref()),
     );
     with!(&mut *connection, |c| diesel::insert_into(audit_entry::table).values(row).execute(c))?;
-    for child in &draft.children {
-        let row = (audit_child::child_id.eq(*child), audit_child::entry_id.eq(Id(draft.id)));
+    if let [child] = draft.children[..] {
+        let row = (audit_child::child_id.eq(child), audit_child::entry_id.eq(Id(draft.id)));
         with!(&mut *connection, |c| diesel::insert_into(audit_child::table).values(row).execute(c))?;
+        return Ok(());
+    }
+    for chunk in draft.children.chunks(CHILDREN_PER_STATEMENT) {
+        let rows: Vec<_> = chunk.iter().map(|child| (audit_child::child_id.eq(*child), audit_child::entry_id.eq(Id(draft.id)))).collect();
+        with!(&mut *connection, |c| diesel::insert_into(audit_child::table).values(&rows).execute(c))?;
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Rows of people: the person, and the facts known of them.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use super::connection::{AnyConnection, with};
@@ -23,6 +25,10 @@ pub struct ChildRow {
     pub changed_at: Instant,
 }
 
+/// Rows that one statement adds: at twenty-odd columns well below the 32,766 values that SQLite takes and the 65,535 of
+/// PostgreSQL.
+pub(super) const ROWS_PER_STATEMENT: usize = 500;
+
 /// When something was true, and when and by whom it was recorded.
 #[derive(Debug, Clone)]
 pub struct Recorded {
@@ -41,7 +47,8 @@ macro_rules! fact_rows {
         $(
             $(#[$doc])*
             #[derive(Clone, Queryable, Selectable, Insertable)]
-            #[diesel(table_name = $table)]
+            // One statement for many rows, on SQLite too: diesel would else write them one by one in a transaction of its own.
+            #[diesel(table_name = $table, treat_none_as_default_value = false)]
             #[allow(missing_docs)] // the columns are explained in the migration
             pub struct $name {
                 pub id: Id,
@@ -67,6 +74,32 @@ macro_rules! fact_rows {
                 /// When the database refuses or fails.
                 pub fn insert(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
                     with!(connection, |c| diesel::insert_into($table::table).values(self).execute(c))?;
+                    Ok(())
+                }
+
+                /// Adds many facts.
+                ///
+                /// # Errors
+                /// When the database refuses or fails.
+                pub fn insert_all(connection: &mut AnyConnection, rows: &[Self]) -> Result<(), StoreError> {
+                    if let [row] = rows {
+                        return row.insert(connection);
+                    }
+                    for chunk in rows.chunks(crate::store::children::ROWS_PER_STATEMENT) {
+                        with!(&mut *connection, |c| diesel::insert_into($table::table).values(chunk).execute(c))?;
+                    }
+                    Ok(())
+                }
+
+                /// Marks facts as no longer held to be true. Nothing is deleted.
+                ///
+                /// # Errors
+                /// When the database fails.
+                pub fn supersede(connection: &mut AnyConnection, ids: &[Id], at: Instant) -> Result<(), StoreError> {
+                    if !ids.is_empty() {
+                        let target = $table::table.filter($table::id.eq_any(ids)).filter($table::superseded_at.is_null());
+                        with!(connection, |c| diesel::update(target).set($table::superseded_at.eq(at)).execute(c))?;
+                    }
                     Ok(())
                 }
 
@@ -151,6 +184,40 @@ pub fn insert(connection: &mut AnyConnection, id: Id, authority: &str, shielded:
         child::changed_at.eq(at),
     );
     Ok(with!(connection, |c| diesel::insert_into(child::table).values(row).returning(child::pid).get_result(c))?)
+}
+
+/// Adds people; answers their numbers, in the same order.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn insert_all(connection: &mut AnyConnection, people: &[ChildRow]) -> Result<Vec<i64>, StoreError> {
+    if let [person] = people {
+        return Ok(vec![insert(connection, person.id, &person.authority, person.shielded, person.created_at)?]);
+    }
+    let mut numbers = HashMap::with_capacity(people.len());
+    for chunk in people.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<_> = chunk
+            .iter()
+            .map(|person| {
+                (
+                    child::id.eq(person.id),
+                    child::authority.eq(&person.authority),
+                    child::standing.eq(&person.standing),
+                    child::shielded.eq(person.shielded),
+                    child::version.eq(person.version),
+                    child::created_at.eq(person.created_at),
+                    child::changed_at.eq(person.changed_at),
+                )
+            })
+            .collect();
+        let ids: Vec<Id> = chunk.iter().map(|person| person.id).collect();
+        let found: Vec<(Id, i64)> = with!(&mut *connection, |c| {
+            diesel::insert_into(child::table).values(&rows).execute(c)?;
+            child::table.filter(child::id.eq_any(&ids)).select((child::id, child::pid)).load(c)
+        })?;
+        numbers.extend(found);
+    }
+    people.iter().map(|person| numbers.get(&person.id).copied().ok_or(StoreError::Corrupt("an added person is missing"))).collect()
 }
 
 /// The person with this identifier.

@@ -142,32 +142,77 @@ pub fn body(connection: &mut AnyConnection, pid: i64) -> Result<Option<Vec<u8>>,
     Ok(with!(connection, |c| match_record::table.find(pid).select(match_record::body).first(c).optional())?)
 }
 
-/// Adds a person to the index, with their keys.
+/// What the index keeps of a person.
+#[derive(Debug, Clone)]
+pub struct Indexed {
+    /// Whether the person has a live entry (`current`), had one (`former`), or neither (`none`).
+    pub standing: &'static str,
+    /// The keyed hash of the person's health number.
+    pub person: Option<i64>,
+    /// The packed record.
+    pub body: Vec<u8>,
+    /// The blocking keys, each once.
+    pub keys: Vec<i64>,
+}
+
+/// Records that one statement adds, and keys: four and two values each, below the 32,766 that SQLite takes.
+const RECORDS_PER_STATEMENT: usize = 1_000;
+const KEYS_PER_STATEMENT: usize = 8_000;
+
+/// Adds people to the index, with their keys. The keys of all of them go in together and in order: they are hashes, and one
+/// person's touch as many pages of the index as there are keys.
 ///
 /// # Errors
 /// When the database refuses or fails.
-pub fn insert(
+pub fn insert_all<'a>(
     connection: &mut AnyConnection,
-    pid: i64,
-    standing: &str,
-    person: Option<i64>,
-    body: &[u8],
-    keys: &[i64],
+    people: impl IntoIterator<Item = (i64, &'a Indexed)>,
 ) -> Result<(), StoreError> {
-    let row =
-        (match_record::pid.eq(pid), match_record::standing.eq(standing), match_record::person.eq(person), match_record::body.eq(body));
-    with!(&mut *connection, |c| diesel::insert_into(match_record::table).values(row).execute(c))?;
+    let mut records = Vec::new();
+    let mut keys = Vec::new();
+    for (pid, indexed) in people {
+        records.push((
+            match_record::pid.eq(pid),
+            match_record::standing.eq(indexed.standing),
+            match_record::person.eq(indexed.person),
+            match_record::body.eq(indexed.body.as_slice()),
+        ));
+        keys.extend(indexed.keys.iter().map(|key| (*key, pid)));
+    }
+    keys.sort_unstable();
+    for chunk in records.chunks(RECORDS_PER_STATEMENT) {
+        with!(&mut *connection, |c| diesel::insert_into(match_record::table).values(chunk).execute(c))?;
+    }
     match connection {
-        AnyConnection::Sqlite(c) => sql_query("INSERT INTO match_key (k, pid) SELECT j.value, ? FROM json_each(?) j")
-            .bind::<BigInt, _>(pid)
-            .bind::<Text, _>(json(keys))
-            .execute(c),
-        AnyConnection::Pg(c) => sql_query("INSERT INTO match_key (k, pid) SELECT k, $1 FROM unnest($2) AS k")
-            .bind::<BigInt, _>(pid)
-            .bind::<Array<BigInt>, _>(keys)
-            .execute(c),
-    }?;
+        AnyConnection::Sqlite(c) => {
+            for chunk in keys.chunks(KEYS_PER_STATEMENT) {
+                let rows: Vec<_> = chunk.iter().map(|(k, pid)| (match_key::k.eq(*k), match_key::pid.eq(*pid))).collect();
+                diesel::insert_into(match_key::table).values(&rows).execute(c)?;
+            }
+        }
+        AnyConnection::Pg(c) => {
+            let (keys, pids): (Vec<i64>, Vec<i64>) = keys.into_iter().unzip();
+            sql_query("INSERT INTO match_key (k, pid) SELECT * FROM unnest($1, $2)")
+                .bind::<Array<BigInt>, _>(keys)
+                .bind::<Array<BigInt>, _>(pids)
+                .execute(c)?;
+        }
+    }
     Ok(())
+}
+
+/// How many bytes the database takes on disk: for measurements.
+///
+/// # Errors
+/// When the database fails.
+pub fn database_bytes(connection: &mut AnyConnection) -> Result<i64, StoreError> {
+    let row: NumberRow = match connection {
+        AnyConnection::Sqlite(c) => {
+            sql_query("SELECT page_count * page_size AS pid FROM pragma_page_count(), pragma_page_size()").get_result(c)
+        }
+        AnyConnection::Pg(c) => sql_query("SELECT pg_database_size(current_database()) AS pid").get_result(c),
+    }?;
+    Ok(row.pid)
 }
 
 /// Takes a person out of the index; `keys` are those that were put in.

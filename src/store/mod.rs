@@ -16,6 +16,7 @@ pub mod connection;
 pub mod enquiries;
 mod error;
 pub mod idempotency;
+pub mod imports;
 pub mod matching;
 pub mod migrations;
 pub mod notices;

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use super::children::fact_rows;
+use super::children::{ROWS_PER_STATEMENT, fact_rows};
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::schema::{core_group_member, registration, registration_category, registration_coordinator, registration_state};
@@ -11,7 +11,7 @@ use super::types::{Id, Instant};
 
 /// An entry.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = registration)]
+#[diesel(table_name = registration, treat_none_as_default_value = false)]
 #[allow(missing_docs)] // the columns are explained in the migration
 pub struct RegistrationRow {
     pub id: Id,
@@ -68,6 +68,20 @@ impl RegistrationRow {
     /// When the database refuses or fails.
     pub fn insert(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
         with!(connection, |c| diesel::insert_into(registration::table).values(self).execute(c))?;
+        Ok(())
+    }
+
+    /// Adds many entries.
+    ///
+    /// # Errors
+    /// When the database refuses or fails.
+    pub fn insert_all(connection: &mut AnyConnection, rows: &[Self]) -> Result<(), StoreError> {
+        if let [row] = rows {
+            return row.insert(connection);
+        }
+        for chunk in rows.chunks(ROWS_PER_STATEMENT) {
+            with!(&mut *connection, |c| diesel::insert_into(registration::table).values(chunk).execute(c))?;
+        }
         Ok(())
     }
 }

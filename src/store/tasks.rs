@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::children::ROWS_PER_STATEMENT;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::schema::task;
@@ -9,7 +10,7 @@ use super::types::{Id, Instant};
 
 /// A task.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = task)]
+#[diesel(table_name = task, treat_none_as_default_value = false)]
 #[allow(missing_docs)] // the columns are explained in the migration
 pub struct TaskRow {
     pub id: Id,
@@ -34,6 +35,20 @@ impl TaskRow {
     /// When the database refuses or fails.
     pub fn insert(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
         with!(connection, |c| diesel::insert_into(task::table).values(self).execute(c))?;
+        Ok(())
+    }
+
+    /// Adds many tasks.
+    ///
+    /// # Errors
+    /// When the database refuses or fails.
+    pub fn insert_all(connection: &mut AnyConnection, rows: &[Self]) -> Result<(), StoreError> {
+        if let [row] = rows {
+            return row.insert(connection);
+        }
+        for chunk in rows.chunks(ROWS_PER_STATEMENT) {
+            with!(&mut *connection, |c| diesel::insert_into(task::table).values(chunk).execute(c))?;
+        }
         Ok(())
     }
 }

@@ -1,0 +1,97 @@
+//! Entering people, one or thousands, in one unit of work: their facts, their entries and their place in the matcher's index.
+//!
+//! Everything is put together first, with no database at hand; then each table is written once.
+
+use chrono::NaiveDate;
+
+use super::children::Child;
+use super::matcher;
+use super::registrations::Registration;
+use crate::matching::{Keyer, Person};
+use crate::store::StoreError;
+use crate::store::children::{self as rows, AddressRow, ChildRow, HouseholdRow, IdentifierRow, NameRow, ParticularsRow};
+use crate::store::connection::AnyConnection;
+use crate::store::matching::{self as index_rows, Indexed};
+use crate::store::registrations::{CategoryRow, CoordinatorRow, CoreGroupRow, RegistrationRow, StateRow};
+use crate::store::tasks::TaskRow;
+
+/// The rows of people who are to be entered together.
+#[derive(Debug, Default)]
+pub struct Bulk {
+    people: Vec<ChildRow>,
+    particulars: Vec<ParticularsRow>,
+    names: Vec<NameRow>,
+    identifiers: Vec<IdentifierRow>,
+    addresses: Vec<AddressRow>,
+    household: Vec<HouseholdRow>,
+    entries: Vec<RegistrationRow>,
+    states: Vec<StateRow>,
+    categories: Vec<CategoryRow>,
+    coordinators: Vec<CoordinatorRow>,
+    core_group: Vec<CoreGroupRow>,
+    tasks: Vec<TaskRow>,
+    index: Vec<Indexed>,
+}
+
+impl Bulk {
+    /// Puts in a person with their entries, as they stand on `day`.
+    pub fn enter(&mut self, keyer: &Keyer, child: Child, entries: Vec<Registration>, day: NaiveDate) {
+        let person = matcher::person(&child);
+        self.enter_as(keyer, child, entries, &person, day);
+    }
+
+    /// Puts in a person whom the matcher shall read as `person`: for measurements, where even an impossible date of birth is
+    /// evidence that no fact table can hold.
+    pub fn enter_as(&mut self, keyer: &Keyer, child: Child, entries: Vec<Registration>, person: &Person, day: NaiveDate) {
+        self.index.push(matcher::indexed(keyer, person, matcher::standing(&entries, day)));
+        self.people.push(child.row);
+        self.particulars.extend(child.particulars);
+        self.names.extend(child.names);
+        self.identifiers.extend(child.identifiers);
+        self.addresses.extend(child.addresses);
+        self.household.extend(child.household);
+        for entry in entries {
+            self.entries.push(entry.row);
+            self.states.push(entry.state);
+            self.categories.extend(entry.categories);
+            self.coordinators.extend(entry.coordinators);
+            self.core_group.extend(entry.core_group);
+        }
+    }
+
+    /// Puts in tasks.
+    pub fn raise(&mut self, tasks: Vec<TaskRow>) {
+        self.tasks.extend(tasks);
+    }
+
+    /// How many people there are.
+    pub fn len(&self) -> usize {
+        self.people.len()
+    }
+
+    /// Whether there is nobody.
+    pub fn is_empty(&self) -> bool {
+        self.people.is_empty()
+    }
+
+    /// Writes everything; answers the people's numbers, in the order in which they were put in.
+    ///
+    /// # Errors
+    /// When the database refuses or fails.
+    pub fn write(&self, connection: &mut AnyConnection) -> Result<Vec<i64>, StoreError> {
+        let numbers = rows::insert_all(connection, &self.people)?;
+        ParticularsRow::insert_all(connection, &self.particulars)?;
+        NameRow::insert_all(connection, &self.names)?;
+        IdentifierRow::insert_all(connection, &self.identifiers)?;
+        AddressRow::insert_all(connection, &self.addresses)?;
+        HouseholdRow::insert_all(connection, &self.household)?;
+        RegistrationRow::insert_all(connection, &self.entries)?;
+        StateRow::insert_all(connection, &self.states)?;
+        CategoryRow::insert_all(connection, &self.categories)?;
+        CoordinatorRow::insert_all(connection, &self.coordinators)?;
+        CoreGroupRow::insert_all(connection, &self.core_group)?;
+        TaskRow::insert_all(connection, &self.tasks)?;
+        index_rows::insert_all(connection, numbers.iter().copied().zip(&self.index))?;
+        Ok(numbers)
+    }
+}
