@@ -1,0 +1,254 @@
+//! The store: what is acknowledged is kept, a unit of work that fails undoes only itself, and nothing happens without an entry
+//! in the audit log.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cofrestr::authz::policy::action::{AskCheck, ReadDirectory};
+use cofrestr::authz::{Action, Context, Permit, Principal, Scope, decide};
+use cofrestr::domain::ids::TaskId;
+use cofrestr::domain::roles::Role;
+use cofrestr::register::RegisterError;
+use cofrestr::register::tasks::{self, Kind};
+use cofrestr::store::{Sizes, Store, StoreError, Tx};
+use uuid::Uuid;
+
+use crate::support::database::{Backend, TestDatabase};
+use crate::support::{http, logs, on_both_databases};
+
+fn open(database: &TestDatabase) -> Store {
+    logs::keep();
+    Store::open(&database.parsed(), Sizes { connections: 4, wait: Duration::from_secs(20) }, Arc::default()).expect("an open store")
+}
+
+fn principal(role: Role) -> Arc<Principal> {
+    Arc::new(Principal {
+        issuer: "https://login.example.test".into(),
+        subject: "somebody".into(),
+        name: None,
+        client: None,
+        role,
+        sector: None,
+        scope: Scope::Region("gwent".into()),
+        organisation: None,
+    })
+}
+
+fn permit<A: Action>() -> Permit<A> {
+    let id = Uuid::now_v7();
+    decide::<A>(&principal(Role::Custodian), Context { request_id: id, correlation_id: id }).expect("a permit")
+}
+
+/// A unit of work that leaves something behind.
+fn raise(tx: &mut Tx<'_>) -> Result<TaskId, RegisterError> {
+    tasks::raise(tx, Kind::RepeatEnquiry, "gwent", None, None, None)
+}
+
+async fn raise_one(store: &Store) -> Result<TaskId, RegisterError> {
+    store.run(permit::<AskCheck>(), |_| Ok(()), |tx, ()| raise(tx)).await
+}
+
+fn kept(database: &TestDatabase) -> Vec<String> {
+    let mut kept = database.texts("SELECT CAST(id AS TEXT) AS value FROM task");
+    kept.sort();
+    kept
+}
+
+on_both_databases!(a_failing_unit_undoes_only_itself);
+fn a_failing_unit_undoes_only_itself(kind: Backend) {
+    const UNITS: usize = 60;
+    let database = TestDatabase::migrated(kind);
+    let store = open(&database);
+    let (mut acknowledged, failed) = http::runtime().block_on(async {
+        // All at once, so that on SQLite they share commits.
+        let units: Vec<_> = (0..UNITS)
+            .map(|number| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    let fail = number % 3 == 0;
+                    let work = move |tx: &mut Tx<'_>, (): &()| {
+                        let id = raise(tx)?;
+                        if fail { Err(RegisterError::StillRegistered) } else { Ok(id) }
+                    };
+                    store.run(permit::<AskCheck>(), |_| Ok(()), work).await
+                })
+            })
+            .collect();
+        let (mut acknowledged, mut failed) = (Vec::new(), 0);
+        for unit in units {
+            match unit.await.expect("a unit that ends") {
+                Ok(id) => acknowledged.push(id.to_string()),
+                Err(RegisterError::StillRegistered) => failed += 1,
+                Err(other) => panic!("another failure: {other}"),
+            }
+        }
+        (acknowledged, failed)
+    });
+    acknowledged.sort();
+    assert_eq!((acknowledged.len(), failed), (40, 20));
+    assert_eq!(kept(&database), acknowledged);
+    let audit = database.audit();
+    assert_eq!(audit.len(), UNITS, "an entry for each, whether it succeeded or not");
+    assert_eq!(audit.iter().filter(|entry| entry.outcome == "granted" && entry.code.is_none()).count(), 40);
+    assert_eq!(audit.iter().filter(|entry| entry.outcome == "failed" && entry.code.as_deref() == Some("still-registered")).count(), 20);
+}
+
+on_both_databases!(a_panic_in_a_unit_undoes_only_itself_and_the_store_goes_on);
+fn a_panic_in_a_unit_undoes_only_itself_and_the_store_goes_on(kind: Backend) {
+    let database = TestDatabase::migrated(kind);
+    let store = open(&database);
+    let kept_ids = http::runtime().block_on(async {
+        let before = raise_one(&store).await.expect("kept");
+        let panicking = |tx: &mut Tx<'_>, (): &()| -> Result<TaskId, RegisterError> {
+            raise(tx)?;
+            panic!("a defect, on purpose")
+        };
+        let result = store.run(permit::<AskCheck>(), |_| Ok(()), panicking).await;
+        assert!(matches!(result, Err(RegisterError::Store(StoreError::Panicked))), "{result:?}");
+        let reading = store.read(permit::<AskCheck>(), |_| -> Result<(), RegisterError> { panic!("a defect, on purpose") }).await;
+        assert!(matches!(reading, Err(RegisterError::Store(StoreError::Panicked))), "{reading:?}");
+        let after = raise_one(&store).await.expect("kept");
+        vec![before.to_string(), after.to_string()]
+    });
+    assert_eq!(kept(&database), kept_ids);
+    let outcomes: Vec<_> = database.audit().into_iter().map(|entry| (entry.outcome, entry.code)).collect();
+    let defect = ("failed".to_owned(), Some("internal-error".to_owned()));
+    assert_eq!(outcomes, [("granted".to_owned(), None), defect.clone(), defect, ("granted".to_owned(), None)]);
+}
+
+on_both_databases!(nothing_is_acknowledged_before_its_commit);
+fn nothing_is_acknowledged_before_its_commit(kind: Backend) {
+    let database = TestDatabase::migrated(kind);
+    let store = open(&database);
+    let database = &database;
+    let store = &store;
+    // Another connection sees only what is committed.
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(move || {
+                for _ in 0..10 {
+                    let id = http::runtime().block_on(raise_one(store)).expect("acknowledged");
+                    assert_eq!(database.number(&format!("SELECT count(*) AS n FROM task WHERE CAST(id AS TEXT) = '{id}'")), 1);
+                }
+            });
+        }
+    });
+    assert_eq!(database.number("SELECT count(*) AS n FROM audit_entry"), 40);
+}
+
+on_both_databases!(a_reading_is_in_the_audit_log_before_it_is_answered);
+fn a_reading_is_in_the_audit_log_before_it_is_answered(kind: Backend) {
+    let database = TestDatabase::migrated(kind);
+    let store = open(&database);
+    for expected in 1..=3 {
+        http::runtime()
+            .block_on(store.read(permit::<ReadDirectory>(), |snapshot| {
+                snapshot.audit().empty();
+                Ok::<_, StoreError>(())
+            }))
+            .expect("an answer");
+        assert_eq!(database.number("SELECT count(*) AS n FROM audit_entry WHERE operation = 'readDirectory' AND outcome = 'empty'"), expected);
+    }
+}
+
+on_both_databases!(a_reading_that_fails_is_in_the_audit_log_with_its_code);
+fn a_reading_that_fails_is_in_the_audit_log_with_its_code(kind: Backend) {
+    let database = TestDatabase::migrated(kind);
+    let store = open(&database);
+    let answer = http::runtime().block_on(store.read(permit::<AskCheck>(), |_| Err::<(), _>(RegisterError::NotFound)));
+    assert!(matches!(answer, Err(RegisterError::NotFound)));
+    let audit = database.audit();
+    assert_eq!((audit.len(), audit[0].outcome.as_str(), audit[0].code.as_deref()), (1, "refused", Some("not-found")));
+}
+
+on_both_databases!(a_refusal_is_put_into_the_audit_log_with_who_was_refused);
+fn a_refusal_is_put_into_the_audit_log_with_who_was_refused(kind: Backend) {
+    let database = TestDatabase::migrated(kind);
+    let store = open(&database);
+    let context = Context { request_id: Uuid::now_v7(), correlation_id: Uuid::now_v7() };
+    let refusal = decide::<AskCheck>(&principal(Role::Auditor), context).expect_err("an auditor may not ask");
+    http::runtime().block_on(store.record(&refusal)).expect("recorded");
+    let audit = database.audit();
+    assert_eq!(audit.len(), 1);
+    assert_eq!((audit[0].outcome.as_str(), audit[0].code.as_deref()), ("refused", Some("operation-not-allowed")));
+    assert_eq!(audit[0].subject.as_deref(), Some("somebody"));
+    assert_eq!(audit[0].request_id, context.request_id.to_string());
+    assert_eq!(audit[0].correlation_id, context.correlation_id.to_string());
+}
+
+/// In the environment of the process that is to be killed: the database on which it works.
+const VICTIM: &str = "COFRESTR_TEST_VICTIM_DATABASE";
+/// What the victim prints before the identifier of each task that was acknowledged.
+const ACKNOWLEDGED: &str = "acknowledged ";
+
+on_both_databases!(a_process_killed_under_load_loses_nothing_that_it_acknowledged);
+fn a_process_killed_under_load_loses_nothing_that_it_acknowledged(kind: Backend) {
+    if let Ok(url) = std::env::var(VICTIM) {
+        work_until_killed(&url);
+    }
+    let database = TestDatabase::migrated(kind);
+    let this_test = format!(
+        "store::a_process_killed_under_load_loses_nothing_that_it_acknowledged::{}",
+        match kind {
+            Backend::Sqlite => "on_sqlite",
+            Backend::Postgres => "on_postgres",
+        }
+    );
+    let mut victim = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", &this_test, "--nocapture", "--test-threads", "1"])
+        .env(VICTIM, database.url())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a process to kill");
+    let mut lines = BufReader::new(victim.stdout.take().expect("its output")).lines();
+    let mut acknowledged = Vec::new();
+    let mut read = |line: String| {
+        // A line that the kill cut off names nothing that was acknowledged in full.
+        if let Some(id) = line.rsplit_once(ACKNOWLEDGED).map(|(_, id)| id.to_owned()).filter(|id| id.len() == 36) {
+            acknowledged.push(id);
+        }
+        acknowledged.len()
+    };
+    for line in lines.by_ref() {
+        if read(line.expect("a readable line")) >= 300 {
+            break;
+        }
+    }
+    victim.kill().expect("SIGKILL");
+    for line in lines {
+        read(line.expect("a readable line"));
+    }
+    let ended = victim.wait().expect("its end");
+    assert!(std::os::unix::process::ExitStatusExt::signal(&ended) == Some(libc::SIGKILL), "it ended by itself: {ended}");
+    assert!(acknowledged.len() >= 300, "only {} were acknowledged", acknowledged.len());
+
+    // Whoever comes next finds everything, each with its entry, and can go on.
+    let store = open(&database);
+    let kept = kept(&database);
+    for id in &acknowledged {
+        assert!(kept.binary_search(id).is_ok(), "{id} was acknowledged and is lost");
+    }
+    assert_eq!(database.number("SELECT count(*) AS n FROM audit_entry"), i64::try_from(kept.len()).expect("a count"), "an entry for each task");
+    http::runtime().block_on(raise_one(&store)).expect("the store goes on");
+}
+
+/// Works as hard as it can and says what was acknowledged, until the process is killed.
+fn work_until_killed(url: &str) -> ! {
+    let url = cofrestr::store::connection::DatabaseUrl::parse(url).expect("a usable URL");
+    let store = Store::open(&url, Sizes { connections: 4, wait: Duration::from_secs(20) }, Arc::default()).expect("an open store");
+    let store = &store;
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(move || {
+                loop {
+                    let id = http::runtime().block_on(raise_one(store)).expect("acknowledged");
+                    let mut out = std::io::stdout().lock();
+                    let _ = writeln!(out, "{ACKNOWLEDGED}{id}").and_then(|()| out.flush());
+                }
+            });
+        }
+    });
+    unreachable!("the threads above end only with the process")
+}
