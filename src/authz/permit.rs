@@ -1,4 +1,65 @@
 //! The decision: a permit or a refusal.
+//!
+//! [`decide`] is the only way to a permit for what people do, and a permit is good for one operation, once:
+//!
+//! ```
+//! use cofrestr::authz::policy::action::AskCheck;
+//! use cofrestr::authz::{Context, Permit, Principal, Scope, decide};
+//! use cofrestr::domain::roles::Role;
+//! # use std::sync::Arc;
+//! # fn somebody(role: Role) -> Arc<Principal> {
+//! #     Arc::new(Principal { issuer: "i".into(), subject: "s".into(), name: None, client: None, role, sector: None,
+//! #         scope: Scope::Region("gwent".into()), organisation: None })
+//! # }
+//!
+//! let context = Context { request_id: uuid::Uuid::now_v7(), correlation_id: uuid::Uuid::now_v7() };
+//! let permit: Permit<AskCheck> = decide(&somebody(Role::Custodian), context).expect("a custodian may ask");
+//! assert_eq!(decide::<AskCheck>(&somebody(Role::Auditor), context).expect_err("an auditor may not").code, "operation-not-allowed");
+//! ```
+//!
+//! It cannot be made by hand:
+//!
+//! ```compile_fail,E0451
+//! use cofrestr::authz::policy::action::AskCheck;
+//! use cofrestr::authz::{Access, Permit, Principal, Reach};
+//! # use std::sync::Arc;
+//! fn forged(access: Access, principal: Arc<Principal>) -> Permit<AskCheck> {
+//!     Permit { access, principal, reach: Reach::Scope, action: std::marker::PhantomData }
+//! }
+//! ```
+//!
+//! It cannot be copied, and so not be used twice:
+//!
+//! ```compile_fail,E0599
+//! use cofrestr::authz::Permit;
+//! use cofrestr::authz::policy::action::AskCheck;
+//!
+//! fn twice(permit: Permit<AskCheck>) -> [Permit<AskCheck>; 2] {
+//!     [permit.clone(), permit]
+//! }
+//! ```
+//!
+//! A permit for one operation is none for another:
+//!
+//! ```compile_fail,E0308
+//! use cofrestr::authz::Permit;
+//! use cofrestr::authz::policy::action::{AskCheck, ReadChild};
+//!
+//! fn other(permit: Permit<AskCheck>) -> Permit<ReadChild> {
+//!     permit
+//! }
+//! ```
+//!
+//! Only the store can spend it, because only the store writes the entry in the audit log:
+//!
+//! ```compile_fail,E0624
+//! use cofrestr::authz::{Access, Permit};
+//! use cofrestr::authz::policy::action::AskCheck;
+//!
+//! fn unseen(permit: Permit<AskCheck>) -> Access {
+//!     permit.spend()
+//! }
+//! ```
 
 use std::marker::PhantomData;
 use std::sync::Arc;
