@@ -1,9 +1,13 @@
 //! Cofrestr.
+pub mod api;
 pub mod authz;
+pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod federation;
 pub mod invent;
 pub mod matching;
 pub mod register;
 pub mod store;
+pub mod web;
 pub mod words;

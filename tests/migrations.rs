@@ -56,7 +56,9 @@ fn both_databases_hold_the_same() {
     let sqlite = migrations::catalogue(&TestDatabase::migrated(Backend::Sqlite).parsed()).expect("a catalogue");
     let postgres_database = TestDatabase::migrated(Backend::Postgres);
     let postgres = migrations::catalogue(&postgres_database.parsed()).expect("a catalogue");
-    let only = |left: &[CatalogueColumn], right: &[CatalogueColumn]| -> Vec<_> { left.iter().filter(|column| !right.contains(column)).cloned().collect() };
+    let only = |left: &[CatalogueColumn], right: &[CatalogueColumn]| -> Vec<_> {
+        left.iter().filter(|column| !right.contains(column)).cloned().collect()
+    };
     assert_eq!(only(&sqlite.0, &postgres.0), [], "columns of SQLite alone");
     assert_eq!(only(&postgres.0, &sqlite.0), [], "columns of PostgreSQL alone");
     assert_eq!(sqlite.1, postgres.1, "indexes and triggers");
@@ -81,7 +83,9 @@ fn statements(dialect: &str, name: &str) -> Vec<String> {
     let text: String = text.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n");
     text.split(';')
         .map(str::trim)
-        .filter(|statement| statement.starts_with("CREATE TABLE") || statement.starts_with("CREATE INDEX") || statement.starts_with("CREATE UNIQUE INDEX"))
+        .filter(|statement| {
+            statement.starts_with("CREATE TABLE") || statement.starts_with("CREATE INDEX") || statement.starts_with("CREATE UNIQUE INDEX")
+        })
         .map(|statement| {
             if dialect == "sqlite" && statement.starts_with("CREATE TABLE") {
                 assert!(statement.ends_with(") STRICT") || statement.ends_with(") STRICT, WITHOUT ROWID"), "not STRICT: {statement}");

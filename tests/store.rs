@@ -149,7 +149,10 @@ fn a_reading_is_in_the_audit_log_before_it_is_answered(kind: Backend) {
                 Ok::<_, StoreError>(())
             }))
             .expect("an answer");
-        assert_eq!(database.number("SELECT count(*) AS n FROM audit_entry WHERE operation = 'readDirectory' AND outcome = 'empty'"), expected);
+        assert_eq!(
+            database.number("SELECT count(*) AS n FROM audit_entry WHERE operation = 'readDirectory' AND outcome = 'empty'"),
+            expected
+        );
     }
 }
 
@@ -230,7 +233,11 @@ fn a_process_killed_under_load_loses_nothing_that_it_acknowledged(kind: Backend)
     for id in &acknowledged {
         assert!(kept.binary_search(id).is_ok(), "{id} was acknowledged and is lost");
     }
-    assert_eq!(database.number("SELECT count(*) AS n FROM audit_entry"), i64::try_from(kept.len()).expect("a count"), "an entry for each task");
+    assert_eq!(
+        database.number("SELECT count(*) AS n FROM audit_entry"),
+        i64::try_from(kept.len()).expect("a count"),
+        "an entry for each task"
+    );
     http::runtime().block_on(raise_one(&store)).expect("the store goes on");
 }
 

@@ -431,7 +431,14 @@ impl CheckRequest {
     ///
     /// # Errors
     /// 403 when it is for a caller who is not verified, or by somebody who may not ask for callers; 422 with every mistake.
-    fn question(&self, prefix: &str, region: &Region, principal: &Principal, now: DateTime<Utc>, language: Language) -> Result<Question, Problem> {
+    fn question(
+        &self,
+        prefix: &str,
+        region: &Region,
+        principal: &Principal,
+        now: DateTime<Utc>,
+        language: Language,
+    ) -> Result<Question, Problem> {
         let mut fields = Fields::default();
         let at = |item: &str| format!("{prefix}/{item}");
         let caller = match &self.on_behalf_of {
@@ -515,11 +522,17 @@ impl OnBehalfOfShape {
             let _: Option<Line> = fields.required(&at("verifiedBy/by"), verified.by.as_deref());
             match verified.at.as_deref().map(DateTime::parse_from_rfc3339) {
                 None => fields.missing(&at("verifiedBy/at")),
-                Some(Err(_)) => fields.note(&at("verifiedBy/at"), "not-an-instant", "write date and time with the zone, as 2026-11-22T02:08:00Z"),
+                Some(Err(_)) => {
+                    fields.note(&at("verifiedBy/at"), "not-an-instant", "write date and time with the zone, as 2026-11-22T02:08:00Z")
+                }
                 Some(Ok(instant)) => {
                     let age = now.signed_duration_since(instant);
                     if age < -crate::domain::verification::CLOCK_DIFFERENCE_MAX {
-                        fields.note(&at("verifiedBy/at"), "verified-in-the-future", "check the time at which the caller was verified: it has not come yet");
+                        fields.note(
+                            &at("verifiedBy/at"),
+                            "verified-in-the-future",
+                            "check the time at which the caller was verified: it has not come yet",
+                        );
                     } else if age.num_hours() >= VERIFIED_HOURS {
                         fields.note(&at("verifiedBy/at"), "verified-too-long-ago", "verify the caller again: it is more than 24 hours ago");
                     }
@@ -594,7 +607,11 @@ impl ChildQuestion {
             self.expected_delivery_date.is_some(),
         ];
         if said.iter().filter(|said| **said).count() > 1 {
-            fields.note(&at("dateOfBirth"), "too-many", "give the date of birth, or a range, or an age, or the expected date: only one of them");
+            fields.note(
+                &at("dateOfBirth"),
+                "too-many",
+                "give the date of birth, or a range, or an age, or the expected date: only one of them",
+            );
             return Birth::Unknown;
         }
         if let Some(text) = &self.date_of_birth {
@@ -715,7 +732,15 @@ impl MatchView {
 
 impl CheckView {
     /// What a caller is shown of a check: fields listed by hand.
-    fn new(row: &EnquiryRow, answer: &StoredAnswer, region: &Region, principal: &Principal, reach: Reach, language: Language, now: DateTime<Utc>) -> Self {
+    fn new(
+        row: &EnquiryRow,
+        answer: &StoredAnswer,
+        region: &Region,
+        principal: &Principal,
+        reach: Reach,
+        language: Language,
+        now: DateTime<Utc>,
+    ) -> Self {
         let agencies = if region.disclosure.earlier_agencies(principal) { answer.earlier.agencies.clone() } else { Vec::new() };
         let custodian = reach == Reach::Scope && principal.role == crate::domain::roles::Role::Custodian;
         Self {
@@ -737,7 +762,12 @@ impl CheckView {
                     contact: if row.status == CoverageStatus::Answered {
                         None
                     } else {
-                        row.region.parse().ok().and_then(|code| region.member(&code)).and_then(|member| member.contact_now(now)).map(ContactView::new)
+                        row.region
+                            .parse()
+                            .ok()
+                            .and_then(|code| region.member(&code))
+                            .and_then(|member| member.contact_now(now))
+                            .map(ContactView::new)
                     },
                 })
                 .collect(),
@@ -859,7 +889,11 @@ pub async fn ask_several(gate: Gate<action::AskChecks>) -> Result<HttpResponse, 
                     let one = checks::find(snapshot, &reader, question, &principal).map_err(|error| match error {
                         RegisterError::Insufficient => {
                             let mut fields = Fields::default();
-                            fields.note(&format!("/checks/{index}/child"), "insufficient", &say(language, "problem-insufficient-detail", &[]));
+                            fields.note(
+                                &format!("/checks/{index}/child"),
+                                "insufficient",
+                                &say(language, "problem-insufficient-detail", &[]),
+                            );
                             fields.finish::<()>(None).err().unwrap_or_else(|| Kind::Insufficient.into())
                         }
                         other => other.into(),
@@ -947,5 +981,8 @@ fn query(incoming: &Incoming) -> Result<(Page, Option<ShortReference>), Problem>
     incoming.reading()?;
     let query: CheckQuery = incoming.query()?;
     let reference = query.reference.map(|text| text.parse::<ShortReference>()).transpose().map_err(|_| Kind::MalformedQuery)?;
-    Ok((Page::new(query.cursor.as_deref(), query.limit, reference.as_ref().map(|reference| ("reference", reference.as_str().to_owned())))?, reference))
+    Ok((
+        Page::new(query.cursor.as_deref(), query.limit, reference.as_ref().map(|reference| ("reference", reference.as_str().to_owned())))?,
+        reference,
+    ))
 }

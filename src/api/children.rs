@@ -518,8 +518,8 @@ impl AddressView {
 
 impl HouseholdMemberView {
     fn new(row: &HouseholdRow) -> Self {
-        let name = (row.given.is_some() || row.family.is_some())
-            .then(|| PlainNameView { given: row.given.clone(), family: row.family.clone() });
+        let name =
+            (row.given.is_some() || row.family.is_some()).then(|| PlainNameView { given: row.given.clone(), family: row.family.clone() });
         Self {
             id: row.id.0.to_string(),
             relationship: row.relationship.clone(),

@@ -146,14 +146,16 @@ fn accepts_json(request: &HttpRequest) -> bool {
     values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|range| {
         let mut parts = range.split(';').map(str::trim);
         let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let refused = parts.any(|part| matches!(part.to_ascii_lowercase().replace(' ', "").as_str(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
+        let refused =
+            parts.any(|part| matches!(part.to_ascii_lowercase().replace(' ', "").as_str(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
         !refused && matches!(kind.as_str(), "*/*" | "application/*" | "application/json")
     })
 }
 
 /// Reads the body up to the limit; nothing when it is longer or does not come.
 async fn read_body(request: &HttpRequest, mut payload: Payload, limit: usize) -> Option<Bytes> {
-    let stated = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|value| value.parse::<usize>().ok());
+    let stated =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|value| value.parse::<usize>().ok());
     if stated.is_some_and(|length| length > limit) {
         return None;
     }
@@ -205,18 +207,16 @@ impl Incoming {
     /// 406, 413, 415, 400, 409.
     pub fn creation_unshaped(&self) -> Result<Creation<serde_json::Value>, Problem> {
         let (value, digest) = self.json()?;
-        let key = self.idempotency_key.as_deref().map(str::trim).filter(|key| !key.is_empty() && key.len() <= KEY_LONGEST && key.is_ascii());
+        let key =
+            self.idempotency_key.as_deref().map(str::trim).filter(|key| !key.is_empty() && key.len() <= KEY_LONGEST && key.is_ascii());
         let key = Key {
             caller: self.caller.clone(),
             operation: self.operation.as_str(),
             key: key.ok_or(Kind::IdempotencyKeyMissing)?.to_owned(),
             digest,
         };
-        let turn = self
-            .app
-            .turns
-            .take(format!("{}\u{0}{}\u{0}{}", key.caller, key.operation, key.key))
-            .ok_or(Kind::IdempotencyInProgress)?;
+        let turn =
+            self.app.turns.take(format!("{}\u{0}{}\u{0}{}", key.caller, key.operation, key.key)).ok_or(Kind::IdempotencyInProgress)?;
         Ok(Creation { body: value, key, turn })
     }
 
@@ -240,7 +240,8 @@ impl Incoming {
         let kind = self.content_type.as_deref().unwrap_or_default();
         let mut parts = kind.split(';').map(|part| part.trim().to_ascii_lowercase());
         let is_json = parts.next().as_deref() == Some("application/json");
-        let is_utf8 = parts.all(|part| !part.starts_with("charset=") || part.trim_matches('"') == "charset=utf-8" || part == "charset=\"utf-8\"");
+        let is_utf8 =
+            parts.all(|part| !part.starts_with("charset=") || part.trim_matches('"') == "charset=utf-8" || part == "charset=\"utf-8\"");
         if !is_json || !is_utf8 || self.encoded {
             return Err(Kind::UnsupportedMediaType.into());
         }

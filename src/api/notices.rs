@@ -177,10 +177,11 @@ fn text(id: Option<Id>) -> Option<String> {
 
 impl NoticeView {
     fn new(row: &NoticeRow, language: Language) -> Self {
-        let acknowledgement = row
-            .acknowledged_at
-            .zip(row.acknowledged_by.clone())
-            .map(|(at, by)| AcknowledgementView { at: at.get(), by, note: row.acknowledgement_note.clone() });
+        let acknowledgement = row.acknowledged_at.zip(row.acknowledged_by.clone()).map(|(at, by)| AcknowledgementView {
+            at: at.get(),
+            by,
+            note: row.acknowledgement_note.clone(),
+        });
         Self {
             id: row.id.0.to_string(),
             kind: row.kind.clone(),
@@ -199,10 +200,11 @@ impl NoticeView {
 
 impl TaskView {
     fn new(row: &TaskRow, language: Language) -> Self {
-        let closure = row
-            .closed_at
-            .zip(row.closed_by.clone())
-            .map(|(at, by)| ClosureView { at: at.get(), by, reason: row.close_reason.clone().unwrap_or_default() });
+        let closure = row.closed_at.zip(row.closed_by.clone()).map(|(at, by)| ClosureView {
+            at: at.get(),
+            by,
+            reason: row.close_reason.clone().unwrap_or_default(),
+        });
         Self {
             id: row.id.0.to_string(),
             kind: row.kind.clone(),

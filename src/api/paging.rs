@@ -36,7 +36,11 @@ impl Page {
     ///
     /// # Errors
     /// 400 when the cursor is not one of ours or the limit is out of range.
-    pub fn new(cursor: Option<&str>, limit: Option<i64>, filters: impl IntoIterator<Item = (&'static str, String)>) -> Result<Self, Problem> {
+    pub fn new(
+        cursor: Option<&str>,
+        limit: Option<i64>,
+        filters: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<Self, Problem> {
         let before = cursor
             .map(|text| URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| Uuid::from_slice(&bytes).ok()).ok_or(Kind::MalformedQuery))
             .transpose()?;

@@ -150,6 +150,11 @@ impl Problem {
         Self { errors, ..Kind::Invalid.into() }
     }
 
+    /// The problem of a method that a path does not have.
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        Self { allow: Some(allow.into()), ..Kind::MethodNotAllowed.into() }
+    }
+
     /// The body in a language.
     pub fn document(&self, language: Language, request_id: Uuid) -> ProblemDocument {
         let slug = self.kind.slug();

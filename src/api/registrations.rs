@@ -378,7 +378,12 @@ impl RegistrationView {
             categories: entry
                 .categories
                 .iter()
-                .map(|row| CategoryView { category: row.category.clone(), code_set: row.code_set.clone(), from: row.valid_from, to: row.valid_to })
+                .map(|row| CategoryView {
+                    category: row.category.clone(),
+                    code_set: row.code_set.clone(),
+                    from: row.valid_from,
+                    to: row.valid_to,
+                })
                 .collect(),
             coordinator: entry.coordinator().map(|row| CoordinatorView {
                 name: row.name.clone(),
@@ -389,7 +394,12 @@ impl RegistrationView {
             core_group: entry
                 .core_group
                 .iter()
-                .map(|row| CoreGroupMemberView { name: row.name.clone(), agency: row.agency.clone(), role: row.role.clone(), phone: row.phone.clone() })
+                .map(|row| CoreGroupMemberView {
+                    name: row.name.clone(),
+                    agency: row.agency.clone(),
+                    role: row.role.clone(),
+                    phone: row.phone.clone(),
+                })
                 .collect(),
             review_due_on: state.review_due_on,
             legal_status: state.legal_status.clone(),

@@ -31,7 +31,7 @@ async fn refuse(request: HttpRequest, allow: Option<&'static str>) -> Result<Htt
         app.store.record(&refusal).await?;
     }
     match allow {
-        Some(allow) => Err(Problem { allow: Some(allow.into()), ..Kind::MethodNotAllowed.into() }),
+        Some(allow) => Err(Problem::method_not_allowed(allow)),
         None => Err(Kind::NotFound.into()),
     }
 }
@@ -69,9 +69,11 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
         .service(resource("/docs", "GET", [get().to(operational::docs_root)]))
         .service(resource("/docs/{tail:.*}", "GET", [get().to(operational::docs)]));
     if with_sandbox {
-        config
-            .service(resource("/sandbox/clock", "POST", [post().to(sandbox::clock)]))
-            .service(resource("/sandbox/reset", "POST", [post().to(sandbox::reset)]));
+        config.service(resource("/sandbox/clock", "POST", [post().to(sandbox::clock)])).service(resource(
+            "/sandbox/reset",
+            "POST",
+            [post().to(sandbox::reset)],
+        ));
     }
     config.default_service(web::to(|request: HttpRequest| refuse(request, None)));
 }

@@ -18,8 +18,9 @@ struct ClockRequest {
 /// Moves procedure time; it runs on from there, also after a restart.
 pub async fn clock(app: Data<App>, body: Bytes) -> Result<HttpResponse, Problem> {
     let value: serde_json::Value = serde_json::from_slice(&body).map_err(|_| Problem::from(Kind::MalformedJson))?;
-    let request: ClockRequest = serde_json::from_value(value)
-        .map_err(|_| Problem::invalid(vec![FieldError::worded("/now", "not-an-instant", "write date and time with the zone, as 2026-11-22T02:10:00Z")]))?;
+    let request: ClockRequest = serde_json::from_value(value).map_err(|_| {
+        Problem::invalid(vec![FieldError::worded("/now", "not-an-instant", "write date and time with the zone, as 2026-11-22T02:10:00Z")])
+    })?;
     sandbox::move_clock(&app.store, app.region.code().as_str(), request.now).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -333,7 +333,12 @@ pub(super) fn compare_addresses(a: &Address, a_words: &[Word], b: &Address, b_wo
             // The street comes first: number and town alone make no home.
             let among = |word: &Word, words: &[Word]| words.iter().any(|other| alike(word, other) > 0.0);
             let street_agrees = among(&a_words[0], b_words) || among(&b_words[0], a_words);
-            if same_numbers && street_agrees && shared >= w::HOME_WORDS && dice >= w::HOME_SHARE && (place_agrees || all || postcode == Level::Missing) {
+            if same_numbers
+                && street_agrees
+                && shared >= w::HOME_WORDS
+                && dice >= w::HOME_SHARE
+                && (place_agrees || all || postcode == Level::Missing)
+            {
                 home = Home::Same;
             } else if street_agrees
                 && place_agrees

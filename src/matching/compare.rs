@@ -233,7 +233,7 @@ impl Context {
         #[expect(clippy::cast_possible_truncation, reason = "weights need no more")]
         Self {
             postcodes,
-            prior: -(persons.log2()) as f32,
+            prior: (w::ON_REGISTER - persons.log2()) as f32,
             children: register.children,
             home: if register.children { w::HOME_OVER_PRIOR } else { w::HOME_OVER_PRIOR_ALL_AGES },
             birth: BirthWeights::new(register.birth_years),
@@ -316,8 +316,10 @@ impl Comparison {
     pub fn contradicted(&self, children: bool) -> bool {
         let numbered = self.identifier.level == Level::Exact;
         let carer = self.carer.bits >= w::CARER_CONFIRMS;
-        let unit = self.same_home || self.postcode.level == Level::Unit;
-        let near = unit || matches!(self.postcode.level, Level::OneDigit | Level::Sector);
+        // Another street within a sector or a foreign postcode makes up for nothing.
+        let placed = |levels: &[Level]| self.same_home || (levels.contains(&self.postcode.level) && self.address.level != Level::Differs);
+        let unit = placed(&[Level::Unit]);
+        let near = placed(&[Level::Unit, Level::OneDigit, Level::Sector]);
         let family_agrees = matches!(self.family.level, Level::Exact | Level::Variant | Level::Close);
         if self.forename_contradicted() {
             return if children || numbered { !(numbered && self.birth_agrees()) } else { !near };
@@ -560,10 +562,8 @@ fn compare_names(q: &Particulars, r: &Particulars, rates: &[Rate]) -> Names {
     }
     let given_evidence = given.map_or_else(Evidence::default, Best::evidence);
     let mut family_evidence = family.map_or_else(Evidence::default, Best::evidence);
-    family_evidence.bits = family_evidence
-        .bits
-        .min(w::NAMES_CAP - given_evidence.bits.max(0.0))
-        .max(w::NAMES_FLOOR - given_evidence.bits.min(0.0));
+    family_evidence.bits =
+        family_evidence.bits.min(w::NAMES_CAP - given_evidence.bits.max(0.0)).max(w::NAMES_FLOOR - given_evidence.bits.min(0.0));
     Names { given: given_evidence, middle: compare_middle(qg, rg, given), family: family_evidence }
 }
 

@@ -304,8 +304,14 @@ pub fn check(new: &NewRegistration, nation: Nation, others: &[Period], today: Na
 pub fn facts(nation: Nation, child: ChildId, new: &NewRegistration, at: DateTime<Utc>, by: &str) -> (RegistrationId, Registration) {
     let id = RegistrationId::new_at(at);
     let at = Instant::new(at);
-    let row =
-        RegistrationRow { id: id.into(), child_id: child.into(), authority: new.authority.clone(), version: 1, created_at: at, changed_at: at };
+    let row = RegistrationRow {
+        id: id.into(),
+        child_id: child.into(),
+        authority: new.authority.clone(),
+        version: 1,
+        created_at: at,
+        changed_at: at,
+    };
     let category = |category: &Category| CategoryRow {
         id: Id(uuid::Uuid::now_v7()),
         registration_id: id.into(),

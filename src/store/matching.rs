@@ -164,10 +164,7 @@ const KEYS_PER_STATEMENT: usize = 8_000;
 ///
 /// # Errors
 /// When the database refuses or fails.
-pub fn insert_all<'a>(
-    connection: &mut AnyConnection,
-    people: impl IntoIterator<Item = (i64, &'a Indexed)>,
-) -> Result<(), StoreError> {
+pub fn insert_all<'a>(connection: &mut AnyConnection, people: impl IntoIterator<Item = (i64, &'a Indexed)>) -> Result<(), StoreError> {
     let mut records = Vec::new();
     let mut keys = Vec::new();
     for (pid, indexed) in people {

@@ -61,7 +61,9 @@ pub async fn around(request: ServiceRequest, next: Next<impl MessageBody + 'stat
         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     };
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.as_str()));
     headers.append(header::VARY, HeaderValue::from_static("Accept-Language, Authorization"));
     for (name, id) in [(REQUEST_ID, request_id), (CORRELATION_ID, correlation_id)] {
@@ -95,9 +97,8 @@ fn explained(response: ServiceResponse<impl MessageBody + 'static>, language: La
         return response.map_into_boxed_body();
     }
     let known = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();
-    let problem = known.unwrap_or_else(|| {
-        Kind::ALL.iter().copied().find(|kind| kind.status() == status).unwrap_or(Kind::InternalError).into()
-    });
+    let problem =
+        known.unwrap_or_else(|| Kind::ALL.iter().copied().find(|kind| kind.status() == status).unwrap_or(Kind::InternalError).into());
     let body = serde_json::to_string(&problem.document(language, request_id)).unwrap_or_default();
     let mut response = response.map_body(|_, _| BoxBody::new(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

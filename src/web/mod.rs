@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::matching::Keyer;
 use crate::register::keys::{KeyError, KeyFolder, Signer};
 use crate::register::matcher::{self, Matcher};
-use crate::register::{Region, RegionError, sandbox};
+use crate::register::{Region, RegionError, RegisterError, sandbox};
 use crate::store::clock::Clock;
 use crate::store::connection::DatabaseUrl;
 use crate::store::{Sizes, Store, StoreError, migrations};
@@ -39,6 +39,9 @@ pub enum StartError {
     /// The database cannot be used.
     #[error("the database cannot be used")]
     Store(#[from] StoreError),
+    /// The sandbox's clock cannot be read.
+    #[error("the sandbox cannot be taken up")]
+    Sandbox(#[source] RegisterError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -108,7 +111,7 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
     };
     let store = Store::open(&url, Sizes { connections, wait: Duration::from_millis(config.database.wait_ms) }, clock)?;
     if region.sandbox {
-        sandbox::load_clock(&store, region.code().as_str()).await?;
+        sandbox::load_clock(&store, region.code().as_str()).await.map_err(StartError::Sandbox)?;
     }
     let verifier = Arc::new(verifier(config, &region)?);
     Ok(App { store, verifier, region, turns: Turns::default(), body_limit: config.server.body_limit_bytes })

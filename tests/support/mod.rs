@@ -7,7 +7,6 @@
 //! fn a_refused_check_is_audited(app: &TestApp) { … }
 //! ```
 
-
 pub mod database;
 pub mod http;
 pub mod logs;

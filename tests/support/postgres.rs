@@ -193,10 +193,7 @@ impl PostgresServer {
         let port = self.cluster()?.port;
         let name = database_name(database);
         // `hostaddr`, because `localhost` is often ::1 first, where nobody listens.
-        Some(format!(
-            "postgres://postgres@localhost:{port}/{name}?hostaddr=127.0.0.1&sslmode=verify-full&sslrootcert={}",
-            root.display()
-        ))
+        Some(format!("postgres://postgres@localhost:{port}/{name}?hostaddr=127.0.0.1&sslmode=verify-full&sslrootcert={}", root.display()))
     }
 
     /// The port on 127.0.0.1, the same for the whole life of the server; `None` for an external server.
@@ -368,9 +365,7 @@ impl Cluster {
             self.make_directory(&self.directory.join(name))?;
         }
         let mut command = self.command(&self.programs.initdb);
-        command
-            .args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"])
-            .arg(self.data());
+        command.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"]).arg(self.data());
         let (status, output) = run_bound(command).map_err(|error| self.cannot_run(&self.programs.initdb, &error))?;
         if !status.success() {
             return Err(format!("initdb failed: {status}\n{output}{}", self.hint()));
@@ -438,8 +433,7 @@ impl Cluster {
         {
             return Ok(());
         }
-        let log =
-            self.open_log().map_err(|error| StartError::Failed(format!("cannot write the server log: {error}")))?;
+        let log = self.open_log().map_err(|error| StartError::Failed(format!("cannot write the server log: {error}")))?;
         let log_start = log.metadata().map(|metadata| metadata.len()).unwrap_or_default();
         let mut command = self.command(&self.programs.postgres);
         command.arg("-D").arg(self.data()).arg("-p").arg(self.port.to_string());
@@ -452,8 +446,7 @@ impl Cluster {
                 return Err(StartError::Failed(format!("cannot share the server log: {error}")));
             }
         };
-        let mut child = spawn_bound(command)
-            .map_err(|error| StartError::Failed(self.cannot_run(&self.programs.postgres, &error)))?;
+        let mut child = spawn_bound(command).map_err(|error| StartError::Failed(self.cannot_run(&self.programs.postgres, &error)))?;
         match self.wait_until_it_answers(&mut child) {
             Ok(()) => {
                 *postmaster = Some(child);
@@ -462,8 +455,7 @@ impl Cluster {
             Err(reason) => {
                 quit(&mut child);
                 let log = self.log_from(log_start);
-                let message =
-                    format!("PostgreSQL does not start: {reason}\n{}{}", self.log_tail(log_start), self.hint());
+                let message = format!("PostgreSQL does not start: {reason}\n{}{}", self.log_tail(log_start), self.hint());
                 Err(if log.contains("Address already in use") || log.contains("could not bind") {
                     StartError::PortTaken(message)
                 } else if self.tls.load(Ordering::Relaxed) && (log.contains("SSL") || log.contains("ssl")) {
@@ -694,8 +686,7 @@ impl Account {
         let mut found = std::ptr::null_mut();
         // SAFETY: all pointers are to live values; the buffer's length is given; `entry` is read only if it was filled.
         let entry = unsafe {
-            let status =
-                libc::getpwnam_r(c_name.as_ptr(), entry.as_mut_ptr(), buffer.as_mut_ptr(), buffer.len(), &mut found);
+            let status = libc::getpwnam_r(c_name.as_ptr(), entry.as_mut_ptr(), buffer.as_mut_ptr(), buffer.len(), &mut found);
             if status != 0 || found.is_null() {
                 return None;
             }
@@ -924,9 +915,7 @@ fn new_directory(account: Option<&Account>) -> Outcome<(PathBuf, File)> {
             Err(error) => tried.push_str(&format!("\n  {}: {error}", directory.display())),
         }
     }
-    Err(format!(
-        "no place for the files of PostgreSQL; tried:{tried}\nhint: set TMPDIR to a directory that can be written"
-    ))
+    Err(format!("no place for the files of PostgreSQL; tried:{tried}\nhint: set TMPDIR to a directory that can be written"))
 }
 
 /// Where to look for a place, best first. A new database is some three hundred new files, which a file system in memory
@@ -1011,8 +1000,7 @@ fn take_over(directory: &Path) -> Option<File> {
 /// Only a server that answers on the directory's own socket is surely the one that the pid file names.
 fn stop_leftover_server(directory: &Path) {
     let answers = || {
-        fs::read_dir(directory.join("run"))
-            .is_ok_and(|entries| entries.flatten().any(|entry| UnixStream::connect(entry.path()).is_ok()))
+        fs::read_dir(directory.join("run")).is_ok_and(|entries| entries.flatten().any(|entry| UnixStream::connect(entry.path()).is_ok()))
     };
     let pid_file = directory.join("data/postmaster.pid");
     let process = fs::read_to_string(pid_file).ok().and_then(|text| text.lines().next()?.parse().ok());
@@ -1082,10 +1070,7 @@ impl Programs {
                 Err(_) => {}
             }
         }
-        tried.push(format!(
-            "{}: not there",
-            USUAL_DIRECTORIES.map(|(parent, start, end)| format!("{parent}/{start}*/{end}")).join(", ")
-        ));
+        tried.push(format!("{}: not there", USUAL_DIRECTORIES.map(|(parent, start, end)| format!("{parent}/{start}*/{end}")).join(", ")));
         tried.push("PATH: no directory with initdb and postgres".to_owned());
         Err(tried)
     }
@@ -1106,8 +1091,7 @@ const USUAL_DIRECTORIES: [(&str, &str, &str); 8] = [
 /// The usual directories that exist, the highest version first within each.
 fn usual_directories() -> Vec<PathBuf> {
     let version_of = |name: &str| -> u32 {
-        let digits: String =
-            name.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+        let digits: String = name.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
         digits.parse().unwrap_or_default()
     };
     let mut directories = Vec::new();
@@ -1115,11 +1099,8 @@ fn usual_directories() -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(parent) else {
             continue;
         };
-        let mut names: Vec<String> = entries
-            .flatten()
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .filter(|name| name.starts_with(start))
-            .collect();
+        let mut names: Vec<String> =
+            entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| name.starts_with(start)).collect();
         names.sort_by_key(|name| std::cmp::Reverse(version_of(name)));
         directories.extend(names.into_iter().map(|name| Path::new(parent).join(name).join(end)));
     }
@@ -1171,8 +1152,7 @@ fn programs() -> Outcome<Programs> {
 /// `psql` alone, for a server that runs elsewhere.
 fn external_psql() -> Outcome<PathBuf> {
     let named = env::var_os("COFRESTR_TEST_PG_BIN").map(|directory| Path::new(&directory).join("psql"));
-    let usual =
-        || usual_directories().into_iter().map(|directory| directory.join("psql")).find(|path| is_program(path));
+    let usual = || usual_directories().into_iter().map(|directory| directory.join("psql")).find(|path| is_program(path));
     match named.filter(|path| is_program(path)).or_else(|| on_path("psql")).or_else(usual) {
         Some(psql) => Ok(psql),
         None => programs().map(|programs| programs.psql),
@@ -1231,10 +1211,7 @@ fn find_again_or_install() -> Result<Programs, Vec<String>> {
         match manager.install() {
             Ok(()) => match Programs::find() {
                 Ok(programs) => return Ok(programs),
-                Err(_) => tried.push(format!(
-                    "{}: installed, but the programs are not where they are looked for",
-                    manager.program
-                )),
+                Err(_) => tried.push(format!("{}: installed, but the programs are not where they are looked for", manager.program)),
             },
             Err(reason) => tried.push(format!("{}: {reason}", manager.program)),
         }

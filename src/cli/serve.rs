@@ -1,0 +1,44 @@
+//! `cofrestr serve`: one region.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use crate::config::Config;
+use crate::web;
+
+/// Runs the server of one region.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The region's settings (TOML); what it does not say is as in the defaults.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// Runs until SIGINT or SIGTERM, then lets requests under way finish.
+///
+/// # Errors
+/// When the configuration, the keys, the database or the address cannot be used.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let config = Config::load(Some(&args.config))?;
+    log(&config);
+    actix_web::rt::System::new().block_on(async move {
+        let running = web::start(&config).await.context("the server cannot start")?;
+        tracing::info!(address = %running.address, region.code = %config.region.code, database = running.app.store.kind(), version = env!("CARGO_PKG_VERSION"), "listening");
+        running.server.0.await.context("the server stopped")?;
+        tracing::info!("stopped");
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Structured logs to standard error. Nothing personal is ever put into one.
+fn log(config: &Config) {
+    use tracing_subscriber::EnvFilter;
+
+    let filter =
+        EnvFilter::try_new(format!("{},actix_server=warn,actix_web=warn", config.log.level)).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second subscriber in one process (a test) is no error: the first goes on.
+    let _ = if config.log.format == "json" { builder.json().flatten_event(true).try_init() } else { builder.try_init() };
+}
