@@ -329,7 +329,8 @@ pub(super) fn compare_addresses(a: &Address, a_words: &[Word], b: &Address, b_wo
             }
             street_bits = bits.min(w::STREET_CAP);
             let place_agrees = matches!(postcode, Level::Unit | Level::OneDigit | Level::Sector);
-            let all = shared >= w::HOME_ALL_WORDS && dice >= w::HOME_ALL_SHARE;
+            let least = if foreign(&a.postcode) { w::HOME_WORDS } else { w::HOME_ALL_WORDS };
+            let all = shared >= least && dice >= w::HOME_ALL_SHARE;
             // The street comes first: number and town alone make no home.
             let among = |word: &Word, words: &[Word]| words.iter().any(|other| alike(word, other) > 0.0);
             let street_agrees = among(&a_words[0], b_words) || among(&b_words[0], a_words);

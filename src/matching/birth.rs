@@ -114,7 +114,6 @@ fn near(a: BirthForm, b: BirthForm) -> bool {
 
 fn digits(year: u16, month: u8, day: u8) -> [u8; 8] {
     let y = year.min(9999);
-    #[expect(clippy::cast_possible_truncation, reason = "single digits")]
     let two = |n: u16| [b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8];
     let [a, b] = two(y / 100);
     let [c, d] = two(y % 100);

@@ -233,7 +233,7 @@ impl Context {
         #[expect(clippy::cast_possible_truncation, reason = "weights need no more")]
         Self {
             postcodes,
-            prior: (w::ON_REGISTER - persons.log2()) as f32,
+            prior: (if register.children { w::ON_REGISTER } else { 0.0 } - persons.log2()) as f32,
             children: register.children,
             home: if register.children { w::HOME_OVER_PRIOR } else { w::HOME_OVER_PRIOR_ALL_AGES },
             birth: BirthWeights::new(register.birth_years),

@@ -62,6 +62,8 @@ pub enum KeyKind {
     NameSector = 31,
     /// House number and a word of the address.
     House = 40,
+    /// Two words of the address, in any order.
+    Street = 41,
     /// Both names of the mother, in any order.
     MotherPair = 50,
     /// One name of the mother, or the family name, and the month in which a child is expected.
@@ -176,6 +178,7 @@ impl Keyer {
         let family_sounds = sounds(family.iter().copied(), false);
         let given_halves = halves(given.iter().copied());
         let family_halves = halves(family.iter().copied());
+        let rough = !matches!(p.birth, BirthForm::Full { .. });
         let all_sounds: Vec<u64> = union(&given_sounds, &family_sounds);
         let middle = sounds(p.run(Role::Given).iter().filter(|t| t.place == Place::Middle).take(2), false);
         // Other forms of a name count only beside the other name: elsewhere the date or the place finds them.
@@ -199,7 +202,6 @@ impl Keyer {
             }
         }
 
-        let rough = !matches!(p.birth, BirthForm::Full { .. });
         let vague = rough || given.is_empty() || family.is_empty();
         for year in p.birth.years() {
             for token in given.iter().chain(&family) {
@@ -247,11 +249,17 @@ impl Keyer {
                     }
                 }
             }
-            if address.numbers[0] != 0 {
-                for word in p.address_words(address).iter().take(3) {
-                    for number in address.numbers.iter().filter(|number| **number != 0) {
-                        key(KeyKind::House, &[u64::from(*number), u64::from(skeleton(word.bytes()))]);
-                    }
+            let words: Vec<u64> = p.address_words(address).iter().take(3).map(|word| u64::from(skeleton(word.bytes()))).collect();
+            // Many share a street, so this is asked only when number or date is wanting.
+            let streets = if !asking || rough || address.numbers[0] == 0 { &words[..] } else { &[] };
+            for (i, a) in streets.iter().enumerate() {
+                for b in &streets[i + 1..] {
+                    key(KeyKind::Street, &[*a.min(b), *a.max(b)]);
+                }
+            }
+            for word in &words {
+                for number in address.numbers.iter().filter(|number| **number != 0) {
+                    key(KeyKind::House, &[u64::from(*number), *word]);
                 }
             }
         }

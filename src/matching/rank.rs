@@ -188,3 +188,150 @@ pub fn rank<Id: Clone + Ord>(query: &Query, candidates: &[(Id, Option<u64>, Reco
     }
     ranker.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::compare::{Field, Qualifier, Register};
+    use super::super::keys::Keyer;
+    use super::super::person::{Birth, NameKind, Person, PersonAddress, PersonCarer, PersonName, Sex};
+    use super::*;
+
+    /// `given|family|birth|sex|number|address|postcode|mother`; a family name after `=` is a former one.
+    fn person(text: &str) -> Person {
+        let cells: Vec<&str> = text.split('|').chain(std::iter::repeat("")).take(8).collect();
+        let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let (family, former) = cells[1].split_once('=').unwrap_or((cells[1], ""));
+        let mut names = vec![PersonName { given: some(cells[0]), middle: None, family: some(family), kind: NameKind::Current }];
+        if !former.is_empty() {
+            names.push(PersonName { given: some(cells[0]), middle: None, family: some(former), kind: NameKind::Former });
+        }
+        let birth = cells[2].strip_prefix('e').map_or_else(|| Birth::from_text(cells[2]), |day| Birth::Expected(day.parse().unwrap()));
+        let mother = cells[7].split_once(' ').unwrap_or(("", ""));
+        Person {
+            names,
+            birth,
+            sex: match cells[3] {
+                "F" => Sex::Female,
+                "M" => Sex::Male,
+                _ => Sex::Unknown,
+            },
+            nhs_numbers: some(cells[4]).into_iter().collect(),
+            addresses: vec![PersonAddress {
+                lines: some(cells[5]).into_iter().collect(),
+                postcode: some(cells[6]),
+                current: true,
+                hidden: false,
+            }],
+            carers: vec![PersonCarer { given: some(mother.0), family: some(mother.1), is_mother: true, hidden: false }],
+        }
+    }
+
+    fn ask(question: &str, register: &[&str]) -> Ranking<usize> {
+        let query = Query::new(&person(question));
+        let keyer = Keyer::new([1; 16]);
+        let context = Context::new(&query, &keyer, Register::of_children(3000), |_| 3);
+        let records: Vec<_> = register.iter().enumerate().map(|(id, text)| (id, None, Record::new(&person(text)))).collect();
+        rank(&query, &records, &context)
+    }
+
+    const SIAN: &str = "Siân|Evans|2015-03-04|F|9434765919|12 Heol y Bont, Caerdydd|CF10 3AT|Mair Evans";
+
+    #[test]
+    fn grades() {
+        use Grade::{Certain, Possible, Probable};
+        let table = [
+            (SIAN, Some(Certain)),
+            ("Sian|Evans|2015-03-04", Some(Certain)),
+            ("Shan|Evans|2015-04-03|F", Some(Certain)),
+            ("Shan|Ifans|2015-04-03|F", Some(Probable)),
+            ("Evans|Siân|2015-03-04|F", Some(Certain)),
+            ("|||F|943 476 5919", Some(Probable)),
+            ("Siân|Evans|2015|F||12 Heol y Bont|CF10 3AT", Some(Probable)),
+            // A brother, a twin and a half-sister, who are on no register.
+            ("Rhodri|Evans|2017-09-28|M||12 Heol y Bont, Caerdydd|CF10 3AT|Mair Evans", Some(Possible)),
+            ("Rhodri|Evans|2015-03-04|||12 Heol y Bont, Caerdydd|CF10 3AT|Mair Evans", Some(Possible)),
+            // The number of somebody else.
+            ("Piotr|Nowak|2011-12-24|M|9434765919", Some(Possible)),
+            // Strangers.
+            ("Piotr|Nowak|2011-12-24|M", None),
+            ("Siân|Kowalska|2011-12-24|F", None),
+        ];
+        for (question, grade) in table {
+            let ranking = ask(question, &[SIAN]);
+            assert_eq!(ranking.candidates.first().map(|candidate| candidate.grade), grade, "{question}");
+            assert_eq!(ranking.verdict == Verdict::None, grade.is_none(), "{question}");
+        }
+    }
+
+    #[test]
+    fn a_sibling_is_labelled_and_below_half() {
+        let ranking = ask("Rhodri|Evans|2015-03-04|||12 Heol y Bont, Caerdydd|CF10 3AT|Mair Evans", &[SIAN]);
+        let twin = &ranking.candidates[0];
+        assert_eq!(twin.flags, [Flag::PossibleSiblingOrTwin]);
+        assert!(twin.score < 0.5);
+        let ranking = ask("Piotr|Nowak|2011-12-24|M|9434765919", &[SIAN]);
+        assert_eq!(ranking.candidates[0].flags, [Flag::IdentifierConflict]);
+    }
+
+    #[test]
+    fn among_people_of_all_ages_a_home_makes_up_for_a_forename() {
+        let query = Query::new(&person("Rhodri|Evans|2015-03-04|||12 Heol y Bont, Caerdydd|CF10 3AT"));
+        let keyer = Keyer::new([1; 16]);
+        let context = Context::new(&query, &keyer, Register::of_all_ages(3000, 100), |_| 3);
+        let ranking = rank(&query, &[(0, None, Record::new(&person(SIAN)))], &context);
+        assert_eq!(ranking.candidates[0].grade, Grade::Probable);
+    }
+
+    #[test]
+    fn two_persons_close_together_are_ambiguous_unless_they_are_one() {
+        let question = "Siân|Evans|2015-03-04|F";
+        let ranking = ask(question, &[SIAN, "Siân|Evans|2015-03-04|F|||NP20 1AA"]);
+        assert_eq!((ranking.verdict, ranking.candidates[0].grade), (Verdict::Ambiguous, Grade::Probable));
+        let query = Query::new(&person(question));
+        let keyer = Keyer::new([1; 16]);
+        let context = Context::new(&query, &keyer, Register::of_children(3000), |_| 3);
+        let mut ranker = Ranker::new(&query, &context);
+        ranker.consider("cardiff", Some(7), &Record::new(&person(SIAN)));
+        ranker.consider_encoded("gwent", Some(7), &Record::new(&person(SIAN)).encode()).unwrap();
+        let ranking = ranker.finish();
+        assert_eq!((ranking.verdict, ranking.candidates[1].grade), (Verdict::Match, Grade::Certain));
+    }
+
+    #[test]
+    fn the_twin_who_is_meant_comes_first() {
+        let twin = "Carys|Evans|2015-03-04|F||12 Heol y Bont, Caerdydd|CF10 3AT|Mair Evans";
+        let ranking = ask("Carys|Evans|2015-03-04|F||12 Heol y Bont, Caerdydd|CF10 3AT", &[SIAN, twin]);
+        assert_eq!((ranking.verdict, ranking.candidates[0].id, ranking.candidates[1].grade), (Verdict::Match, 1, Grade::Possible));
+    }
+
+    #[test]
+    fn an_unborn_child_is_found_by_the_mother() {
+        let unborn = "Baby|Evans|e2024-06-01|||||Mair Evans";
+        for (question, found) in [
+            ("||e2024-06-10|||||Mair Evans", true),
+            ("||e2024-06-01||||CF10 3AT|Mari Evens", true),
+            ("Non|Evans|2024-05-28|F||||Mair Evans", true),
+            ("||e2024-06-01|||||Agnieszka Nowak", false),
+        ] {
+            assert_eq!(ask(question, &[unborn]).verdict != Verdict::None, found, "{question}");
+        }
+        // Her elder child is not the one expected.
+        let ranking = ask("||e2024-06-01|||||Mair Evans", &[SIAN]);
+        assert!(ranking.candidates.iter().all(|candidate| candidate.grade == Grade::Possible));
+    }
+
+    #[test]
+    fn reasons_are_codes() {
+        let ranking = ask("Sian|Price|2015-03-14|F|||CF10 3AX", &["Siân|Evans=Price|2015-03-04|F|||CF10 3AT"]);
+        let reasons = &ranking.candidates[0].reasons;
+        let level = |field: Field| reasons.iter().find(|reason| reason.field == field).map(|reason| (reason.level, reason.qualifier));
+        assert_eq!(level(Field::GivenName), Some((Level::Exact, None)));
+        assert_eq!(level(Field::FamilyName), Some((Level::Exact, Some(Qualifier::Alias))));
+        assert_eq!(level(Field::BirthDate), Some((Level::OneDigit, None)));
+        assert_eq!(level(Field::Postcode), Some((Level::OneDigit, None)));
+        let sum: f32 = reasons.iter().map(|reason| reason.bits).sum();
+        assert!((f64::from(sum) - 3000f64.log2() + w::ON_REGISTER - ranking.candidates[0].log_odds).abs() < 0.01);
+        let json = serde_json::to_string(&reasons[0]).unwrap();
+        assert!(json.starts_with(r#"{"field":"given-name","level":"exact","bits":"#), "{json}");
+    }
+}

@@ -23,7 +23,8 @@ pub const SHOWN: usize = 5;
 /// Most candidates a check fetches; below it recall did not change up to a million people. [DEV]
 pub const CANDIDATE_BUDGET: usize = 600;
 
-/// log2 of the odds that somebody asked about is on the register at all: about one in three, since most checks find nobody. [DEV]
+/// log2 of the odds that a child asked about is on the register at all: one in three, since most checks find nobody. Even odds where
+/// people of all ages are compared. [DEV]
 pub const ON_REGISTER: f64 = -1.0;
 /// Weight of the national table when blending name frequencies, in persons.
 pub const NATIONAL_PERSONS: f64 = 20.0;
@@ -193,7 +194,7 @@ pub const HOME_OVER_PRIOR: f32 = 6.0;
 pub const NEAR_HOME: f32 = 3.0;
 /// As [`HOME_OVER_PRIOR`], in a collection of people of all ages where hardly two share a home: there the same door is
 /// nearly the same person.
-pub const HOME_OVER_PRIOR_ALL_AGES: f32 = 15.0;
+pub const HOME_OVER_PRIOR_ALL_AGES: f32 = 17.0;
 /// Words that must agree for [`NEAR_HOME`] where a number is missing; [`HOME_ALL_WORDS`] where the numbers differ.
 pub const NEAR_HOME_WORDS: f32 = 2.5;
 /// Share (Dice) of the words of both addresses that must agree for a home.
