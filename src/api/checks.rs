@@ -483,7 +483,7 @@ impl CheckRequest {
                 "federation" => Search::Federation,
                 "own-region" => Search::OwnRegion,
                 _ => {
-                    fields.note(pointer, "unknown-code", "use own-region, federation or a list of region codes");
+                    fields.note(pointer, "unknown-search", "use own-region, federation or a list of region codes");
                     return None;
                 }
             },
@@ -609,7 +609,7 @@ impl ChildQuestion {
         if said.iter().filter(|said| **said).count() > 1 {
             fields.note(
                 &at("dateOfBirth"),
-                "too-many",
+                "too-many-dates",
                 "give the date of birth, or a range, or an age, or the expected date: only one of them",
             );
             return Birth::Unknown;

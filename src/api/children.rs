@@ -429,7 +429,7 @@ impl ChildRequest {
         let expected: Option<ExpectedDeliveryDate> = fields.optional("/expectedDeliveryDate", self.expected_delivery_date.as_deref());
         let birth = match partial {
             Some(_) if from.is_some() || to.is_some() || expected.is_some() => {
-                fields.note("/dateOfBirth", "too-many", "give the date of birth, or a range, or the expected date: only one of them");
+                fields.note("/dateOfBirth", "too-many-dates", "give the date of birth, or a range, or the expected date: only one of them");
                 None
             }
             Some(partial) => fields.keep("/dateOfBirth", BirthDate::from_partial(partial)),

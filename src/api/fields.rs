@@ -56,7 +56,7 @@ impl Fields {
     /// Refuses a list that is longer than its bound; what is beyond it is not read.
     pub fn bounded<'a, T>(&mut self, pointer: &str, list: &'a [T], most: usize) -> &'a [T] {
         if list.len() > most {
-            self.note(pointer, "too-many", &format!("give at most {most}"));
+            self.note(pointer, "too-many-items", &format!("give at most {most}"));
         }
         &list[..list.len().min(most)]
     }

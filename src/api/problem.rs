@@ -169,7 +169,9 @@ impl Problem {
                 .errors
                 .iter()
                 .map(|error| {
-                    let said = words::find(language, &format!("field-{}", error.code), &[]);
+                    // The codes that are allowed follow the colon in the English words; they are the same in every language.
+                    let allowed = error.detail.split_once(": ").map_or("", |(_, allowed)| allowed);
+                    let said = words::find(language, &format!("field-{}", error.code), &[("allowed", allowed)]);
                     FieldError { detail: said.unwrap_or_else(|| error.detail.clone()), ..error.clone() }
                 })
                 .collect(),

@@ -324,7 +324,7 @@ impl RegistrationRequest {
                 None
             }
             (Some(_), Some(_)) => {
-                fields.note("/home", "too-many", "an entry rests either on a conference or on an entry at home: give one of them");
+                fields.note("/home", "two-bases", "an entry rests either on a conference or on an entry at home: give one of them");
                 None
             }
         }

@@ -333,7 +333,7 @@ pub(super) fn compare_addresses(a: &Address, a_words: &[Word], b: &Address, b_wo
             let all = shared >= least && dice >= w::HOME_ALL_SHARE;
             // The street comes first: number and town alone make no home.
             let among = |word: &Word, words: &[Word]| words.iter().any(|other| alike(word, other) > 0.0);
-            let street_agrees = among(&a_words[0], b_words) || among(&b_words[0], a_words);
+            let street_agrees = (among(&a_words[0], b_words) && among(&b_words[0], a_words)) || dice >= w::HOME_MOST_SHARE;
             if same_numbers
                 && street_agrees
                 && shared >= w::HOME_WORDS

@@ -322,7 +322,8 @@ impl Comparison {
         let near = placed(&[Level::Unit, Level::OneDigit, Level::Sector]);
         let family_agrees = matches!(self.family.level, Level::Exact | Level::Variant | Level::Close);
         if self.forename_contradicted() {
-            return if children || numbered { !(numbered && self.birth_agrees()) } else { !near };
+            let made_up_for = near || (self.birth.level == Level::Exact && family_agrees);
+            return if children || numbered { !(numbered && self.birth_agrees()) } else { !made_up_for };
         }
         if numbered {
             return self.identifier_conflict();

@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use thiserror::Error;
 
 /// Goes up when normal form, keys or encoding change.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Most tokens, words, addresses and identifiers kept of one person: bounds on work and on size.
 const TOKENS: usize = 60;
 const WORDS: usize = 60;

@@ -15,7 +15,9 @@ pub struct Clock {
 impl Clock {
     /// The time of the machine, in UTC.
     pub fn wall(&self) -> DateTime<Utc> {
-        Utc::now()
+        let now = Utc::now();
+        // Cut to what both databases keep, so that what is told equals what is stored.
+        DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
     }
 
     /// The time that the procedures go by, in UTC.
