@@ -17,7 +17,7 @@ use crate::api::app::Turn;
 use crate::authz::policy::action;
 use crate::authz::{Principal, Reach};
 use crate::domain::contact::PhoneNumber;
-use crate::domain::dates::{AgeYears, BirthDate, DateOfBirth, ExpectedDeliveryDate, PartialDate};
+use crate::domain::dates::{AgeYears, BirthDate, DateError, DateOfBirth, ExpectedDeliveryDate, PartialDate};
 use crate::domain::identifiers::{ChiNumber, HcNumber, NhsNumber};
 use crate::domain::ids::CheckId;
 use crate::domain::notify::Notify;
@@ -617,7 +617,7 @@ impl ChildQuestion {
         if let Some(text) = &self.date_of_birth {
             let Some(partial) = fields.optional::<PartialDate>(&at("dateOfBirth"), Some(text)) else { return Birth::Unknown };
             let Some(birth) = fields.keep(&at("dateOfBirth"), BirthDate::from_partial(partial)) else { return Birth::Unknown };
-            fields.keep(&at("dateOfBirth"), birth.plausible_for_child(day));
+            not_in_the_future(&at("dateOfBirth"), birth, day, fields);
             return Birth::from_text(&partial.expose());
         }
         if self.date_of_birth_from.is_some() || self.date_of_birth_to.is_some() {
@@ -626,7 +626,7 @@ impl ChildQuestion {
             if from.is_some() || to.is_some() {
                 let missing = if self.date_of_birth_to.is_none() { "dateOfBirthTo" } else { "dateOfBirthFrom" };
                 if let Some(Some(birth)) = fields.keep(&at(missing), BirthDate::from_parts(None, from, to, None)) {
-                    fields.keep(&at("dateOfBirthFrom"), birth.plausible_for_child(day));
+                    not_in_the_future(&at("dateOfBirthFrom"), birth, day, fields);
                     let (from, to) = birth.expose_bounds();
                     return Birth::Range { from, to };
                 }
@@ -647,6 +647,13 @@ impl ChildQuestion {
             return Birth::Expected(date.expose());
         }
         Birth::Unknown
+    }
+}
+
+/// A question may be about anybody who has been born: whether the person is a child is for the register to say.
+fn not_in_the_future(pointer: &str, birth: BirthDate, day: NaiveDate, fields: &mut Fields) {
+    if birth.expose_bounds().0 > day {
+        fields.wrong(pointer, &DateError::InTheFuture);
     }
 }
 

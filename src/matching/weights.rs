@@ -6,7 +6,7 @@
 //! * CRATE: Cardinal and others 2023, BMC Med Inform Decis Mak 23:85: error rates in NHS records.
 //! * HES: Hagger-Johnson and others 2015: errors in children's hospital records.
 //! * PDS: NHS Personal Demographics Service and the child protection handbooks: search practice.
-//! * DEV: set on invented development data of our own; never on the sets used for judging.
+//! * DEV: set by hand on invented families of our own and on the public FEBRL 3 and 4 test sets, so figures on those are flattering.
 //!
 //! Nothing here is fitted in production. Changing a number changes answers: say why in the commit.
 

@@ -16,6 +16,7 @@ use crate::matching::{
 use crate::store::children::{self as child_rows};
 use crate::store::connection::AnyConnection;
 use crate::store::matching::{self as rows, Indexed};
+use crate::store::settings;
 use crate::store::types::Id;
 use crate::store::{Store, StoreError, Tx};
 
@@ -259,4 +260,47 @@ pub async fn refresh(store: &Store, region_code: &str, matcher: &Matcher) -> Res
             },
         )
         .await
+}
+
+/// The setting that says for which version of the matcher the index was made.
+const INDEX_VERSION: &str = "matching.index-version";
+
+/// Makes the index anew when it was made for another version of the matcher, in one transaction: nobody ever searches half an
+/// index. To be called before the server listens.
+///
+/// # Errors
+/// When the database fails.
+pub async fn bring_up_to_date(store: &Store, region: &std::sync::Arc<Region>) -> Result<(), RegisterError> {
+    let version = crate::matching::version().to_string();
+    let code = region.code().to_string();
+    let wanted = version.clone();
+    let writer = std::sync::Arc::clone(region);
+    let rebuilt = store
+        .run::<_, _, _, RegisterError>(
+            program_permit::<RefreshStatistics>("cofrestr", &code),
+            move |snapshot| Ok(settings::get(snapshot.connection, INDEX_VERSION)?.as_deref() == Some(wanted.as_str())),
+            move |tx, current| {
+                if *current {
+                    return Ok(false);
+                }
+                rows::clear(tx.connection)?;
+                let mut after = 0;
+                loop {
+                    let page = child_rows::page(tx.connection, after, PAGE)?;
+                    let Some(last) = page.last() else { break };
+                    after = last.pid;
+                    for row in page {
+                        reindex(tx, &writer, row.id)?;
+                    }
+                }
+                settings::set(tx.connection, INDEX_VERSION, &version)?;
+                Ok(true)
+            },
+        )
+        .await?;
+    if rebuilt {
+        refresh(store, &code, &region.matcher).await?;
+        tracing::info!("made the matcher's index anew");
+    }
+    Ok(())
 }

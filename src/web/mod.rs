@@ -39,6 +39,9 @@ pub enum StartError {
     /// The database cannot be used.
     #[error("the database cannot be used")]
     Store(#[from] StoreError),
+    /// The matcher's index cannot be made.
+    #[error("the matcher's index cannot be brought up to date")]
+    Index(#[source] RegisterError),
     /// The sandbox's clock cannot be read.
     #[error("the sandbox cannot be taken up")]
     Sandbox(#[source] RegisterError),
@@ -113,6 +116,7 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
     if region.sandbox {
         sandbox::load_clock(&store, region.code().as_str()).await.map_err(StartError::Sandbox)?;
     }
+    matcher::bring_up_to_date(&store, &region).await.map_err(StartError::Index)?;
     let verifier = Arc::new(verifier(config, &region)?);
     Ok(App { store, verifier, region, turns: Turns::default(), body_limit: config.server.body_limit_bytes })
 }
