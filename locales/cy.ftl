@@ -62,6 +62,7 @@ notice-enquiry-former = Holodd rhywun am y plentyn hwn, a fu ar y gofrestr o'r b
 task-repeat-enquiry = Mae ail asiantaeth wedi holi am blentyn nad yw ar unrhyw gofrestr. Ystyriwch a oes angen cymorth ar y plentyn.
 task-coordinator-missing = Nid oes gan y plentyn hwn gydlynydd cynllun. Enwch un heddiw.
 task-review-date-missing = Nid oes dyddiad adolygu ar y cofnod hwn. Rhowch un heddiw.
+task-category-missing = Daeth y cofnod hwn o gofrestr gynharach heb gategori. Rhowch yr hyn a benderfynodd y gynhadledd.
 
 # Problemau: teitl a beth i'w wneud
 problem-unauthenticated = Nid ydych wedi mewngofnodi

@@ -62,6 +62,7 @@ notice-enquiry-former = Somebody asked about this child, who was on the register
 task-repeat-enquiry = A second agency has asked about a child who is on no register. Consider whether the child needs help.
 task-coordinator-missing = This child has no plan co-ordinator. Name one today.
 task-review-date-missing = This entry has no review date. Enter one today.
+task-category-missing = This entry came from an earlier register without a category. Enter what the conference decided.
 
 # Problems: title and what to do
 problem-unauthenticated = You are not signed in

@@ -378,6 +378,9 @@ impl ProposedRegistration<'_> {
         };
         match self.categories {
             Some(categories) => categories.permitted_in(deciding).is_err().then_some(Violation::CategoryNotOfNation),
+            // What an earlier register decided is taken over as it stands there: a gap in old data must not take a child off
+            // the register. Whoever takes it over raises a task for the gap.
+            None if self.basis == Some(Basis::EarlierRegister) => None,
             None => deciding.requires_category().then_some(Violation::NoCategory),
         }
     }
@@ -562,6 +565,7 @@ mod tests {
         let financial = CategorySet::new([Category::Financial]).unwrap();
         let table = [
             (Nation::Wales, None, None, Some(Violation::NoCategory)),
+            (Nation::Wales, Some(Basis::EarlierRegister), None, None),
             (Nation::England, None, None, Some(Violation::NoCategory)),
             (Nation::Wales, None, Some(&financial), None),
             (Nation::England, None, Some(&financial), Some(Violation::CategoryNotOfNation)),

@@ -416,6 +416,9 @@ pub fn gaps(child: ChildId, id: RegistrationId, new: &NewRegistration, at: DateT
     if new.removed.is_none() && new.review_due_on.is_none() {
         kinds.push(tasks::Kind::ReviewDateMissing);
     }
+    if new.removed.is_none() && new.categories.is_empty() && matches!(new.basis, NewBasis::EarlierRegister) {
+        kinds.push(tasks::Kind::CategoryMissing);
+    }
     kinds.into_iter().map(|kind| tasks::row(at, kind, &new.authority, Some(child), Some(id), None)).collect()
 }
 

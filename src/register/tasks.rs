@@ -19,6 +19,8 @@ crate::domain::coded::closed_set! {
         CoordinatorMissing = "coordinator-missing",
         /// An entry has no review date (WSP-4.8).
         ReviewDateMissing = "review-date-missing",
+        /// An entry taken over from an earlier register has no category (WSP-3.2.10).
+        CategoryMissing = "category-missing",
     }
 }
 

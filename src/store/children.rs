@@ -255,6 +255,16 @@ pub fn advance(connection: &mut AnyConnection, id: Id, version: i64, standing: O
     Ok(changed == 1)
 }
 
+/// Shields a person, or no longer does.
+///
+/// # Errors
+/// When the database fails.
+pub fn set_shielded(connection: &mut AnyConnection, id: Id, shielded: bool) -> Result<(), StoreError> {
+    let target = child::table.filter(child::id.eq(id));
+    with!(connection, |c| diesel::update(target).set(child::shielded.eq(shielded)).execute(c))?;
+    Ok(())
+}
+
 /// All people in the order of their numbers, a page at a time, for rebuilding the matcher's index.
 ///
 /// # Errors

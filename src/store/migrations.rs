@@ -47,6 +47,47 @@ pub fn pending(url: &DatabaseUrl) -> Result<bool, StoreError> {
     .map_err(|error| StoreError::Migrations(error.to_string()))
 }
 
+/// A PostgreSQL database made for a proof, and dropped with the value.
+#[derive(Debug)]
+pub struct ScratchDatabase {
+    server: DatabaseUrl,
+    name: String,
+    url: DatabaseUrl,
+}
+
+impl ScratchDatabase {
+    /// Makes one on the server of another database.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or the role may not create databases.
+    pub fn create(url: &str) -> Result<Self, StoreError> {
+        let (base, parameters) = url.split_once('?').map_or((url, ""), |(base, parameters)| (base, parameters));
+        let rest = base.split_once("://").map_or(base, |(_, rest)| rest);
+        let host = base.len() - rest.len() + rest.find('/').unwrap_or(rest.len());
+        let name = format!("cofrestr_check_{}", uuid::Uuid::now_v7().simple());
+        let parameters = if parameters.is_empty() { String::new() } else { format!("?{parameters}") };
+        let scratch = DatabaseUrl::Postgres(format!("{}/{name}{parameters}", &base[..host]));
+        let server = DatabaseUrl::Postgres(url.to_owned());
+        AnyConnection::open(&server)?.execute(&format!("CREATE DATABASE {name}"))?;
+        Ok(Self { server, name, url: scratch })
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> &DatabaseUrl {
+        &self.url
+    }
+}
+
+impl Drop for ScratchDatabase {
+    fn drop(&mut self) {
+        let dropped = AnyConnection::open(&self.server)
+            .and_then(|mut connection| Ok(connection.execute(&format!("DROP DATABASE IF EXISTS {}", self.name))?));
+        if let Err(error) = dropped {
+            tracing::warn!(error = %error, database = %self.name, "a scratch database could not be dropped");
+        }
+    }
+}
+
 /// One column as the catalogue knows it: table, name, whether it may be null, its place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CatalogueColumn {

@@ -1,0 +1,85 @@
+//! `cofrestr keys`: this region's signing keys.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::WithHint;
+use crate::config::Config;
+use crate::register::keys::{KeyFolder, PublicKey};
+use crate::store::clock::Clock;
+
+/// Make, list, change and retire this region's signing keys.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+    /// The key folder; by default that of the configuration.
+    #[arg(long, value_name = "DIR", global = true)]
+    folder: Option<PathBuf>,
+    /// The region's configuration.
+    #[arg(long, value_name = "FILE", global = true, conflicts_with = "folder")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// List the public keys, newest first.
+    List {
+        /// Print the key set as JSON, to be published or kept for verifying receipts.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make what is missing: a signing key, the matcher's secret. Changes nothing that is there.
+    Make,
+    /// Put a new signing key in use. The one before signs no more and goes on verifying; running servers take up the new one.
+    Rotate,
+    /// Destroy the private half of a key that is no longer in use. What it signed stays verifiable.
+    Retire {
+        /// The key's identifier, as `list` shows it.
+        kid: String,
+    },
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the folder or the key cannot be used.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let folder = match &args.folder {
+        Some(folder) => KeyFolder::new(folder),
+        None => KeyFolder::new(Config::load(args.config.as_deref())?.keys.folder),
+    };
+    match &args.what {
+        What::List { json } => {
+            let keys = folder.public_keys()?;
+            if *json {
+                println!("{}", serde_json::to_string_pretty(&keys)?);
+            } else {
+                keys.keys.iter().for_each(show);
+            }
+            if keys.keys.is_empty() {
+                eprintln!("no keys in {}; make them with `cofrestr keys make`", folder.path().display());
+            }
+        }
+        What::Make => {
+            folder.make_missing(Clock::default().wall())?;
+            folder.public_keys()?.keys.iter().for_each(show);
+            eprintln!("keys are in {}; keep a copy of matcher.secret: without it the matching index must be built anew", folder.path().display());
+        }
+        What::Rotate => show(&folder.rotate(Clock::default().wall())?),
+        What::Retire { kid } => {
+            folder.retire(kid).hint("`cofrestr keys list` shows the keys; the one in use must be rotated first")?;
+            eprintln!("the private half of {kid} is gone; what it signed stays verifiable");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(key: &PublicKey) {
+    match &key.retired {
+        None => println!("{}  in use since {}", key.kid, key.nbf),
+        Some(retired) => println!("{}  signed from {} to {retired}", key.kid, key.nbf),
+    }
+}

@@ -1,0 +1,238 @@
+//! Taking over a register from a file: children and their entries, row by row.
+//!
+//! ```text
+//! row of the file ──▶ row::read   pure: what it says, what was dropped, whether it can be an entry
+//!                 ──▶ write       a few hundred rows to a unit of work: children, entries, index, and where each row went
+//! ```
+//!
+//! Where a row went is kept in the transaction that put it there, so an import that broke off goes on where it stopped, and
+//! the same file again changes nothing. A row that says something else than before changes what it had put in
+//! ([`change`]); facts that somebody entered here by hand are left alone.
+
+mod change;
+mod row;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use row::{COLUMNS, Cells, Entry, REQUIRED, Remark, Row, Rules, read};
+
+use super::bulk::Bulk;
+use super::{Region, RegisterError, children, registrations};
+use crate::authz::policy::action::Import;
+use crate::authz::program_permit;
+use crate::domain::ids::ChildId;
+use crate::store::imports::{self as rows, ImportRow};
+use crate::store::types::Id;
+use crate::store::{Failure, Snapshot, Store, StoreError, Tx};
+use change::Change;
+
+/// Rows in one unit of work: few enough that other writers hardly wait, many enough that the index, whose keys are spread
+/// over all its pages, is not written anew for every handful of children.
+pub const UNIT: usize = 500;
+
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The child and the entry are on the register now.
+    Added,
+    /// The row went in before, as it is.
+    Unchanged,
+    /// The row went in before and says something else now; what it had put in was changed.
+    Changed,
+    /// The row was not taken.
+    Rejected,
+}
+
+impl Outcome {
+    /// The stable code.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Unchanged => "unchanged",
+            Self::Changed => "changed",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// What became of a row, with everything there is to say about it.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// Its place in the file, from 1.
+    pub number: u64,
+    /// Its identifier in the source, if the file gave one.
+    pub id: Option<String>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The child.
+    pub child: Option<ChildId>,
+    /// What was dropped or missed.
+    pub warnings: Vec<Remark>,
+    /// Why it was not taken.
+    pub errors: Vec<Remark>,
+}
+
+impl Done {
+    fn of(row: &Row, outcome: Outcome, child: Option<ChildId>) -> Self {
+        Self {
+            number: row.number,
+            id: row.own_id.then(|| row.external_id.clone()),
+            outcome,
+            child,
+            warnings: row.warnings.clone(),
+            errors: row.errors.clone(),
+        }
+    }
+
+    fn refused(row: &Row, column: &'static str, code: &'static str, detail: &str) -> Self {
+        let mut done = Self::of(row, Outcome::Rejected, None);
+        done.errors.push(Remark { row: row.number, column, code, detail: detail.to_owned() });
+        done
+    }
+}
+
+/// Under whose name facts stand that an import put in: that of the source.
+pub fn recorded_by(source: &str) -> String {
+    format!("import#{source}")
+}
+
+/// An import at work.
+#[derive(Debug, Clone)]
+pub struct Importer {
+    /// Where to.
+    pub store: Store,
+    /// Whose register.
+    pub region: Arc<Region>,
+    /// Who runs it.
+    pub user: String,
+    /// The name of the source: the same one each time.
+    pub source: String,
+    /// Whether nothing is to be written.
+    pub dry_run: bool,
+}
+
+/// What a unit of work will do.
+struct Planned {
+    bulk: Bulk,
+    records: Vec<ImportRow>,
+    changes: Vec<Change>,
+    done: Vec<Done>,
+}
+
+impl Importer {
+    /// Takes rows in, in one unit of work; answers what became of each, in their order. Should the unit fail, each of its rows
+    /// is tried alone, so that one never costs the others.
+    ///
+    /// # Errors
+    /// When the database fails; the rows answered before are safe.
+    pub async fn take(&self, rows: Vec<Row>) -> Result<Vec<Done>, RegisterError> {
+        let rows = Arc::new(rows);
+        match self.unit(Arc::clone(&rows)).await {
+            Ok(done) => Ok(done),
+            Err(RegisterError::Store(error)) if error.is_temporary() => Err(error.into()),
+            Err(_) => {
+                let mut done = Vec::with_capacity(rows.len());
+                for row in rows.iter() {
+                    match self.unit(Arc::new(vec![row.clone()])).await {
+                        Ok(one) => done.extend(one),
+                        Err(RegisterError::Store(error)) if error.is_temporary() => return Err(error.into()),
+                        Err(error) => done.push(Done::refused(row, "id", Failure::code(&error), &error.to_string())),
+                    }
+                }
+                Ok(done)
+            }
+        }
+    }
+
+    async fn unit(&self, rows: Arc<Vec<Row>>) -> Result<Vec<Done>, RegisterError> {
+        let permit = program_permit::<Import>(&self.user, self.region.code().as_str());
+        let region = Arc::clone(&self.region);
+        let source = self.source.clone();
+        let dry_run = self.dry_run;
+        let plan = move |snapshot: &mut Snapshot<'_>| {
+            snapshot.audit().detail("source", &source);
+            snapshot.audit().detail("dryRun", dry_run);
+            plan(snapshot, &region, &source, &rows)
+        };
+        if dry_run {
+            return self.store.read(permit, move |snapshot| plan(snapshot).map(|planned| planned.done)).await;
+        }
+        let region = Arc::clone(&self.region);
+        self.store.run(permit, plan, move |tx, planned| carry_out(tx, &region, planned)).await
+    }
+}
+
+/// Sees what became of each row before, and puts together what is to be written.
+fn plan(snapshot: &mut Snapshot<'_>, region: &Region, source: &str, rows: &[Row]) -> Result<Planned, RegisterError> {
+    let at = snapshot.now();
+    let by = recorded_by(source);
+    let ids: Vec<&str> = rows.iter().filter(|row| row.entry.is_some()).map(|row| row.external_id.as_str()).collect();
+    let before: HashMap<String, ImportRow> =
+        rows::find(snapshot.connection, source, &ids)?.into_iter().map(|record| (record.external_id.clone(), record)).collect();
+    let mut planned = Planned { bulk: Bulk::default(), records: Vec::new(), changes: Vec::new(), done: Vec::with_capacity(rows.len()) };
+    for row in rows {
+        let Some(entry) = &row.entry else {
+            planned.done.push(Done::of(row, Outcome::Rejected, None));
+            continue;
+        };
+        let record = |child: Id| ImportRow {
+            source: source.to_owned(),
+            external_id: row.external_id.clone(),
+            row_digest: row.digest.clone(),
+            child_id: child,
+            imported_at: at.into(),
+        };
+        match before.get(&row.external_id) {
+            None => {
+                let (id, child) = children::facts(&entry.child, at, &by)?;
+                let (registration, facts) = registrations::facts(region.own().nation, id, &entry.registration, at, &by);
+                planned.bulk.enter(&region.matcher.keyer, child, vec![facts], children::today(at));
+                planned.bulk.raise(registrations::gaps(id, registration, &entry.registration, at));
+                planned.records.push(record(id.into()));
+                planned.done.push(Done::of(row, Outcome::Added, Some(id)));
+            }
+            Some(known) => {
+                let child = ChildId::try_from(known.child_id.0).map_err(|_| StoreError::Corrupt("child id"))?;
+                if known.row_digest == row.digest {
+                    planned.done.push(Done::of(row, Outcome::Unchanged, Some(child)));
+                    continue;
+                }
+                match change::plan(snapshot.connection, region, child, entry, row.number, record(known.child_id), at, &by) {
+                    Ok((change, left_alone)) => {
+                        planned.changes.push(change);
+                        let mut done = Done::of(row, Outcome::Changed, Some(child));
+                        done.warnings.extend(left_alone);
+                        planned.done.push(done);
+                    }
+                    Err(RegisterError::Rule { detail, .. }) => {
+                        planned.done.push(Done::refused(row, "authority", "changed-not-applied", &detail));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+    Ok(planned)
+}
+
+fn carry_out(tx: &mut Tx<'_>, region: &Region, planned: &Planned) -> Result<Vec<Done>, RegisterError> {
+    planned.bulk.write(tx.connection)?;
+    rows::insert_all(tx.connection, &planned.records)?;
+    for change in &planned.changes {
+        change.apply(tx, region)?;
+    }
+    for done in &planned.done {
+        if let (Some(child), Outcome::Added | Outcome::Changed) = (done.child, done.outcome) {
+            tx.audit().child(child);
+        }
+    }
+    tx.audit().detail("added", planned.records.len());
+    tx.audit().detail("changed", planned.changes.len());
+    Ok(planned.done.clone())
+}
+
+/// What would become of a row on a register that holds nothing yet.
+pub fn untried(row: &Row) -> Done {
+    Done::of(row, if row.entry.is_some() { Outcome::Added } else { Outcome::Rejected }, None)
+}
