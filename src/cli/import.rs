@@ -123,7 +123,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         take_all(&importer, &mut rows, &mut teller).await?;
         if teller.summary.added + teller.summary.changed > 0 && !args.dry_run {
-            matcher::refresh(&store, region.code().as_str(), &region.matcher).await.context("the matcher's statistics could not be counted")?;
+            matcher::refresh(&store, region.code().as_str(), &region.matcher)
+                .await
+                .context("the matcher's statistics could not be counted")?;
         }
         anyhow::Ok(())
     })?;
@@ -210,7 +212,8 @@ async fn take_all(importer: &Importer, rows: &mut Rows, teller: &mut Teller) -> 
         let last = unit.is_empty();
         if let Some(handle) = under_way.take() {
             let done = handle.await.context("a unit of work was abandoned")?;
-            let told = done.context("the import broke off").hint("run it again: rows answered so far are safe, and it goes on from there")?;
+            let told =
+                done.context("the import broke off").hint("run it again: rows answered so far are safe, and it goes on from there")?;
             teller.tell(&told)?;
         }
         if last {

@@ -66,7 +66,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         What::Make => {
             folder.make_missing(Clock::default().wall())?;
             folder.public_keys()?.keys.iter().for_each(show);
-            eprintln!("keys are in {}; keep a copy of matcher.secret: without it the matching index must be built anew", folder.path().display());
+            eprintln!(
+                "keys are in {}; keep a copy of matcher.secret: without it the matching index must be built anew",
+                folder.path().display()
+            );
         }
         What::Rotate => show(&folder.rotate(Clock::default().wall())?),
         What::Retire { kid } => {

@@ -22,12 +22,12 @@ use crate::authz::program_permit;
 use crate::domain::ids::{AddressId, ChildId, HouseholdMemberId, IdentifierId, NameId};
 use crate::domain::nation::Nation;
 use crate::matching::{Birth, Grade, Keyer, NameKind, Person, PersonAddress, PersonCarer, PersonName, Query, Sex};
+use crate::register::RegisterError;
 use crate::register::bulk::Bulk;
 use crate::register::children::{self, Child};
 use crate::register::imports::Cells;
 use crate::register::matcher::{self, Matcher};
 use crate::register::registrations::{self, NewBasis, NewRegistration};
-use crate::register::RegisterError;
 use crate::store::children::{AddressRow, ChildRow, HouseholdRow, IdentifierRow, NameRow, ParticularsRow};
 use crate::store::connection::DatabaseUrl;
 use crate::store::matching as rows;
@@ -131,7 +131,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let sheet = Sheet::open(&args.register, None, "loading")?;
     migrations::run(&url)?;
     let store = open_store(&url)?;
-    let matcher = matcher()?;
+    let mut matcher = matcher()?;
+    if let Some(years) = all_ages(&args.register)? {
+        eprintln!(
+            "note: these people were born over {years} years, so they are weighed as people of all ages, not as a register of children"
+        );
+        matcher = matcher.over_all_ages(years);
+    }
     let (figures, per_slice) = runtime()?.block_on(async {
         refuse_a_register(&store).await?;
         let started = Instant::now();
@@ -189,7 +195,32 @@ fn matcher() -> anyhow::Result<Matcher> {
     let defaults: toml::Table = toml::from_str(DEFAULTS)?;
     let budget = defaults.get("matching").and_then(|matching| matching.get("candidate_budget")).and_then(toml::Value::as_integer);
     let budget = budget.and_then(|budget| usize::try_from(budget).ok()).context("config/default.toml has no matching.candidate_budget")?;
-    Ok(Matcher { keyer: Keyer::new(secret), budget })
+    Ok(Matcher::new(Keyer::new(secret), budget))
+}
+
+/// A register of children, former ones included, spans no more years of birth than this.
+const CHILDREN_BORN_OVER_YEARS: i32 = 60;
+
+/// Over how many years the people of a file were born, when that shows that they are no children: public data sets of
+/// adults. The earliest and the latest hundredth are left out, for among faulty dates some are always far off.
+fn all_ages(register: &Path) -> anyhow::Result<Option<u16>> {
+    let mut sheet = Sheet::open(register, None, "reading")?;
+    let mut years = Vec::new();
+    while let Some(row) = sheet.next()? {
+        let cells = row.map(|row| row.cells).unwrap_or_default();
+        match cells.get("dateOfBirth").map(Birth::from_text) {
+            Some(Birth::Exact(on)) => years.push(on.year()),
+            Some(Birth::Year(year) | Birth::Month { year, .. }) => years.push(i32::from(year)),
+            _ => {}
+        }
+    }
+    sheet.progress.finish_and_clear();
+    years.sort_unstable();
+    let at = |part: usize| years.get(years.len() * part / 100).or(years.last());
+    Ok(match (at(1), at(99)) {
+        (Some(first), Some(last)) if last - first > CHILDREN_BORN_OVER_YEARS => u16::try_from(last - first + 1).ok(),
+        _ => None,
+    })
 }
 
 async fn refuse_a_register(store: &Store) -> anyhow::Result<()> {
@@ -459,7 +490,14 @@ fn questions(path: &Path, limit: Option<usize>) -> anyhow::Result<Vec<Asked>> {
         questions.push(Asked {
             person: person(&cells),
             truth: cells.get("truth").map(str::to_owned),
-            slices: cells.get("slice").unwrap_or_default().split(';').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
+            slices: cells
+                .get("slice")
+                .unwrap_or_default()
+                .split(';')
+                .map(str::trim)
+                .filter(|tag| !tag.is_empty())
+                .map(str::to_owned)
+                .collect(),
         });
     }
     sheet.progress.finish_and_clear();
@@ -467,12 +505,7 @@ fn questions(path: &Path, limit: Option<usize>) -> anyhow::Result<Vec<Asked>> {
 }
 
 /// Asks every question, one at a time.
-async fn ask(
-    store: &Store,
-    matcher: &Matcher,
-    people: &HashMap<String, i64>,
-    questions: &[Asked],
-) -> anyhow::Result<(Vec<Answered>, i64)> {
+async fn ask(store: &Store, matcher: &Matcher, people: &HashMap<String, i64>, questions: &[Asked]) -> anyhow::Result<(Vec<Answered>, i64)> {
     let matcher = matcher.clone();
     let questions: Vec<(Person, Option<i64>)> =
         questions.iter().map(|asked| (asked.person.clone(), asked.truth.as_ref().and_then(|truth| people.get(truth)).copied())).collect();

@@ -60,10 +60,21 @@ fn prove(url: &DatabaseUrl) -> anyhow::Result<()> {
     ensure!(!migrations::pending(url)?, "migrations are pending after all have run");
     migrations::revert_all(url).context("down")?;
     let down = migrations::catalogue(url)?;
-    ensure!(down.0.is_empty() && down.1.is_empty(), "down leaves something behind: {} columns, {} other things", down.0.len(), down.1.len());
+    ensure!(
+        down.0.is_empty() && down.1.is_empty(),
+        "down leaves something behind: {} columns, {} other things",
+        down.0.len(),
+        down.1.len()
+    );
     migrations::run(url).context("up again")?;
     let again = migrations::catalogue(url)?;
     ensure!(up == again, "up, down and up again makes another catalogue than up alone");
-    println!("{}: {} migrations up, down and up again; {} columns, {} indexes and triggers", url.kind(), applied.len(), up.0.len(), up.1.len());
+    println!(
+        "{}: {} migrations up, down and up again; {} columns, {} indexes and triggers",
+        url.kind(),
+        applied.len(),
+        up.0.len(),
+        up.1.len()
+    );
     Ok(())
 }

@@ -173,7 +173,7 @@ impl Where {
 fn region(config: &Config) -> anyhow::Result<Arc<Region>> {
     let folder = KeyFolder::new(&config.keys.folder);
     let secret = folder.matcher_secret()?;
-    let matcher = Matcher { keyer: Keyer::new(secret), budget: config.matching.candidate_budget };
+    let matcher = Matcher::new(Keyer::new(secret), config.matching.candidate_budget);
     Ok(Arc::new(Region::new(config, matcher, Arc::new(Signer::open(folder)?))?))
 }
 

@@ -27,7 +27,8 @@ impl Format {
         match path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase).as_deref() {
             Some("csv") => Ok(Self::Csv),
             Some("ndjson" | "jsonl") => Ok(Self::Ndjson),
-            _ => Err(anyhow::anyhow!("{} has neither the ending .csv nor .ndjson", path.display())).hint("say --format csv or --format ndjson"),
+            _ => Err(anyhow::anyhow!("{} has neither the ending .csv nor .ndjson", path.display()))
+                .hint("say --format csv or --format ndjson"),
         }
     }
 }

@@ -34,6 +34,9 @@ pub struct Matcher {
     pub keyer: Keyer,
     /// At most this many people are compared for one question.
     pub budget: usize,
+    /// Over how many years the people were born, when they are no children: only for measuring on public data. A register
+    /// that answers checks is always one of children.
+    all_ages: Option<u16>,
 }
 
 impl std::fmt::Debug for Matcher {
@@ -173,6 +176,18 @@ pub fn standing(entries: &[Registration], day: NaiveDate) -> &'static str {
 }
 
 impl Matcher {
+    /// The matcher of a register of children.
+    pub fn new(keyer: Keyer, budget: usize) -> Self {
+        Self { keyer, budget, all_ages: None }
+    }
+
+    /// The same over people of all ages, born over so many years: the rule that protects brothers, sisters and twins from
+    /// being taken for each other makes no sense there. For measuring only.
+    #[must_use]
+    pub fn over_all_ages(self, birth_years: u16) -> Self {
+        Self { all_ages: Some(birth_years), ..self }
+    }
+
     /// Puts the question's context together: how large the register is and how common its names are.
     ///
     /// # Errors
@@ -181,9 +196,8 @@ impl Matcher {
         let counters = self.keyer.query_counters(query);
         let counts: HashMap<i64, i64> = rows::token_counts(connection, &counters)?.into_iter().collect();
         let people = u64::try_from(rows::people(connection)?).unwrap_or(0).max(1);
-        Ok(Context::new(query, &self.keyer, Register::of_children(people), |counter| {
-            counts.get(&counter).and_then(|n| u64::try_from(*n).ok()).unwrap_or(0)
-        }))
+        let register = self.all_ages.map_or_else(|| Register::of_children(people), |years| Register::of_all_ages(people, years));
+        Ok(Context::new(query, &self.keyer, register, |counter| counts.get(&counter).and_then(|n| u64::try_from(*n).ok()).unwrap_or(0)))
     }
 
     /// Finds who may be meant.

@@ -237,7 +237,7 @@ mod tests {
         fn region(&self, code: &str, sandbox: bool) -> Arc<Region> {
             let keys = KeyFolder::new(self.0.join("keys"));
             keys.make_missing(Utc::now()).unwrap();
-            let matcher = Matcher { keyer: Keyer::new(keys.matcher_secret().unwrap()), budget: 600 };
+            let matcher = Matcher::new(Keyer::new(keys.matcher_secret().unwrap()), 600);
             let demo = if sandbox { DEMO.to_owned() } else { DEMO.replace("enabled = true", "enabled = false") };
             let text = format!("{demo}\n[region]\ncode = \"{code}\"\n[[issuers]]\nissuer = \"i\"\naudience = \"a\"\njwks_file = \"k\"\n");
             Arc::new(Region::new(&Config::from_text(&text).unwrap(), matcher, Arc::new(Signer::open(keys).unwrap())).unwrap())

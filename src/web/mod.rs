@@ -97,7 +97,7 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
     let clock = Arc::new(Clock::default());
     folder.make_missing(clock.wall())?;
     let signer = Arc::new(Signer::open(folder.clone())?);
-    let matcher = Matcher { keyer: Keyer::new(folder.matcher_secret()?), budget: config.matching.candidate_budget };
+    let matcher = Matcher::new(Keyer::new(folder.matcher_secret()?), config.matching.candidate_budget);
     let region = Arc::new(Region::new(config, matcher, signer)?);
     let url = DatabaseUrl::parse(&config.database.url)?;
     if config.database.migrate_at_start {

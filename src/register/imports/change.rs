@@ -189,9 +189,7 @@ impl Change {
         let open = |old: &&AddressRow| old.valid_to.is_none();
         let added: Vec<AddressRow> = new
             .iter()
-            .filter(|new| {
-                !old.addresses.iter().filter(open).any(|old| place(old) == place(new) && (old.confidential || !new.confidential))
-            })
+            .filter(|new| !old.addresses.iter().filter(open).any(|old| place(old) == place(new) && (old.confidential || !new.confidential)))
             .cloned()
             .collect();
         if added.is_empty() {
@@ -283,8 +281,12 @@ impl Change {
                     let today = children::today(at);
                     if let Some(before) = before {
                         let until = before.valid_from.map_or(today, |from| today.max(from));
-                        let ended =
-                            CoordinatorRow { id: Id(uuid::Uuid::now_v7()), valid_to: Some(until), recorded_at: at.into(), ..before.clone() };
+                        let ended = CoordinatorRow {
+                            id: Id(uuid::Uuid::now_v7()),
+                            valid_to: Some(until),
+                            recorded_at: at.into(),
+                            ..before.clone()
+                        };
                         self.coordinators.replace(before.id, ended);
                         coordinator.valid_from = Some(today);
                     }

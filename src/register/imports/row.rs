@@ -96,7 +96,8 @@ pub struct Rules {
 impl Rules {
     /// The rules of a region, seen from `today`.
     pub fn of(region: &Region, today: NaiveDate) -> Self {
-        let gss = |entry: &crate::register::RegionEntry| entry.authorities.iter().map(|authority| authority.gss.clone()).collect::<Vec<_>>();
+        let gss =
+            |entry: &crate::register::RegionEntry| entry.authorities.iter().map(|authority| authority.gss.clone()).collect::<Vec<_>>();
         Self {
             nation: region.own().nation,
             authorities: gss(region.own()),
@@ -307,9 +308,8 @@ fn registration(rules: &Rules, reading: &mut Reading<'_>) -> Option<NewRegistrat
         None => None,
     };
     let categories = categories(rules, reading);
-    let coordinator = reading
-        .item("coordinator", str::parse::<Line>)
-        .map(|name| NewCoordinator { name, person: None, phone: None, email: None });
+    let coordinator =
+        reading.item("coordinator", str::parse::<Line>).map(|name| NewCoordinator { name, person: None, phone: None, email: None });
     let review_due_on = reading.item("reviewDueOn", parse_date);
     let new = NewRegistration {
         authority: authority?,
