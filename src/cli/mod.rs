@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program speaks to people")]
 
 mod check;
+mod demo;
 mod import;
 mod keys;
 mod match_report;
@@ -42,6 +43,8 @@ struct Program {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run seven regions with invented children on this machine, to try things out.
+    Demo(demo::Args),
     /// Run the server of one region.
     Serve(serve::Args),
     /// Take over a register: children and registrations from CSV or NDJSON.
@@ -61,6 +64,7 @@ enum Command {
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     let result = match Program::parse().command {
+        Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Check(args) => check::run(&args),

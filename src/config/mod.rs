@@ -142,6 +142,15 @@ struct MembersFile {
     region: Vec<MemberRegion>,
 }
 
+/// The names of the variables that win over every configuration file: a program that starts servers, each with its own
+/// file, must not hand them on.
+pub fn overriding_variables() -> Vec<std::ffi::OsString> {
+    std::env::vars_os()
+        .map(|(name, _)| name)
+        .filter(|name| name.to_str().is_some_and(|name| name.to_ascii_uppercase().starts_with("COFRESTR_") && name.contains("__")))
+        .collect()
+}
+
 impl Config {
     /// Reads the layers and checks the whole.
     ///

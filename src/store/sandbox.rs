@@ -1,10 +1,6 @@
-//! What only a sandbox may do to its database: forget everything but the audit log, and record things as of another instant.
-//! The use case checks that this is a sandbox before it calls anything here.
+//! What only a sandbox may do to its database: forget everything but the audit log. The use case checks that this is a sandbox
+//! before it calls anything here.
 
-use chrono::{DateTime, Utc};
-
-use super::Tx;
-use super::audit::AuditDraft;
 use super::connection::AnyConnection;
 use super::error::StoreError;
 
@@ -46,13 +42,6 @@ pub fn empty(connection: &mut AnyConnection) -> Result<(), StoreError> {
         connection.execute(&format!("DELETE FROM {table}"))?;
     }
     Ok(())
-}
-
-/// Does part of a unit of work as of another procedure time, so that invented children stand in the register as they did
-/// when the sandbox began, wherever its clock is now. What the part says for the audit log is dropped: one entry speaks for
-/// the whole, not one line for each of thousands of invented children.
-pub fn as_of<T>(tx: &mut Tx<'_>, now: DateTime<Utc>, work: impl FnOnce(&mut Tx<'_>) -> T) -> T {
-    work(&mut Tx { connection: &mut *tx.connection, now, audit: AuditDraft::new() })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use super::{Seed, invented};
+use super::{BY, Seed, invented};
 use crate::domain::category::Category;
 use crate::domain::dates::{BirthDate, BirthRange};
 use crate::domain::identifiers::{Identifier, IdentifierKind, Ranges};
@@ -15,44 +15,38 @@ use crate::domain::sex::Sex;
 use crate::invent::{
     self, Birth, InventedAddress, InventedCarer, InventedChild, InventedName, InventedRegistration, NameKind, Standing, Worker,
 };
-use crate::register::children::{AddressKind, NewAddress, NewChild, NewHouseholdMember, NewName, Relationship, Validity};
-use crate::register::registrations::{NewBasis, NewCoordinator, NewCoreGroupMember, NewRegistration};
+use crate::register::bulk::Bulk;
+use crate::register::children::{self, AddressKind, NewAddress, NewChild, NewHouseholdMember, NewName, Relationship, Validity, today};
+use crate::register::registrations::{self, NewBasis, NewCoordinator, NewCoreGroupMember, NewRegistration};
 use crate::register::{Region, RegisterError};
 use crate::store::StoreError;
 
 /// The region of a home authority outside the federation. No member has this code, so nobody is asked there.
 const OUTSIDE: &str = "outside-the-federation";
 
-/// An invented child as it is entered.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) id: ChildId,
-    pub(super) child: NewChild,
-    pub(super) registration: NewRegistration,
-    /// Brothers and sisters, entered once everybody is on the register.
-    pub(super) siblings: Vec<NewHouseholdMember>,
-}
-
-/// The children of a region who have an entry.
+/// The children of a region who have an entry, as they are entered when the sandbox begins. The rules of the register hold for
+/// them as for anybody.
 ///
 /// # Errors
 /// When an invented child does not fit the register: a defect of either.
-pub(super) fn entries(region: &Region, seed: &Seed) -> Result<Vec<Entry>, RegisterError> {
+pub(super) fn bulk(region: &Region, seed: &Seed) -> Result<Bulk, RegisterError> {
     let invented = invented(region, seed);
     let by_key: HashMap<&str, &(ChildId, InventedChild)> = invented.iter().map(|pair| (pair.1.key.as_str(), pair)).collect();
-    invented
-        .iter()
-        .filter_map(|(id, child)| Some((id, child, child.registration.as_ref()?)))
-        .map(|(id, child, registration)| {
-            let siblings = child.siblings.iter().filter_map(|key| by_key.get(key.as_str())).filter_map(|pair| sibling(pair).transpose());
-            Ok(Entry {
-                id: *id,
-                child: person(child)?,
-                registration: entry(region, seed, child, registration)?,
-                siblings: siblings.collect::<Result<_, _>>()?,
-            })
-        })
-        .collect()
+    let (nation, at) = (region.own().nation, seed.began_at);
+    let mut bulk = Bulk::default();
+    for (id, child) in &invented {
+        let Some(registration) = &child.registration else { continue };
+        let mut new = person(child)?;
+        for brother_or_sister in child.siblings.iter().filter_map(|key| by_key.get(key.as_str())) {
+            new.household.extend(sibling(brother_or_sister)?);
+        }
+        let registration = entry(region, seed, child, registration)?;
+        registrations::check(&registration, nation, &[], today(at))?;
+        let (entry, facts) = registrations::facts(nation, *id, &registration, at, BY);
+        bulk.enter(&region.matcher.keyer, children::facts_as(*id, &new, at, BY)?, vec![facts], today(at));
+        bulk.raise(registrations::gaps(*id, entry, &registration, at));
+    }
+    Ok(bulk)
 }
 
 /// A part of an invented child as the register takes it.
@@ -195,19 +189,13 @@ fn sibling((id, child): &(ChildId, InventedChild)) -> Result<Option<NewHousehold
 }
 
 fn entry(region: &Region, seed: &Seed, child: &InventedChild, invented: &InventedRegistration) -> Result<NewRegistration, RegisterError> {
-    let categories = invented.categories.iter().map(|category| match category {
-        invent::Category::Neglect => Category::Neglect,
-        invent::Category::Physical => Category::Physical,
-        invent::Category::Sexual => Category::Sexual,
-        invent::Category::Emotional => Category::Emotional,
-        invent::Category::Financial => Category::Financial,
-    });
+    let basis = basis(region, child, invented)?;
     Ok(NewRegistration {
         authority: child.authority.clone(),
         registered_on: invented.registered_on,
         removed: invented.removal.map(|removal| (removal.on, ground(removal.ground))),
-        basis: basis(region, child, invented)?,
-        categories: categories.collect(),
+        categories: categories(region, &basis, &invented.categories),
+        basis,
         coordinator: Some(coordinator(&invented.coordinator, seed)?),
         core_group: invented.core_group.iter().map(core_group_member).collect::<Result<_, _>>()?,
         review_due_on: invented.next_review_on,
@@ -232,6 +220,26 @@ fn basis(region: &Region, child: &InventedChild, invented: &InventedRegistration
         kind: if matches!(child.birth, Birth::Expected(_)) { ConferenceKind::PreBirth } else { ConferenceKind::Initial },
         authority: take(&child.authority, "an invented authority")?,
     })
+}
+
+/// The categories as the nation that decided has them: Scotland has none, and financial abuse is one in Wales alone.
+fn categories(region: &Region, basis: &NewBasis, invented: &[invent::Category]) -> Vec<Category> {
+    let nation = match basis {
+        NewBasis::Home { authority, .. } => authority.nation().unwrap_or(region.own().nation),
+        NewBasis::Conference { .. } | NewBasis::EarlierRegister => region.own().nation,
+    };
+    let known = invented.iter().map(|category| match category {
+        invent::Category::Neglect => Category::Neglect,
+        invent::Category::Physical => Category::Physical,
+        invent::Category::Sexual => Category::Sexual,
+        invent::Category::Emotional => Category::Emotional,
+        invent::Category::Financial => Category::Financial,
+    });
+    let mut categories: Vec<Category> = known.filter(|category| category.is_used_in(nation)).collect();
+    if categories.is_empty() && nation.requires_category() {
+        categories.push(Category::Neglect);
+    }
+    categories
 }
 
 fn ground(ground: invent::RemovalGround) -> RemovalGround {

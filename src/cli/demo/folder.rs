@@ -1,0 +1,269 @@
+//! Where a demo keeps its things.
+//!
+//! ```text
+//! DIR/
+//!   demo.json            what the demo began with: an earlier demo is taken up again from here
+//!   demo.lock            held while the demo runs
+//!   gwent/               one folder for each region
+//!     config.toml        starts the region again: cofrestr serve --config …
+//!     register.sqlite    its database
+//!     keys/  issuer/     its signing keys; the keys of its sandbox issuer
+//!     custodian.token …  access tokens, one for each role
+//!     region.log         what its process says
+//! ```
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::people::Place;
+use crate::config::DEMO;
+
+/// What a demo began with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Plan {
+    /// Port of the first region.
+    pub(super) base_port: u16,
+    /// Children with an entry in each region.
+    pub(super) children: usize,
+    /// The seed of the invented children.
+    pub(super) seed: u64,
+    /// Procedure time at which it began.
+    pub(super) began_at: DateTime<Utc>,
+}
+
+/// The folder of a demo, locked. A temporary one is removed when dropped.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    temporary: bool,
+    lock: Option<File>,
+}
+
+impl Folder {
+    /// Takes a folder, which is made when it does not exist; without one, a temporary folder.
+    ///
+    /// # Errors
+    /// When it cannot be written, or another demo uses it.
+    pub(super) fn take(data: Option<&Path>) -> Result<Self> {
+        let path = match data {
+            Some(path) => path.to_owned(),
+            None => std::env::temp_dir().join(format!("cofrestr-demo-{}", uuid::Uuid::now_v7())),
+        };
+        let mut folder = Self { path, temporary: data.is_none(), lock: None };
+        let shown = folder.path.display().to_string();
+        make_private(&folder.path).with_context(|| format!("cannot make the folder {shown}"))?;
+        folder.path = fs::canonicalize(&folder.path).with_context(|| format!("cannot use the folder {shown}"))?;
+        if folder.path.to_str().is_none() {
+            bail!(
+                "the path of the folder {shown} is not UTF-8, which the configuration files must be\nhint: name another folder with --data"
+            );
+        }
+        let lock = File::create(folder.path.join("demo.lock")).with_context(|| format!("cannot write to the folder {shown}"))?;
+        if lock.try_lock().is_err() {
+            // Whoever holds it is at work in there.
+            folder.temporary = false;
+            bail!("another demo is using the folder {shown}\nhint: end it first, or name another folder with --data");
+        }
+        folder.lock = Some(lock);
+        Ok(folder)
+    }
+
+    /// Where it is: absolute, and without links.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it goes when the demo ends.
+    pub(super) fn is_temporary(&self) -> bool {
+        self.temporary
+    }
+
+    fn plan_path(&self) -> PathBuf {
+        self.path.join("demo.json")
+    }
+
+    /// What the earlier demo in this folder began with, if there was one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn plan(&self) -> Result<Option<Plan>> {
+        let path = self.plan_path();
+        match fs::read(&path) {
+            Ok(bytes) => {
+                let plan = serde_json::from_slice(&bytes);
+                Ok(Some(plan.with_context(|| format!("{} is not of this program\nhint: name another folder with --data", path.display()))?))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+
+    /// Keeps what the demo began with.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn keep(&self, plan: &Plan) -> Result<()> {
+        let path = self.plan_path();
+        write_whole(&path, &serde_json::to_vec_pretty(plan)?).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// The folder of a region.
+    pub(super) fn region(&self, place: &Place) -> RegionFolder {
+        RegionFolder(self.path.join(place.code))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.temporary {
+            // What cannot be removed is left to the system, which empties its folder for temporary files.
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// The folder of one region.
+#[derive(Debug, Clone)]
+pub(super) struct RegionFolder(PathBuf);
+
+impl RegionFolder {
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The configuration file.
+    pub(super) fn config(&self) -> PathBuf {
+        self.0.join("config.toml")
+    }
+
+    /// The database, as its URL.
+    pub(super) fn database(&self) -> String {
+        format!("sqlite:{}", self.0.join("register.sqlite").display())
+    }
+
+    /// The region's key folder.
+    pub(super) fn keys(&self) -> PathBuf {
+        self.0.join("keys")
+    }
+
+    /// The key folder of the region's sandbox issuer.
+    pub(super) fn issuer_keys(&self) -> PathBuf {
+        self.0.join("issuer")
+    }
+
+    /// The log of the region's process.
+    pub(super) fn log(&self) -> PathBuf {
+        self.0.join("region.log")
+    }
+
+    /// Opens the log to go on writing.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn open_log(&self) -> Result<File> {
+        let path = self.log();
+        OpenOptions::new().create(true).append(true).open(&path).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Writes the configuration: what the demo lays over the defaults, and what is this region's own.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn write_config(&self, place: &Place, port: u16) -> Result<String> {
+        make_private(&self.0).with_context(|| format!("cannot make the folder {}", self.0.display()))?;
+        let path = self.config();
+        let own: Own<'_> = Own {
+            region: OwnRegion { code: place.code },
+            // A demo does not wait long for requests that are under way.
+            server: OwnServer { bind: format!("127.0.0.1:{port}"), public_url: url(port), shutdown_seconds: 3 },
+            database: OwnDatabase { url: self.database() },
+            keys: OwnKeys { folder: self.keys() },
+            issuers: [OwnIssuer { issuer: place.issuer(), audience: place.audience(), jwks_file: self.issuer_keys().join("public.json") }],
+        };
+        let text = format!(
+            "# The region {} of a demo. If its process ended, this starts it again:\n#   cofrestr serve --config {}\n\n{}\n{DEMO}",
+            place.code,
+            path.display(),
+            toml::to_string(&own).context("the configuration cannot be written as TOML")?
+        );
+        write_whole(&path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(text)
+    }
+}
+
+/// The address of a region.
+pub(super) fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+#[derive(Serialize)]
+struct Own<'a> {
+    region: OwnRegion<'a>,
+    server: OwnServer,
+    database: OwnDatabase,
+    keys: OwnKeys,
+    issuers: [OwnIssuer; 1],
+}
+
+#[derive(Serialize)]
+struct OwnRegion<'a> {
+    code: &'a str,
+}
+
+#[derive(Serialize)]
+struct OwnServer {
+    bind: String,
+    public_url: String,
+    shutdown_seconds: u64,
+}
+
+#[derive(Serialize)]
+struct OwnDatabase {
+    url: String,
+}
+
+#[derive(Serialize)]
+struct OwnKeys {
+    folder: PathBuf,
+}
+
+#[derive(Serialize)]
+struct OwnIssuer {
+    issuer: String,
+    audience: String,
+    jwks_file: PathBuf,
+}
+
+/// Makes a folder that nobody else can read, unless it exists.
+fn make_private(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(path)
+}
+
+/// Writes a file whole or not at all, readable by its owner alone: most of what a demo writes lets somebody in.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".new");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(&fresh)?.write_all(bytes)?;
+    fs::rename(&fresh, path)
+}
