@@ -14,6 +14,7 @@ use anyhow::{Context, anyhow};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use serde::Serialize;
+use tokio::task::JoinHandle;
 
 use super::sheet::{Sheet, progress};
 use super::{WithHint, open_store, runtime};
@@ -406,6 +407,9 @@ fn facts(person: &Person, at: DateTime<Utc>) -> (ChildId, Child) {
     (id, child)
 }
 
+/// Whose identifiers in the file became which numbers in the database.
+type Loaded = (Vec<String>, Vec<i64>);
+
 /// The rows of a unit of work, put together as the store reads and written as it writes.
 fn unit(people: &[(String, Person)], keyer: &Keyer, at: DateTime<Utc>) -> Bulk {
     let day = children::today(at);
@@ -433,7 +437,7 @@ fn unit(people: &[(String, Person)], keyer: &Keyer, at: DateTime<Utc>) -> Bulk {
 async fn load(store: &Store, matcher: &Matcher, mut sheet: Sheet) -> anyhow::Result<HashMap<String, i64>> {
     let mut people = HashMap::new();
     let mut number = 0_u64;
-    let mut under_way: Option<tokio::task::JoinHandle<Result<(Vec<String>, Vec<i64>), RegisterError>>> = None;
+    let mut under_way: Option<JoinHandle<Result<Loaded, RegisterError>>> = None;
     loop {
         let mut chunk = Vec::with_capacity(UNIT);
         while chunk.len() < UNIT {

@@ -213,11 +213,11 @@ mod tests {
 
     #[test]
     fn an_error_says_what_and_why_and_what_would_help() {
-        let error: anyhow::Result<()> = Err(std::io::Error::other("the disk is gone"));
+        let error: Result<(), _> = Err(std::io::Error::other("the disk is gone"));
         let report = |error: anyhow::Error| Report(&error).to_string();
-        let told = error.context("rows.csv could not be read").hint("plug it in").unwrap_err();
+        let told = error.context("rows.csv could not be read").hint("plug it in").expect_err("a failure");
         assert_eq!(report(told), "error: rows.csv could not be read\n  because: the disk is gone\nhint: plug it in\n");
-        let url = DatabaseUrl::parse("mysql:x").unwrap_err();
+        let url = DatabaseUrl::parse("mysql:x").expect_err("another scheme");
         assert!(report(url.into()).ends_with("hint: for example sqlite:/var/lib/cofrestr/register.sqlite\n"));
     }
 }

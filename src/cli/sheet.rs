@@ -221,13 +221,13 @@ mod tests {
 
     fn read(name: &str, bytes: &[u8]) -> Vec<Result<(String, bool), &'static str>> {
         let path = std::env::temp_dir().join(format!("cofrestr-sheet-{}-{name}", std::process::id()));
-        std::fs::write(&path, bytes).unwrap();
-        let mut sheet = Sheet::open(&path, None, "").unwrap();
+        std::fs::write(&path, bytes).expect("a file");
+        let mut sheet = Sheet::open(&path, None, "").expect("a sheet");
         let mut rows = Vec::new();
-        while let Some(row) = sheet.next().unwrap() {
+        while let Some(row) = sheet.next().expect("a row or the end") {
             rows.push(row.map(|row| (row.cells.get("given").unwrap_or("-").to_owned(), row.legacy)).map_err(|(code, _)| code));
         }
-        std::fs::remove_file(&path).unwrap();
+        std::fs::remove_file(&path).expect("the file");
         rows
     }
 

@@ -164,7 +164,9 @@ impl Config {
             }
             figment = figment.merge(Toml::file_exact(file));
         }
-        Self::from_figment(figment.merge(Env::prefixed("COFRESTR_").ignore(&["test_pg_bin", "test_postgres_url", "log"]).split("__")))
+        Self::from_figment(
+            figment.merge(Env::prefixed("COFRESTR_").ignore(&["test_pg_bin", "test_postgres_url", "token", "log"]).split("__")),
+        )
     }
 
     /// Reads a configuration from text laid over the defaults, without the environment.

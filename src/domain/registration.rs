@@ -560,12 +560,19 @@ mod tests {
     }
 
     #[test]
+    fn a_gap_in_an_earlier_register_loses_nobody() {
+        let entry = ProposedRegistration { basis: Some(Basis::EarlierRegister), ..proposed(None) };
+        assert_eq!(entry.violations(), []);
+        let invented = ProposedRegistration { basis: None, ..proposed(None) };
+        assert_eq!(invented.violations(), [Violation::NoConferenceDecision, Violation::NoCategory]);
+    }
+
+    #[test]
     fn categories_are_those_of_the_nation_that_decided() {
         let neglect = CategorySet::new([Category::Neglect]).unwrap();
         let financial = CategorySet::new([Category::Financial]).unwrap();
         let table = [
             (Nation::Wales, None, None, Some(Violation::NoCategory)),
-            (Nation::Wales, Some(Basis::EarlierRegister), None, None),
             (Nation::England, None, None, Some(Violation::NoCategory)),
             (Nation::Wales, None, Some(&financial), None),
             (Nation::England, None, Some(&financial), Some(Violation::CategoryNotOfNation)),

@@ -1,4 +1,6 @@
-//! Other machines: for now only the key sets of identity providers.
+//! Other machines: for now the key sets of identity providers, and a region asked from a terminal.
+
+pub mod client;
 
 use std::sync::Arc;
 use std::time::Duration;
