@@ -357,10 +357,11 @@ fn introduction(folder: &Folder, prepared: &[Prepared]) -> Result<String> {
     let first = prepared.first().ok_or(anyhow!("there is no region"))?;
     let regions: String = prepared.iter().map(|region| format!("  {:<20} {}\n", region.place.code, url(region.port))).collect();
     let token = people::token_path(first.folder.path(), "emergency-duty");
-    let check = |child: &str| {
+    // A key of its own for each, even when both are pasted in one second.
+    let check = |key: &str, child: &str| {
         format!(
             "curl -sS {}/v1/checks \\\n  -H \"Authorization: Bearer $(cat '{}')\" \\\n  -H \"Content-Type: application/json\" \\\n  \
-             -H \"Idempotency-Key: $(date +%s)-$$\" \\\n  -d '{{\"reason\": \"emergency-duty\", \"child\": {child}}}'\n",
+             -H \"Idempotency-Key: {key}-$(date +%s)\" \\\n  -d '{{\"reason\": \"emergency-duty\", \"child\": {child}}}'\n",
             url(first.port),
             token.display()
         )
@@ -377,8 +378,8 @@ fn introduction(folder: &Folder, prepared: &[Prepared]) -> Result<String> {
         folder.path().display(),
         folder.path().display(),
         if folder.is_temporary() { "All of it goes when the demo ends; --data DIR keeps it.\n" } else { "" },
-        check(r#"{"names": [{"given": "Sian", "family": "Llewelyn"}], "dateOfBirth": "2017-05-09"}"#),
-        check(r#"{"names": [{"given": "Peredur", "family": "Tremain"}], "dateOfBirth": "2016-06-21"}"#),
+        check("first", r#"{"names": [{"given": "Sian", "family": "Llewelyn"}], "dateOfBirth": "2017-05-09"}"#),
+        check("second", r#"{"names": [{"given": "Peredur", "family": "Tremain"}], "dateOfBirth": "2016-06-21"}"#),
     ))
 }
 
