@@ -27,6 +27,7 @@ use serde_json::{Map, Value};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
+use super::WithHint;
 use crate::config::{self, Config};
 use crate::matching::Keyer;
 use crate::register::keys::{KeyFolder, Signer};
@@ -42,6 +43,8 @@ use ready::{Ready, ReadyChild, ReadyRegion};
 
 /// Port of the first region when none is given.
 const BASE_PORT: u16 = 8470;
+/// The base port that is proposed when the one that was chosen is taken.
+const OTHER_BASE_PORT: u16 = 9470;
 /// The last base port with room above it for every region, and for the face to other regions a hundred above.
 const BASE_PORT_MAX: i64 = 65_535 - 107;
 /// Children with an entry in each region when nothing is said.
@@ -169,12 +172,8 @@ fn plan(args: &Args, earlier: Option<&Plan>) -> Result<Plan> {
         });
     };
     if children.is_some_and(|children| children != earlier.children) || args.seed.is_some_and(|seed| seed != earlier.seed) {
-        bail!(
-            "the demo in this folder has {} children in each region, of seed {}\n\
-             hint: leave --children and --seed out to take it up again, or name another folder with --data",
-            earlier.children,
-            earlier.seed
-        );
+        return Err(anyhow!("the demo in this folder has {} children in each region, of seed {}", earlier.children, earlier.seed))
+            .hint("leave --children and --seed out to take it up again, or name another folder with --data");
     }
     Ok(Plan { base_port: args.base_port.unwrap_or(earlier.base_port), ..earlier.clone() })
 }
@@ -184,15 +183,11 @@ fn ports(base: u16) -> Vec<u16> {
 }
 
 fn ports_are_free(ports: &[u16]) -> Result<()> {
+    let other = if ports.first() == Some(&OTHER_BASE_PORT) { BASE_PORT } else { OTHER_BASE_PORT };
     for (place, port) in PLACES.iter().zip(ports) {
-        if let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, *port)) {
-            bail!(
-                "the region {} cannot listen on port {port}: {error}\n\
-                 hint: is another demo running? Other ports are chosen with --base-port, for example --base-port {}",
-                place.code,
-                if ports.first() == Some(&9470) { BASE_PORT } else { 9470 }
-            );
-        }
+        TcpListener::bind((Ipv4Addr::LOCALHOST, *port))
+            .with_context(|| format!("the region {} cannot listen on port {port}", place.code))
+            .hint(format!("is another demo running? --base-port chooses other ports, for example --base-port {other}"))?;
     }
     Ok(())
 }

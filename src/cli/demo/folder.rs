@@ -16,12 +16,16 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::super::WithHint;
 use super::people::Place;
 use crate::config::DEMO;
+
+/// What helps against a folder that cannot be used.
+const OTHER_FOLDER: &str = "name another folder with --data";
 
 /// What a demo began with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,15 +64,13 @@ impl Folder {
         make_private(&folder.path).with_context(|| format!("cannot make the folder {shown}"))?;
         folder.path = fs::canonicalize(&folder.path).with_context(|| format!("cannot use the folder {shown}"))?;
         if folder.path.to_str().is_none() {
-            bail!(
-                "the path of the folder {shown} is not UTF-8, which the configuration files must be\nhint: name another folder with --data"
-            );
+            return Err(anyhow!("the path of the folder {shown} is not UTF-8, which the configuration files must be")).hint(OTHER_FOLDER);
         }
         let lock = File::create(folder.path.join("demo.lock")).with_context(|| format!("cannot write to the folder {shown}"))?;
         if lock.try_lock().is_err() {
             // Whoever holds it is at work in there.
             folder.temporary = false;
-            bail!("another demo is using the folder {shown}\nhint: end it first, or name another folder with --data");
+            return Err(anyhow!("another demo is using the folder {shown}")).hint("end it first, or name another folder with --data");
         }
         folder.lock = Some(lock);
         Ok(folder)
@@ -97,7 +99,7 @@ impl Folder {
         match fs::read(&path) {
             Ok(bytes) => {
                 let plan = serde_json::from_slice(&bytes);
-                Ok(Some(plan.with_context(|| format!("{} is not of this program\nhint: name another folder with --data", path.display()))?))
+                Ok(Some(plan.with_context(|| format!("{} is not of this program", path.display())).hint(OTHER_FOLDER)?))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
