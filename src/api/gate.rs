@@ -255,6 +255,11 @@ pub fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
+/// Whether the name of an item can be a misspelt field. Anything else was made up by the caller and is not repeated.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 40 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+}
+
 /// Gives a JSON value its shape; a mistake is named by its place, never by what was sent.
 fn shape<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
@@ -263,13 +268,14 @@ fn shape<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Problem> {
             use serde_path_to_error::Segment;
             match segment {
                 Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-                Segment::Map { key } => pointer.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+                Segment::Map { key } if is_plain(key) => pointer.push_str(&format!("/{key}")),
+                Segment::Map { .. } => break,
                 Segment::Enum { .. } | Segment::Unknown => {}
             }
         }
         let message = error.inner().to_string();
         let named = message.split('`').nth(1).unwrap_or_default().to_owned();
-        let plain = !named.is_empty() && named.len() <= 40 && named.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        let plain = is_plain(&named);
         let code = if message.starts_with("unknown field") {
             "unknown-field"
         } else if message.starts_with("missing field") {
