@@ -5,5 +5,7 @@
 mod support;
 
 mod architecture;
+mod checks;
 mod migrations;
+mod questions;
 mod store;

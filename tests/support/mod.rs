@@ -7,10 +7,11 @@
 //! fn a_refused_check_is_audited(app: &TestApp) { … }
 //! ```
 
+pub mod app;
 pub mod database;
 pub mod http;
 pub mod logs;
-
+pub mod people;
 pub mod postgres;
 pub mod tokens;
 
