@@ -1,4 +1,5 @@
-//! Cofrestr.
+#![doc = include_str!("README.md")]
+
 pub mod api;
 pub mod authz;
 pub mod cli;

@@ -68,7 +68,17 @@ fn an_answer_holds_what_the_contract_says_and_nothing_more(app: &TestApp) {
     let names = |value: Value| value.as_object().expect("an object").keys().cloned().collect::<BTreeSet<_>>();
     let expected = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     let top = [
-        "id", "reference", "askedAt", "asOf", "validUntil", "outcome", "matches", "coverage", "earlierEnquiries", "advice", "receipt",
+        "id",
+        "reference",
+        "askedAt",
+        "asOf",
+        "validUntil",
+        "outcome",
+        "matches",
+        "coverage",
+        "earlierEnquiries",
+        "advice",
+        "receipt",
         "reason",
     ];
     assert_eq!(names(answer.json()), expected(&top));
@@ -152,7 +162,8 @@ fn a_stranger_is_not_on_the_register_when_only_the_own_region_was_to_be_asked(ap
 on_both!(absence_is_never_told_while_a_region_is_silent);
 fn absence_is_never_told_while_a_region_is_silent(app: &TestApp) {
     let stranger = || Question::about("Peredur", "Tremain").born("2016-06-21");
-    let federation = ["cardiff-and-vale", "cwm-taf-morgannwg", "gwent", "mid-and-west-wales", "north-wales", "west-glamorgan", "west-midlands"];
+    let federation =
+        ["cardiff-and-vale", "cwm-taf-morgannwg", "gwent", "mid-and-west-wales", "north-wales", "west-glamorgan", "west-midlands"];
     for (search, regions) in [
         (Value::Null, federation.to_vec()),
         (json!("federation"), federation.to_vec()),
@@ -206,7 +217,9 @@ fn little_is_enough_to_find_a_child(app: &TestApp) {
         ("name and month", Question::about("Gwenllian", "Trahaearn").born("2017-05")),
         (
             "name and range",
-            Question::about("Gwenllian", "Trahaearn").child("dateOfBirthFrom", json!("2016-01-01")).child("dateOfBirthTo", json!("2018-12-31")),
+            Question::about("Gwenllian", "Trahaearn")
+                .child("dateOfBirthFrom", json!("2016-01-01"))
+                .child("dateOfBirthTo", json!("2018-12-31")),
         ),
         ("name and postcode", Question::about("Gwenllian", "Trahaearn").living_at(&[], "np204qr")),
         ("given name, date and sex", only("given", "Gwenllian").born("2017-05-09").sex("female")),
@@ -286,7 +299,9 @@ fn a_former_entry_never_changes_the_outcome_and_is_told_as_policy_allows(app: &T
 on_both!(a_former_entry_beside_a_current_one_does_not_hide_it);
 fn a_former_entry_beside_a_current_one_does_not_hide_it(app: &TestApp) {
     let entered = app.register_formerly(&Child::usual());
-    app.custodian().post("/v1/registrations", &Entry::usual().with("registeredOn", json!("2026-09-01")).child(&entered.child).0).expect(201);
+    app.custodian()
+        .post("/v1/registrations", &Entry::usual().with("registeredOn", json!("2026-09-01")).child(&entered.child).0)
+        .expect(201);
     let answer = app.ask(&Caller::partner("education"), &Question::usual());
     assert_eq!((outcome(&answer).as_str(), matches(&answer)), ("on-register", vec!["certain registered".to_owned()]));
     assert_eq!(answer.at("/matches/0/registeredOn"), "2026-09-01");
@@ -295,7 +310,8 @@ fn a_former_entry_beside_a_current_one_does_not_hide_it(app: &TestApp) {
 on_both!(an_unborn_child_is_found_by_the_mother);
 fn an_unborn_child_is_found_by_the_mother(app: &TestApp) {
     app.register(&Child::unborn("2027-01-20").mother("Meinir", "Vaughan").living_at(&["9 Ton Road", "Cwmbran"], "NP44 7LE"));
-    let mother = |given: &str| Question::nobody().because("maternity-booking").child("mother", json!({"given": given, "family": "Vaughan"}));
+    let mother =
+        |given: &str| Question::nobody().because("maternity-booking").child("mother", json!({"given": given, "family": "Vaughan"}));
     for question in [
         mother("Meinir").child("expectedDeliveryDate", json!("2027-01-20")),
         mother("Meinir").child("expectedDeliveryDate", json!("2027-01-31")),
@@ -399,7 +415,13 @@ fn everyone_gets_the_same_minimum_answer(app: &TestApp) {
         answer
     };
     let nurse = told(&Caller::health());
-    for caller in [Caller::custodian(), Caller::emergency_duty(), Caller::of_region("senior-safeguarding-manager"), Caller::coordinator(), Caller::partner("education")] {
+    for caller in [
+        Caller::custodian(),
+        Caller::emergency_duty(),
+        Caller::of_region("senior-safeguarding-manager"),
+        Caller::coordinator(),
+        Caller::partner("education"),
+    ] {
         assert_eq!(told(&caller), nurse, "{}", caller.subject());
     }
 }
@@ -423,7 +445,10 @@ fn a_second_agency_is_told_of_the_first_and_the_custodian_gets_a_task(app: &Test
     assert!(advice(&second).contains(&"earlier-enquiries".to_owned()));
     let tasks = app.custodian().get("/v1/tasks").expect(200).list("/items");
     assert_eq!(tasks.len(), 1);
-    assert_eq!((&tasks[0]["kind"], &tasks[0]["checkId"], &tasks[0]["status"]), (&json!("repeat-enquiry"), &second.at("/id"), &json!("open")));
+    assert_eq!(
+        (&tasks[0]["kind"], &tasks[0]["checkId"], &tasks[0]["status"]),
+        (&json!("repeat-enquiry"), &second.at("/id"), &json!("open"))
+    );
 
     let school = app.ask(&Caller::partner("education"), &question());
     assert_eq!(school.at("/earlierEnquiries/count"), 3);
@@ -447,7 +472,11 @@ fn earlier_enquiries_are_told_for_as_long_as_configured(app: &TestApp) {
     app.set_clock("2027-02-15T09:00:00Z");
     assert_eq!(app.ask(&Caller::police(), &question()).at("/earlierEnquiries/count"), 1, "just within 90 days");
     app.set_clock("2027-02-15T11:00:00Z");
-    assert_eq!(app.ask(&Caller::partner("education"), &question()).at("/earlierEnquiries/count"), 1, "the nurse's is too old, the officer's is not");
+    assert_eq!(
+        app.ask(&Caller::partner("education"), &question()).at("/earlierEnquiries/count"),
+        1,
+        "the nurse's is too old, the officer's is not"
+    );
 }
 
 on_both!(enquiries_about_a_registered_child_are_counted_but_raise_no_task);
@@ -510,7 +539,8 @@ fn words_are_welsh_or_english_and_codes_are_neither(app: &TestApp) {
     }
     assert_ne!(why(&english), why(&welsh));
     // A stored answer is read in the reader's language.
-    let again = app.health().request(Method::GET, welsh.header("location").expect("a place")).header("accept-language", "en").send().expect(200);
+    let again =
+        app.health().request(Method::GET, welsh.header("location").expect("a place")).header("accept-language", "en").send().expect(200);
     assert_eq!(again.at("/matches/0/authority/name"), "Newport");
 }
 
@@ -638,11 +668,15 @@ fn a_receipt_binds_the_question_the_answer_and_the_time(app: &TestApp) {
     validation.validate_exp = false;
     validation.required_spec_claims.clear();
     let claims = jsonwebtoken::decode::<Value>(&receipt, &key, &validation).expect("the signature holds").claims;
-    for (claim, pointer) in [("jti", "/id"), ("askedAt", "/askedAt"), ("asOf", "/asOf"), ("validUntil", "/validUntil"), ("outcome", "/outcome")] {
+    for (claim, pointer) in
+        [("jti", "/id"), ("askedAt", "/askedAt"), ("asOf", "/asOf"), ("validUntil", "/validUntil"), ("outcome", "/outcome")]
+    {
         assert_eq!(claims[claim], answer.at(pointer), "{claim}");
     }
     assert_eq!(claims["iss"], "gwent");
-    let statuses = |rows: &Value| -> Vec<_> { rows.as_array().expect("rows").iter().map(|row| (row["region"].clone(), row["status"].clone())).collect() };
+    let statuses = |rows: &Value| -> Vec<_> {
+        rows.as_array().expect("rows").iter().map(|row| (row["region"].clone(), row["status"].clone())).collect()
+    };
     assert_eq!(statuses(&claims["coverage"]), statuses(&answer.at("/coverage")));
     // The question is bound by a salted digest, so that the receipt itself says nothing of the child.
     let mut hashed = hex::decode(claims["salt"].as_str().expect("a salt")).expect("hexadecimal");

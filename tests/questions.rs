@@ -65,7 +65,10 @@ fn each_mistake_is_named_by_its_place_and_code(app: &TestApp) {
         (usual().child("addresses", json!([{"postcode": "NP20 4QR", "uprn": "1234567890123"}])), "/child/addresses/0/uprn not-a-uprn"),
         (usual().child("ageYears", json!(9)), "/child/dateOfBirth too-many-dates"),
         (named().child("ageYears", json!(200)), "/child/ageYears age-out-of-range"),
-        (named().child("dateOfBirthFrom", json!("2018-01-01")).child("dateOfBirthTo", json!("2016-01-01")), "/child/dateOfBirthFrom from-after-to"),
+        (
+            named().child("dateOfBirthFrom", json!("2018-01-01")).child("dateOfBirthTo", json!("2016-01-01")),
+            "/child/dateOfBirthFrom from-after-to",
+        ),
         (named().child("expectedDeliveryDate", json!("2029-01-01")), "/child/expectedDeliveryDate expected-date-too-late"),
     ] {
         let refused = app.health().post("/v1/checks", &question.0).problem(422, "invalid");
@@ -84,7 +87,8 @@ fn all_mistakes_are_named_at_once(app: &TestApp) {
     let question = Question::usual().because("curiosity").with("deadlineMs", json!(1)).born("2017-02-30").child("nhsNumber", json!("1"));
     let mut mistakes = app.health().post("/v1/checks", &question.0).problem(422, "invalid").mistakes();
     mistakes.sort();
-    let expected = ["/child/dateOfBirth impossible-date", "/child/nhsNumber not-ten-digits", "/deadlineMs out-of-range", "/reason unknown-code"];
+    let expected =
+        ["/child/dateOfBirth impossible-date", "/child/nhsNumber not-ten-digits", "/deadlineMs out-of-range", "/reason unknown-code"];
     assert_eq!(mistakes, expected);
 }
 
@@ -141,9 +145,20 @@ fn silence_is_allowed_for_routine_reasons(app: &TestApp) {
 on_both!(every_reason_of_the_contract_is_taken);
 fn every_reason_of_the_contract_is_taken(app: &TestApp) {
     for reason in [
-        "emergency-duty", "hospital-attendance", "ambulance-attendance", "police-contact", "police-protection", "strategy-discussion",
-        "section-47-enquiry", "referral", "private-law-proceedings", "scheduled-care", "maternity-booking", "school-admission",
-        "transfer-in", "missing-child",
+        "emergency-duty",
+        "hospital-attendance",
+        "ambulance-attendance",
+        "police-contact",
+        "police-protection",
+        "strategy-discussion",
+        "section-47-enquiry",
+        "referral",
+        "private-law-proceedings",
+        "scheduled-care",
+        "maternity-booking",
+        "school-admission",
+        "transfer-in",
+        "missing-child",
     ] {
         assert_eq!(app.ask(&Caller::health(), &Question::usual().because(reason)).at("/reason"), reason);
     }

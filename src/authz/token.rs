@@ -124,12 +124,15 @@ struct Issuer {
     keys: RwLock<KeySet>,
 }
 
+/// Who a token stands for, until when it is remembered, and when it expires.
+type Remembered = (Arc<Principal>, Instant, DateTime<Utc>);
+
 /// Verifies access tokens.
 pub struct Verifier {
     home: Home,
     issuers: Vec<Issuer>,
     fetch: Fetch,
-    remembered: Mutex<HashMap<[u8; 32], (Arc<Principal>, Instant, DateTime<Utc>)>>,
+    remembered: Mutex<HashMap<[u8; 32], Remembered>>,
 }
 
 impl std::fmt::Debug for Verifier {

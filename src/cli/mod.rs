@@ -1,7 +1,7 @@
 //! The command line. Data goes to standard output, everything else to standard error; an error says what went wrong, then
 //! why, then a hint.
 //!
-//! The other floors answer errors of their own; here they become [`anyhow`] errors, and [`Hint`]s are laid over them.
+//! The other floors answer errors of their own; here they become [`anyhow`] errors, and hints are laid over them.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program speaks to people")]
 

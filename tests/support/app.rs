@@ -22,9 +22,9 @@ use uuid::Uuid;
 
 use super::database::{AuditRow, Backend, Folder, TestDatabase};
 use super::http::{self, Answer};
+use super::logs;
 use super::people::{Child, Entry, Question};
 use super::tokens::{self, AUDIENCE, Caller, GWENT, ISSUER};
-use super::logs;
 
 /// Where procedure time stands when a test begins: a Tuesday in term time, in office hours.
 pub const TUESDAY: &str = "2026-11-17T10:00:00Z";
@@ -252,7 +252,8 @@ impl TestApp {
 
     /// What may have been said about people, taken from a body that is sent.
     fn remember(&self, body: &Value) {
-        const PERSONAL: &[&str] = &["given", "middle", "family", "postcode", "nhsNumber", "chiNumber", "hcNumber", "value", "uprn", "callBackNumber"];
+        const PERSONAL: &[&str] =
+            &["given", "middle", "family", "postcode", "nhsNumber", "chiNumber", "hcNumber", "value", "uprn", "callBackNumber"];
         match body {
             Value::Object(items) => {
                 for (name, item) in items {
@@ -293,7 +294,10 @@ impl TestApp {
         let audited: BTreeSet<_> = audit.iter().map(|entry| entry.request_id.as_str()).collect();
         for (request, status) in self.answered.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             // Only a database that did not answer may leave a request without its entry.
-            assert!(*status == 503 || audited.contains(request.as_str()), "the request {request} ({status}) left no entry in the audit log");
+            assert!(
+                *status == 503 || audited.contains(request.as_str()),
+                "the request {request} ({status}) left no entry in the audit log"
+            );
         }
     }
 }
@@ -329,7 +333,9 @@ fn configuration_text(folder: &Folder, database: &str, key_set: &str, more: &str
         wait_ms = 2000
     };
     let mut ours = merge(base, ours);
-    let table = |ours: &mut toml::Table, name: &str| ours.entry(name).or_insert_with(|| toml::Table::new().into()).as_table_mut().expect("a table").clone();
+    let table = |ours: &mut toml::Table, name: &str| {
+        ours.entry(name).or_insert_with(|| toml::Table::new().into()).as_table_mut().expect("a table").clone()
+    };
     let mut keys = table(&mut ours, "keys");
     keys.insert("folder".into(), folder.path().join("keys").display().to_string().into());
     ours.insert("keys".into(), keys.into());
@@ -383,14 +389,8 @@ impl<'a> Client<'a> {
 
     /// A request to be put together by hand.
     pub fn request(&self, method: Method, path: &str) -> Request<'a> {
-        let request = Request {
-            app: self.app,
-            method,
-            path: path.to_owned(),
-            headers: HeaderMap::new(),
-            body: None,
-            id: Uuid::now_v7().to_string(),
-        };
+        let request =
+            Request { app: self.app, method, path: path.to_owned(), headers: HeaderMap::new(), body: None, id: Uuid::now_v7().to_string() };
         match &self.token {
             Some(token) => request.header("authorization", &format!("Bearer {token}")),
             None => request,

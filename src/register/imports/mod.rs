@@ -7,7 +7,7 @@
 //!
 //! Where a row went is kept in the transaction that put it there, so an import that broke off goes on where it stopped, and
 //! the same file again changes nothing. A row that says something else than before changes what it had put in
-//! ([`change`]); facts that somebody entered here by hand are left alone.
+//! (in `change.rs`); facts that somebody entered here by hand are left alone.
 
 mod change;
 mod row;
