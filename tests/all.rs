@@ -6,6 +6,8 @@ mod support;
 
 mod architecture;
 mod checks;
+mod demo;
 mod migrations;
 mod questions;
+mod sandbox;
 mod store;

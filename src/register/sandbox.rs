@@ -191,18 +191,12 @@ pub async fn move_clock(store: &Store, region_code: &str, now: DateTime<Utc>) ->
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
-    use std::time::Duration;
 
     use super::*;
-    use crate::authz::policy::action::MeasureMatching;
     use crate::config::{Config, DEMO};
-    use crate::invent::stable;
     use crate::matching::Keyer;
     use crate::register::keys::{KeyFolder, Signer};
     use crate::register::matcher::Matcher;
-    use crate::store::clock::Clock;
-    use crate::store::connection::DatabaseUrl;
-    use crate::store::{Sizes, migrations};
 
     /// Rare things, such as a temporary entry for a child from Scotland, come up in a few of them; 200 were tried once.
     const SEEDS: u64 = 4;
@@ -219,19 +213,12 @@ mod tests {
             Self(path)
         }
 
-        fn open(&self, clock: Clock) -> Store {
-            let url = DatabaseUrl::Sqlite(self.0.join("register.sqlite").to_str().unwrap().to_owned());
-            migrations::run(&url).unwrap();
-            Store::open(&url, Sizes { connections: 2, wait: Duration::from_secs(5) }, Arc::new(clock)).unwrap()
-        }
-
-        fn region(&self, code: &str, sandbox: bool) -> Arc<Region> {
+        fn region(&self, code: &str) -> Region {
             let keys = KeyFolder::new(self.0.join("keys"));
             keys.make_missing(Utc::now()).unwrap();
             let matcher = Matcher::new(Keyer::new(keys.matcher_secret().unwrap()), 600);
-            let demo = if sandbox { DEMO.to_owned() } else { DEMO.replace("enabled = true", "enabled = false") };
-            let text = format!("{demo}\n[region]\ncode = \"{code}\"\n[[issuers]]\nissuer = \"i\"\naudience = \"a\"\njwks_file = \"k\"\n");
-            Arc::new(Region::new(&Config::from_text(&text).unwrap(), matcher, Arc::new(Signer::open(keys).unwrap())).unwrap())
+            let text = format!("{DEMO}\n[region]\ncode = \"{code}\"\n[[issuers]]\nissuer = \"i\"\naudience = \"a\"\njwks_file = \"k\"\n");
+            Region::new(&Config::from_text(&text).unwrap(), matcher, Arc::new(Signer::open(keys).unwrap())).unwrap()
         }
     }
 
@@ -245,22 +232,11 @@ mod tests {
         Seed { children, seed, began_at: began_at.parse().unwrap(), coordinator: "issuer#coordinator".into() }
     }
 
-    /// Identifiers of everybody on the register, in the order in which they were entered.
-    async fn everybody(store: &Store) -> Vec<String> {
-        store
-            .read::<_, _, StoreError>(program_permit::<MeasureMatching>("test", "gwent"), |snapshot| {
-                let rows = child_rows::page(snapshot.connection, 0, 10_000)?;
-                Ok(rows.into_iter().map(|row| row.id.0.to_string()).collect())
-            })
-            .await
-            .unwrap()
-    }
-
     #[test]
     fn every_invented_child_fits_the_register() {
         let folder = Folder::new();
         for code in REGIONS {
-            let region = folder.region(code, true);
+            let region = folder.region(code);
             for seed in 1..=SEEDS {
                 // Different days too: leap days, ends of years, the hour around midnight in London.
                 let began_at = ["2026-11-22T10:00:00Z", "2028-02-29T23:30:00Z", "2024-07-01T23:30:00Z", "2026-12-31T00:00:00Z"];
@@ -274,7 +250,7 @@ mod tests {
     #[test]
     fn identifiers_are_the_same_whenever_a_sandbox_begins_and_differ_between_people() {
         let folder = Folder::new();
-        let region = folder.region("gwent", true);
+        let region = folder.region("gwent");
         let ids = |seed, began_at| -> Vec<(ChildId, String)> {
             invented(&region, &seed_of(50, seed, began_at)).into_iter().map(|(id, child)| (id, child.key)).collect()
         };
@@ -283,50 +259,5 @@ mod tests {
             assert!(later.iter().all(|(later_id, later_key)| (later_id == id) == (later_key == key)));
             assert_eq!(other.iter().any(|(other_id, _)| other_id == id), key.starts_with("stable-"), "{key}");
         }
-    }
-
-    #[tokio::test]
-    async fn a_reset_puts_the_same_children_back_wherever_the_clock_is() {
-        let folder = Folder::new();
-        let region = folder.region("gwent", true);
-        let store = folder.open(Clock::default());
-        assert!(matches!(reset(&store, &region).await, Err(RegisterError::NotFound)), "there is nothing to put back yet");
-        let seed = seed_of(40, 1, "2026-11-22T10:00:00Z");
-        begin(&store, &region, seed.clone()).await.unwrap();
-        let first = everybody(&store).await;
-        assert_eq!(first.len(), 40);
-        let found = invented(&region, &seed).into_iter().find(|(_, child)| child.key == stable::FOUND).unwrap().0;
-        assert!(first.contains(&found.to_string()));
-        for now in ["2025-01-01T00:00:00Z", "2027-01-01T00:00:00Z"] {
-            move_clock(&store, "gwent", now.parse().unwrap()).await.unwrap();
-            reset(&store, &region).await.unwrap();
-            assert_eq!(everybody(&store).await, first);
-        }
-        assert_eq!(super::seed(&store, "gwent").await.unwrap(), Some(seed));
-    }
-
-    #[tokio::test]
-    async fn the_clock_goes_on_where_it_was_after_a_restart() {
-        let folder = Folder::new();
-        let now: DateTime<Utc> = "2030-05-06T07:08:09Z".parse().unwrap();
-        let store = folder.open(Clock::default());
-        move_clock(&store, "gwent", now).await.unwrap();
-        drop(store);
-        let store = folder.open(Clock::default());
-        load_clock(&store, "gwent").await.unwrap();
-        let gone = store.clock().now() - now;
-        assert!(gone >= chrono::TimeDelta::zero() && gone < chrono::TimeDelta::minutes(5), "{gone}");
-    }
-
-    #[tokio::test]
-    async fn a_register_that_is_no_sandbox_is_never_emptied() {
-        let folder = Folder::new();
-        let store = folder.open(Clock::default());
-        let real = folder.region("gwent", false);
-        let seed = seed_of(10, 1, "2026-11-22T10:00:00Z");
-        assert!(matches!(begin(&store, &real, seed.clone()).await, Err(RegisterError::NotFound)));
-        begin(&store, &folder.region("gwent", true), seed).await.unwrap();
-        assert!(matches!(reset(&store, &real).await, Err(RegisterError::NotFound)));
-        assert_eq!(everybody(&store).await.len(), 10);
     }
 }

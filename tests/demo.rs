@@ -1,0 +1,177 @@
+//! `cofrestr demo` as an outsider runs it: the program itself, its ready file, signals.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::database::Folder;
+
+const REGIONS: [&str; 7] =
+    ["gwent", "cardiff-and-vale", "cwm-taf-morgannwg", "west-glamorgan", "mid-and-west-wales", "north-wales", "west-midlands"];
+/// A slow machine that builds at the same time needs this long for seven regions.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A demo under way; killed when the test ends.
+struct Demo(Child);
+
+impl Demo {
+    fn start(folder: &Folder, base_port: u16) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cofrestr"));
+        command.args(["demo", "--children", "12", "--base-port", &base_port.to_string()]);
+        command.arg("--data").arg(folder.path().join("data")).arg("--ready-file").arg(folder.path().join("ready.json"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // As a shell does with what it starts in the background.
+        #[allow(unsafe_code, reason = "ignoring a signal has no safe interface in std; signal is safe between fork and exec")]
+        unsafe {
+            command.pre_exec(|| {
+                libc::signal(libc::SIGINT, libc::SIG_IGN);
+                libc::signal(libc::SIGTERM, libc::SIG_IGN);
+                Ok(())
+            });
+        }
+        Self(command.spawn().expect("the program"))
+    }
+
+    fn ready(&mut self, folder: &Folder) -> Value {
+        let path = folder.path().join("ready.json");
+        wait("the ready file", || path.exists() || self.0.try_wait().unwrap().is_some());
+        serde_json::from_slice(&std::fs::read(path).expect("a ready file")).expect("JSON")
+    }
+
+    fn signal(&self, signal: i32) {
+        send(self.0.id(), signal);
+    }
+
+    fn end(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            match self.0.try_wait().unwrap() {
+                Some(status) => return status,
+                None => assert!(begun.elapsed() < PATIENCE, "the demo does not end"),
+            }
+            sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[allow(unsafe_code, reason = "kill has no safe interface in std; it takes two numbers")]
+fn send(process: u32, signal: i32) -> bool {
+    unsafe { libc::kill(i32::try_from(process).unwrap(), signal) == 0 }
+}
+
+fn wait(what: &str, mut until: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !until() {
+        assert!(begun.elapsed() < PATIENCE, "still waiting for {what}");
+        sleep(Duration::from_millis(20));
+    }
+}
+
+/// A port with six free ones after it.
+fn base_port() -> u16 {
+    (21_000..29_000)
+        .step_by(7)
+        .skip(std::process::id() as usize % 500)
+        .find(|base| (*base..base + 7).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()))
+        .expect("seven free ports")
+}
+
+/// The status of a GET with a token.
+fn status(region: &Value, path: &str, token: &str) -> u16 {
+    let address = region["url"].as_str().unwrap().trim_start_matches("http://");
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(address)?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().ok().and_then(|answer| answer.split(' ').nth(1).and_then(|code| code.parse().ok())).unwrap_or(0)
+}
+
+fn processes(ready: &Value) -> Vec<u32> {
+    ready["regions"].as_array().unwrap().iter().map(|region| u32::try_from(region["pid"].as_u64().unwrap()).unwrap()).collect()
+}
+
+#[test]
+fn a_demo_is_seven_regions_and_ends_with_all_of_them() {
+    let folder = Folder::new();
+    let base = base_port();
+    let mut demo = Demo::start(&folder, base);
+    let ready = demo.ready(&folder);
+    let regions = ready["regions"].as_array().unwrap();
+    assert_eq!(regions.iter().map(|region| region["code"].as_str().unwrap()).collect::<Vec<_>>(), REGIONS);
+    for (region, port) in regions.iter().zip(base..) {
+        assert_eq!(region["url"], format!("http://127.0.0.1:{port}"));
+        assert!(region["database"].as_str().unwrap().starts_with("sqlite:"));
+        assert!(Path::new(region["config"].as_str().unwrap()).is_absolute());
+        let tokens = region["tokens"].as_object().unwrap();
+        assert_eq!(tokens.len(), 11);
+        for token in tokens.values() {
+            assert_eq!(status(region, "/v1/directory", token.as_str().unwrap()), 200);
+        }
+    }
+    let children = ready["children"].as_array().unwrap();
+    assert!(children.len() >= 7 * 12);
+    let custodian = regions[0]["tokens"]["custodian"].as_str().unwrap();
+    let ours = children.iter().filter(|child| child["region"] == "gwent");
+    for child in ours {
+        assert_eq!(status(&regions[0], &format!("/v1/children/{}", child["id"].as_str().unwrap()), custodian), 200);
+    }
+
+    // One region dies; the demo neither ends nor starts it again; its file does.
+    let pids = processes(&ready);
+    assert!(send(pids[5], libc::SIGKILL));
+    wait("the region to be gone", || !send(pids[5], 0));
+    let mut again = Command::new(env!("CARGO_BIN_EXE_cofrestr"))
+        .args(["serve", "--config", regions[5]["config"].as_str().unwrap()])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait("the region to answer again", || status(&regions[5], "/v1/directory", regions[5]["tokens"]["custodian"].as_str().unwrap()) == 200);
+    again.kill().unwrap();
+    again.wait().unwrap();
+
+    // The end, though whoever started the demo ignored the signal.
+    demo.signal(libc::SIGINT);
+    assert!(demo.end().success());
+    assert!(pids.iter().all(|pid| !send(*pid, 0)), "no process is left");
+
+    // Taken up again: the same tokens, the same children; and the other signal.
+    std::fs::remove_file(folder.path().join("ready.json")).unwrap();
+    let mut demo = Demo::start(&folder, base);
+    let second = demo.ready(&folder);
+    assert_eq!(second["children"], ready["children"]);
+    for (one, other) in second["regions"].as_array().unwrap().iter().zip(regions) {
+        assert_eq!(one["tokens"], other["tokens"]);
+    }
+    demo.signal(libc::SIGTERM);
+    assert!(demo.end().success());
+    assert!(processes(&second).iter().all(|pid| !send(*pid, 0)), "no process is left");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_demo_that_is_killed_leaves_no_region_behind() {
+    let folder = Folder::new();
+    let mut demo = Demo::start(&folder, base_port());
+    let pids = processes(&demo.ready(&folder));
+    demo.signal(libc::SIGKILL);
+    demo.end();
+    // Nobody may wait for orphans here but the system; a dead one that it has not yet collected is dead all the same.
+    let is_alive = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+    wait("the regions to be gone", || !pids.iter().any(|pid| is_alive(*pid)));
+}
