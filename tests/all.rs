@@ -6,8 +6,12 @@ mod support;
 
 mod architecture;
 mod checks;
+mod children;
 mod demo;
 mod migrations;
+mod notices;
 mod questions;
+mod registrations;
 mod sandbox;
 mod store;
+mod tasks;

@@ -65,6 +65,8 @@ fn sources() -> Vec<Source> {
                 .expect("a source")
                 .lines()
                 .enumerate()
+                // Tests beside the code may do what the code may not: make a folder, read the clock.
+                .take_while(|(_, line)| *line != "mod tests {")
                 .filter(|(_, line)| !line.trim_start().starts_with("//"))
                 .map(|(index, line)| (index + 1, line.split(" // ").next().expect("a first part").to_owned()))
                 .collect(),

@@ -57,11 +57,14 @@ fn each_mistake_is_named_by_its_place_and_code(app: &TestApp) {
         (born("2015-02-29"), "/child/dateOfBirth impossible-date"),
         (born("09/05/2017"), "/child/dateOfBirth wrong-date-shape"),
         (born("2026-11-18"), "/child/dateOfBirth in-the-future"),
-        (born("1899-12-31"), "/child/dateOfBirth year-out-of-range"),
+        (born("1849-12-31"), "/child/dateOfBirth year-out-of-range"),
         (usual().child("nhsNumber", json!("9990001007")), "/child/nhsNumber wrong-check-digit"),
         (usual().child("nhsNumber", json!("999000100")), "/child/nhsNumber not-ten-digits"),
         (usual().child("chiNumber", json!("9990001006")), "/child/chiNumber impossible-date"),
-        (usual().child("addresses", json!([{"postcode": "NP20 4Q"}])), "/child/addresses/0/postcode not-a-postcode"),
+        (
+            usual().child("addresses", json!([{"lines": ["14 Stryd y Felin"], "postcode": "NP20 4QR or NP20 4QS"}])),
+            "/child/addresses/0/postcode too-long",
+        ),
         (usual().child("addresses", json!([{"postcode": "NP20 4QR", "uprn": "1234567890123"}])), "/child/addresses/0/uprn not-a-uprn"),
         (usual().child("ageYears", json!(9)), "/child/dateOfBirth too-many-dates"),
         (named().child("ageYears", json!(200)), "/child/ageYears age-out-of-range"),
@@ -71,7 +74,9 @@ fn each_mistake_is_named_by_its_place_and_code(app: &TestApp) {
         ),
         (named().child("expectedDeliveryDate", json!("2029-01-01")), "/child/expectedDeliveryDate expected-date-too-late"),
     ] {
-        let refused = app.health().post("/v1/checks", &question.0).problem(422, "invalid");
+        let refused = app.health().post("/v1/checks", &question.0);
+        assert_eq!(refused.status, 422, "{expected} was not noticed");
+        let refused = refused.problem(422, "invalid");
         assert_eq!(refused.mistakes(), [expected], "{}", refused.body);
         for error in refused.list("/errors") {
             assert!(error["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "what would help? {error}");

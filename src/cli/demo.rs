@@ -168,7 +168,7 @@ fn plan(args: &Args, earlier: Option<&Plan>) -> Result<Plan> {
             base_port: args.base_port.unwrap_or(BASE_PORT),
             children: children.unwrap_or(CHILDREN),
             seed: args.seed.unwrap_or(SEED),
-            began_at: args.clock.unwrap_or_else(Utc::now),
+            began_at: args.clock.unwrap_or_else(|| Clock::default().wall()),
         });
     };
     if children.is_some_and(|children| children != earlier.children) || args.seed.is_some_and(|seed| seed != earlier.seed) {
@@ -195,7 +195,7 @@ fn ports_are_free(ports: &[u16]) -> Result<()> {
 /// Puts everything in its place for every region, all at once.
 async fn prepare(folder: &Folder, plan: &Plan, again: bool, clock: Option<DateTime<Utc>>, ports: &[u16]) -> Result<Vec<Prepared>> {
     // One reading of the wall clock for all, so that procedure time is the same in every region.
-    let offset = clock.map(|clock| clock - Utc::now());
+    let offset = clock.map(|clock| clock - Clock::default().wall());
     let progress = ProgressBar::new(PLACES.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
         progress.set_style(style);
@@ -227,7 +227,7 @@ async fn prepare_region(
     offset: Option<TimeDelta>,
     port: u16,
 ) -> Result<Prepared> {
-    let now = Utc::now();
+    let now = Clock::default().wall();
     let config = Config::from_text(&folder.write_config(place, port)?)?;
     let keys = KeyFolder::new(&config.keys.folder);
     keys.make_missing(now)?;
@@ -249,7 +249,7 @@ async fn prepare_region(
         }
     };
     if let Some(offset) = offset {
-        sandbox::move_clock(&store, place.code, Utc::now() + offset).await?;
+        sandbox::move_clock(&store, place.code, Clock::default().wall() + offset).await?;
     }
     let children = sandbox::invented(&region, &seed).into_iter().filter_map(|(id, child)| ReadyChild::new(place.code, id, child)).collect();
     Ok(Prepared { place, port, folder, tokens, children })

@@ -23,13 +23,8 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = Config::load(Some(&args.config))?;
     log(&config);
-    actix_web::rt::System::new().block_on(async move {
-        let running = web::start(&config).await.context("the server cannot start")?;
-        tracing::info!(address = %running.address, region.code = %config.region.code, database = running.app.store.kind(), version = env!("CARGO_PKG_VERSION"), "listening");
-        running.server.0.await.context("the server stopped")?;
-        tracing::info!("stopped");
-        Ok(ExitCode::SUCCESS)
-    })
+    web::run(&config).context("the server cannot run")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Structured logs to standard error. Nothing personal is ever put into one.

@@ -215,7 +215,7 @@ mod tests {
 
         fn region(&self, code: &str) -> Region {
             let keys = KeyFolder::new(self.0.join("keys"));
-            keys.make_missing(Utc::now()).unwrap();
+            keys.make_missing(crate::store::clock::Clock::default().wall()).unwrap();
             let matcher = Matcher::new(Keyer::new(keys.matcher_secret().unwrap()), 600);
             let text = format!("{DEMO}\n[region]\ncode = \"{code}\"\n[[issuers]]\nissuer = \"i\"\naudience = \"a\"\njwks_file = \"k\"\n");
             Region::new(&Config::from_text(&text).unwrap(), matcher, Arc::new(Signer::open(keys).unwrap())).unwrap()

@@ -178,6 +178,26 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     Ok(Running { address, handle: server.handle(), server: ServerFuture(server), app })
 }
 
+/// Starts a server and runs it to its end: SIGINT or SIGTERM, after which requests under way are finished.
+///
+/// # Errors
+/// As [`start`]; or the server broke off.
+pub fn run(config: &Config) -> Result<(), StartError> {
+    actix_web::rt::System::new().block_on(async move {
+        let running = start(config).await?;
+        tracing::info!(
+            address = %running.address,
+            region.code = %config.region.code,
+            database = running.app.store.kind(),
+            version = env!("CARGO_PKG_VERSION"),
+            "listening"
+        );
+        running.server.0.await.map_err(|source| StartError::Listen { address: config.server.bind.clone(), source })?;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
 /// Work that goes on beside the requests: looking for new keys, refreshing the matcher's statistics.
 fn background(app: &App, refresh_every: Duration) {
     let signer = Arc::clone(&app.region.signer);
