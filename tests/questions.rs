@@ -60,7 +60,7 @@ fn each_mistake_is_named_by_its_place_and_code(app: &TestApp) {
         (born("1849-12-31"), "/child/dateOfBirth year-out-of-range"),
         (usual().child("nhsNumber", json!("9990001007")), "/child/nhsNumber wrong-check-digit"),
         (usual().child("nhsNumber", json!("999000100")), "/child/nhsNumber not-ten-digits"),
-        (usual().child("chiNumber", json!("9990001006")), "/child/chiNumber impossible-date"),
+        (usual().child("chiNumber", json!("4505577104")), "/child/chiNumber number-out-of-range"),
         (
             usual().child("addresses", json!([{"lines": ["14 Stryd y Felin"], "postcode": "NP20 4QR or NP20 4QS"}])),
             "/child/addresses/0/postcode too-long",
