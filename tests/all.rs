@@ -4,12 +4,16 @@
 
 mod support;
 
+mod access;
 mod architecture;
 mod checks;
 mod children;
+mod conventions;
 mod demo;
+mod health;
 mod migrations;
 mod notices;
+mod openapi;
 mod questions;
 mod registrations;
 mod sandbox;

@@ -65,6 +65,7 @@ fn each_mistake_is_named_by_its_place_and_code(app: &TestApp) {
             usual().child("addresses", json!([{"lines": ["14 Stryd y Felin"], "postcode": "NP20 4QR or NP20 4QS"}])),
             "/child/addresses/0/postcode too-long",
         ),
+        (usual().child("chiNumber", json!("3102010008")), "/child/chiNumber impossible-date"),
         (usual().child("addresses", json!([{"postcode": "NP20 4QR", "uprn": "1234567890123"}])), "/child/addresses/0/uprn not-a-uprn"),
         (usual().child("ageYears", json!(9)), "/child/dateOfBirth too-many-dates"),
         (named().child("ageYears", json!(200)), "/child/ageYears age-out-of-range"),

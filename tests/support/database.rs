@@ -59,6 +59,8 @@ impl Drop for Folder {
 pub struct TestDatabase {
     url: String,
     kind: Backend,
+    /// Whether it stands on the server that all tests share.
+    shared: bool,
     _folder: Option<Folder>,
 }
 
@@ -115,9 +117,14 @@ impl TestDatabase {
         match kind {
             Backend::Sqlite => {
                 let folder = Folder::new();
-                Self { url: format!("sqlite:{}", folder.path().join("register.sqlite").display()), kind, _folder: Some(folder) }
+                Self {
+                    url: format!("sqlite:{}", folder.path().join("register.sqlite").display()),
+                    kind,
+                    shared: true,
+                    _folder: Some(folder),
+                }
             }
-            Backend::Postgres => Self { url: postgres::server().create_database(), kind, _folder: None },
+            Backend::Postgres => Self { url: postgres::server().create_database(), kind, shared: true, _folder: None },
         }
     }
 
@@ -129,8 +136,15 @@ impl TestDatabase {
                 std::fs::copy(sqlite_template(), database.url.trim_start_matches("sqlite:")).expect("a copy of the migrated file");
                 database
             }
-            Backend::Postgres => Self { url: postgres::server().create_database_from(postgres_template()), kind, _folder: None },
+            Backend::Postgres => {
+                Self { url: postgres::server().create_database_from(postgres_template()), kind, shared: true, _folder: None }
+            }
         }
+    }
+
+    /// A database on a PostgreSQL server of the test's own, which goes with that server.
+    pub fn of(url: &str) -> Self {
+        Self { url: url.to_owned(), kind: Backend::Postgres, shared: false, _folder: None }
     }
 
     /// Its URL, as the configuration wants it.
@@ -174,7 +188,7 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        if self.kind == Backend::Postgres && !std::thread::panicking() {
+        if self.kind == Backend::Postgres && self.shared && !std::thread::panicking() {
             postgres::server().drop_database(&self.url);
         }
     }

@@ -1,0 +1,148 @@
+//! Who may do what, and that every refusal is recorded before it is heard of.
+
+use std::collections::BTreeMap;
+
+use cofrestr::authz::Operation;
+use cofrestr::domain::roles::{Role, Sector};
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::app::TestApp;
+use crate::support::on_both;
+use crate::support::people::{Child, Question};
+use crate::support::tokens::Caller;
+
+/// Method and path of each operation, from the document that the server gives out.
+pub fn operations(app: &TestApp) -> BTreeMap<String, (Method, String)> {
+    let document = app.anonymous().get("/openapi.json").expect(200).json();
+    let mut operations = BTreeMap::new();
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let method = method.to_uppercase().parse().expect("a method");
+            let id = operation["operationId"].as_str().expect("an operationId").to_owned();
+            assert!(operations.insert(id.clone(), (method, path.clone())).is_none(), "{id} stands twice");
+        }
+    }
+    operations
+}
+
+fn callers() -> Vec<(Role, Caller)> {
+    let mut callers = Vec::new();
+    for role in Role::ALL {
+        if role == Role::Partner {
+            callers.extend(Sector::ALL.into_iter().map(|sector| (role, Caller::partner(sector.as_str()))));
+        } else {
+            callers.push((role, Caller::of_region(role.as_str())));
+        }
+    }
+    callers
+}
+
+on_both!(every_role_may_do_what_the_policy_says_and_nothing_else);
+fn every_role_may_do_what_the_policy_says_and_nothing_else(app: &TestApp) {
+    let operations = operations(app);
+    let (mut allowed, mut refused) = (0, 0);
+    for operation in Operation::ALL {
+        let Some((method, path)) = operations.get(operation.as_str()) else { continue };
+        let path = path.replace("{id}", &Uuid::now_v7().to_string());
+        for (role, caller) in callers() {
+            // An empty body: whoever is let in hears that it is wrong, whoever is not hears only that.
+            let answer = app.as_caller(&caller).request(method.clone(), &path).send();
+            let may = operation.allowed().iter().any(|(other, _)| *other == role);
+            if may {
+                assert!(![401, 403].contains(&answer.status), "{} may {}: {}", caller.subject(), operation.as_str(), answer.body);
+                allowed += 1;
+            } else {
+                let answer = answer.problem(403, "operation-not-allowed");
+                let audit = app.audit_of(&answer);
+                assert_eq!(audit.len(), 1);
+                assert_eq!((audit[0].operation.as_str(), audit[0].outcome.as_str()), (operation.as_str(), "refused"));
+                assert_eq!(
+                    (audit[0].code.as_deref(), audit[0].subject.as_deref()),
+                    (Some("operation-not-allowed"), Some(caller.subject()))
+                );
+                refused += 1;
+            }
+        }
+    }
+    assert!(allowed > 50 && refused > 150, "{allowed} allowed and {refused} refused");
+}
+
+on_both!(no_forged_token_is_believed);
+fn no_forged_token_is_believed(app: &TestApp) {
+    app.register(&Child::usual());
+    let body = |mut problem: Value| {
+        problem["instance"] = json!("");
+        problem
+    };
+    let none = app.anonymous().post("/v1/checks", &Question::usual().0).problem(401, "unauthenticated");
+    assert_eq!(none.header("www-authenticate"), Some("Bearer"));
+    for (what, token) in Caller::health().forged_tokens() {
+        let refused = app.with_token(Some(token)).post("/v1/checks", &Question::usual().0);
+        assert_eq!(refused.status, 401, "{what}: {}", refused.body);
+        let refused = refused.problem(401, "unauthenticated");
+        assert_eq!(body(refused.json()), body(none.json()), "{what}: nobody is told what was wrong with a token");
+        assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
+        let audit = app.audit_of(&refused);
+        assert_eq!((audit.len(), audit[0].outcome.as_str(), audit[0].subject.as_deref()), (1, "refused", None), "{what}");
+        assert!(audit[0].code.as_deref().is_some_and(|code| code.starts_with("token-")), "{what}: {:?}", audit[0].code);
+    }
+    assert_eq!(app.database().number("SELECT count(*) AS n FROM enquiry"), 0);
+    // The same person with a genuine token is let in.
+    app.ask(&Caller::health(), &Question::usual());
+}
+
+on_both!(an_authorization_header_is_one_bearer_token);
+fn an_authorization_header_is_one_bearer_token(app: &TestApp) {
+    let token = Caller::health().token();
+    let with = |values: &[String]| {
+        let request = app.anonymous().request(Method::GET, "/v1/checks");
+        values.iter().fold(request, |request, value| request.header("authorization", value)).send().status
+    };
+    assert_eq!(with(&[format!("Bearer {token}")]), 200);
+    assert_eq!(with(&[format!("bearer {token}")]), 200);
+    for values in [
+        vec![token.clone()],
+        vec![format!("Basic {token}")],
+        vec!["Bearer".into()],
+        vec!["Bearer ".into()],
+        vec![format!("Bearer {token}"), format!("Bearer {token}")],
+        vec![format!("Bearer {token}, Bearer {token}")],
+    ] {
+        assert_eq!(with(&values), 401, "{} header(s)", values.len());
+    }
+    assert_eq!(app.anonymous().get(&format!("/v1/checks?access_token={token}")).status, 401, "never in a URL");
+}
+
+on_both!(a_token_that_expires_is_not_believed_any_more);
+fn a_token_that_expires_is_not_believed_any_more(app: &TestApp) {
+    // Tokens are judged by the clock on the wall, whatever the sandbox's says.
+    let client = app.health();
+    client.get("/v1/checks").expect(200);
+    app.set_clock("2036-11-18T02:10:00Z");
+    client.get("/v1/checks").expect(200);
+    app.set_clock("2020-01-01T00:00:00Z");
+    client.get("/v1/checks").expect(200);
+}
+
+on_both!(what_is_no_operation_is_401_without_a_token_and_recorded);
+fn what_is_no_operation_is_401_without_a_token_and_recorded(app: &TestApp) {
+    for (method, path, status) in [
+        (Method::GET, "/v1/secrets", 404),
+        (Method::GET, "/v1", 404),
+        (Method::GET, "/v1/", 404),
+        (Method::GET, "/v1/checks/", 404),
+        (Method::POST, "/v1/directory", 405),
+        (Method::DELETE, "/v1/checks", 405),
+        (Method::PUT, "/v1/children/01a1e8f2-fa50-7e51-9fb7-d2fb999b0a35", 405),
+        (Method::PATCH, "/v1/registrations", 405),
+    ] {
+        app.anonymous().request(method.clone(), path).send().problem(401, "unauthenticated");
+        let code = if status == 404 { "not-found" } else { "method-not-allowed" };
+        let refused = app.health().request(method.clone(), path).send().problem(status, code);
+        let audit = app.audit_of(&refused);
+        assert_eq!((audit.len(), audit[0].operation.as_str(), audit[0].outcome.as_str()), (1, "unknown", "refused"), "{method} {path}");
+        assert_eq!(audit[0].subject.as_deref(), Some("partner-health"));
+    }
+}

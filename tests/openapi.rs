@@ -1,0 +1,160 @@
+//! The OpenAPI document: it is the contract, so it must say what the server does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cofrestr::authz::Operation;
+use reqwest::Method;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::access::operations;
+use crate::support::app::TestApp;
+use crate::support::on_both;
+use crate::support::tokens::Caller;
+
+/// Operations that need no token, and so have no row in the policy.
+const OPEN: &[&str] = &["live", "ready"];
+
+on_both!(every_operation_has_a_policy_row_and_every_row_an_operation);
+fn every_operation_has_a_policy_row_and_every_row_an_operation(app: &TestApp) {
+    let documented: BTreeSet<_> = operations(app).into_keys().filter(|id| !OPEN.contains(&id.as_str())).collect();
+    let for_people: BTreeSet<_> =
+        Operation::ALL.iter().filter(|operation| !operation.allowed().is_empty()).map(|operation| operation.as_str().to_owned()).collect();
+    assert_eq!(documented, for_people);
+}
+
+on_both!(every_documented_operation_is_served_and_guarded);
+fn every_documented_operation_is_served_and_guarded(app: &TestApp) {
+    let mut allowed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (id, (method, path)) in operations(app) {
+        let concrete = path.replace("{id}", &Uuid::now_v7().to_string());
+        let answer = app.anonymous().request(method.clone(), &concrete).send();
+        assert_eq!(answer.status, if OPEN.contains(&id.as_str()) { 200 } else { 401 }, "{id}");
+        let named = app.audit_of(&answer).iter().map(|entry| entry.operation.clone()).collect::<Vec<_>>();
+        assert_eq!(named, if OPEN.contains(&id.as_str()) { vec![] } else { vec![id.clone()] }, "the entry names the operation");
+        allowed.entry(path).or_default().insert(method.to_string());
+    }
+    for (path, methods) in allowed {
+        let concrete = path.replace("{id}", &Uuid::now_v7().to_string());
+        let refused = app.as_caller(&Caller::custodian()).request(Method::DELETE, &concrete).send().problem(405, "method-not-allowed");
+        let stated: BTreeSet<_> = refused.header("allow").expect("what is allowed").split(", ").map(str::to_owned).collect();
+        assert_eq!(stated, methods, "{path}: Allow and the document");
+    }
+}
+
+on_both!(every_operation_documents_its_problems_and_headers);
+fn every_operation_documents_its_problems_and_headers(app: &TestApp) {
+    let document = app.anonymous().get("/openapi.json").expect(200).json();
+    assert_eq!(document["openapi"], "3.1.0");
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let id = operation["operationId"].as_str().expect("an operationId");
+            assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{id} has no summary");
+            let responses = operation["responses"].as_object().expect("responses");
+            for (status, response) in responses {
+                assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{id} {status} has no description");
+                if status.as_str() >= "400" {
+                    assert!(response["content"].get("application/problem+json").is_some(), "{id} {status} is a problem document");
+                }
+            }
+            if OPEN.contains(&id) {
+                assert_eq!(operation["security"], serde_json::json!([{}]), "{id} needs no token");
+                continue;
+            }
+            let has = |status: &str| responses.contains_key(status);
+            for status in ["401", "403", "406", "500", "503"] {
+                assert!(has(status), "{id} does not document {status}");
+            }
+            assert_eq!(has("404"), path.contains("{id}"), "{id}: 404");
+            let parameters: BTreeSet<_> =
+                operation["parameters"].as_array().into_iter().flatten().filter_map(|parameter| parameter["name"].as_str()).collect();
+            assert_eq!(parameters.contains("id"), path.contains("{id}"), "{id}: id");
+            if method == "post" {
+                for status in ["400", "409", "413", "415", "422"] {
+                    assert!(has(status), "{id} does not document {status}");
+                }
+                assert_eq!(parameters.contains("Idempotency-Key"), has("201"), "{id}: Idempotency-Key on what creates");
+                assert_eq!(parameters.contains("If-Match"), has("412") && has("428"), "{id}: If-Match on what changes");
+                assert_eq!(parameters.contains("If-Match"), path.contains("{id}"), "{id}: a change of a resource");
+            }
+        }
+    }
+}
+
+on_both!(json_and_yaml_say_the_same);
+fn json_and_yaml_say_the_same(app: &TestApp) {
+    let json = app.anonymous().get("/openapi.json").expect(200);
+    let yaml = app.anonymous().get("/openapi.yaml").expect(200);
+    assert_eq!(json.header("content-type"), Some("application/json"));
+    assert_eq!(yaml.header("content-type"), Some("application/yaml"));
+    for id in operations(app).into_keys() {
+        assert!(yaml.body.contains(&format!("operationId: {id}\n")), "{id} is missing in the YAML");
+    }
+    assert!(json.json()["components"]["securitySchemes"]["bearer"].is_object());
+}
+
+on_both!(the_checked_in_document_is_the_one_that_is_served);
+fn the_checked_in_document_is_the_one_that_is_served(app: &TestApp) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi/cofrestr.yaml");
+    let served = app.anonymous().get("/openapi.yaml").expect(200).body;
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        std::fs::write(&path, &served).expect("a written document");
+    }
+    let kept = std::fs::read_to_string(&path).expect("openapi/cofrestr.yaml");
+    assert!(
+        kept == served,
+        "openapi/cofrestr.yaml differs from what is served; when the change is meant: UPDATE_OPENAPI=1 cargo test openapi"
+    );
+}
+
+on_both!(the_documents_examples_and_answers_have_only_fields_that_it_names);
+fn the_documents_examples_and_answers_have_only_fields_that_it_names(app: &TestApp) {
+    use crate::support::people::{Child, Question};
+
+    let document = app.anonymous().get("/openapi.json").expect(200).json();
+    let entered = app.register(&Child::usual());
+    let asked = app.ask(&Caller::health(), &Question::usual().everywhere());
+    let get = |path: String| app.custodian().get(&path).expect(200).json();
+    for (schema, value) in [
+        ("CheckView", asked.json()),
+        ("CheckView", get(format!("/v1/checks/{}", asked.text("/id")))),
+        ("CheckList", get("/v1/checks".into())),
+        ("ChildView", get(format!("/v1/children/{}", entered.child))),
+        ("RegistrationView", get(format!("/v1/registrations/{}", entered.registration))),
+        ("RegistrationList", get("/v1/registrations".into())),
+        ("NoticeList", get("/v1/notices".into())),
+        ("TaskList", get("/v1/tasks".into())),
+        ("DirectoryView", get("/v1/directory".into())),
+        ("Problem", app.health().get("/v1/nothing").json()),
+    ] {
+        fits(&document, &document["components"]["schemas"][schema], &value, schema);
+    }
+}
+
+/// Checks a value against the parts of a schema that say which fields there are.
+fn fits(document: &Value, schema: &Value, value: &Value, place: &str) {
+    if let Some(name) = schema["$ref"].as_str() {
+        let pointer = name.trim_start_matches('#');
+        return fits(document, document.pointer(pointer).unwrap_or_else(|| panic!("{name} is not in the document")), value, place);
+    }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        // An optional item of another shape: null, or that shape.
+        if let Some(shape) = choices.iter().find(|choice| choice["type"] != "null") {
+            return fits(document, shape, value, place);
+        }
+    }
+    match value {
+        Value::Object(items) => {
+            let properties = schema["properties"].as_object().unwrap_or_else(|| panic!("{place}: the document knows no fields: {schema}"));
+            for required in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                assert!(items.contains_key(required), "{place}: {required} is required and missing");
+            }
+            for (name, item) in items {
+                let property = properties.get(name).unwrap_or_else(|| panic!("{place}: {name} is not in the document"));
+                fits(document, property, item, &format!("{place}/{name}"));
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| fits(document, &schema["items"], item, place)),
+        _ => {}
+    }
+}
