@@ -131,6 +131,22 @@ fn the_documents_examples_and_answers_have_only_fields_that_it_names(app: &TestA
     }
 }
 
+on_both!(every_example_of_the_document_is_taken);
+fn every_example_of_the_document_is_taken(app: &TestApp) {
+    use crate::support::people::Child;
+
+    let document = app.anonymous().get("/openapi.json").expect(200).json();
+    for (path, example) in cofrestr::api::openapi::EXAMPLES {
+        let pointer = format!("/paths/{}/post/requestBody/content/application~1json/example", path.replace('~', "~0").replace('/', "~1"));
+        let mut example: Value = serde_json::from_str(example).expect("an example");
+        assert_eq!(document.pointer(&pointer), Some(&example), "{path}: the example stands in the document");
+        if let Some(child) = example.get_mut("childId") {
+            *child = app.enter(&Child::named("Gwenllian", "Trahaearn")).child.into();
+        }
+        app.custodian().post(path, &example).expect(201);
+    }
+}
+
 /// Checks a value against the parts of a schema that say which fields there are.
 fn fits(document: &Value, schema: &Value, value: &Value, place: &str) {
     if let Some(name) = schema["$ref"].as_str() {

@@ -93,6 +93,14 @@ problem_sets! {
     }
 }
 
+/// Bodies that stand in the document as examples; the tests send every one of them.
+pub const EXAMPLES: &[(&str, &str)] = &[
+    ("/v1/checks", include_str!("../../openapi/examples/check-request.json")),
+    ("/v1/checks/batch", include_str!("../../openapi/examples/batch-request.json")),
+    ("/v1/children", include_str!("../../openapi/examples/child-request.json")),
+    ("/v1/registrations", include_str!("../../openapi/examples/registration-request.json")),
+];
+
 struct Finishing;
 
 impl Modify for Finishing {
@@ -102,6 +110,14 @@ impl Modify for Finishing {
         bearer.bearer_format = Some("JWT".into());
         bearer.description = Some("An access token (RFC 9068) of an identity provider that the region trusts.".into());
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        for (path, example) in EXAMPLES {
+            let body = document.paths.paths.get_mut(*path).and_then(|item| item.post.as_mut()).and_then(|post| post.request_body.as_mut());
+            if let Some(utoipa::openapi::RefOr::T(body)) = body
+                && let Some(utoipa::openapi::RefOr::T(content)) = body.content.get_mut("application/json")
+            {
+                content.example = serde_json::from_str(example).ok();
+            }
+        }
     }
 }
 
