@@ -11,6 +11,7 @@ mod children;
 mod conventions;
 mod demo;
 mod health;
+mod imports;
 mod migrations;
 mod notices;
 mod openapi;

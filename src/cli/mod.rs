@@ -183,7 +183,7 @@ fn region(config: &Config) -> anyhow::Result<Arc<Region>> {
 
 /// Opens a database for a command that works alone.
 fn open_store(url: &DatabaseUrl) -> anyhow::Result<Store> {
-    Ok(Store::open(url, Sizes { connections: 3, wait: Duration::from_secs(10) }, Arc::new(Clock::default()))?)
+    Ok(Store::open_for_bulk(url, Sizes { connections: 3, wait: Duration::from_secs(10) }, Arc::new(Clock::default()))?)
 }
 
 /// Brings the database to this version, if it is allowed to.

@@ -270,7 +270,7 @@ pub fn replace_counts(
     people: i64,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    with!(connection, |c| {
+    with!(&mut *connection, |c| {
         diesel::delete(match_key_stat::table).execute(c)?;
         diesel::delete(match_token_stat::table).execute(c)?;
         for chunk in keys.chunks(1_000) {
@@ -286,6 +286,12 @@ pub fn replace_counts(
             .values((match_summary::name.eq("people"), match_summary::n.eq(people), match_summary::refreshed_at.eq(Instant::new(at))))
             .execute(c)
     })?;
+    if let AnyConnection::Pg(c) = connection {
+        // After a large import PostgreSQL plans by what it knew before, until its own analysis comes round.
+        for table in ["match_key", "match_record", "match_key_stat", "match_token_stat"] {
+            sql_query(format!("ANALYZE {table}")).execute(c)?;
+        }
+    }
     Ok(())
 }
 
