@@ -28,8 +28,7 @@ use crate::store::{Failure, Snapshot, Store, StoreError, Tx};
 use change::Change;
 
 /// Rows in one unit of work: few enough that another writer waits for half a second at most, many enough that the index,
-/// whose keys are spread over all its pages, is not written anew for every handful of children (60,000 rows on SQLite:
-/// 500 to a unit took four times as long).
+/// whose keys are spread over all its pages, is not written anew for every handful of children.
 pub const UNIT: usize = 2_000;
 
 /// What became of a row.
