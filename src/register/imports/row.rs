@@ -408,16 +408,17 @@ fn child(rules: &Rules, reading: &mut Reading<'_>, registration: Option<&NewRegi
     })
 }
 
-/// What the row says of the birth. A date is judged from the day of the entry: those once registered have grown up.
+/// What the row says of the birth. A date is judged from the day of the entry: those once registered have grown up. One that
+/// would make the person too old for a child is kept, and said to be odd: it may be the year that is wrong, and the rest of
+/// it still finds the child.
 fn birth(rules: &Rules, reading: &mut Reading<'_>, registered_on: NaiveDate) -> Option<BirthDate> {
     let born = reading.item("dateOfBirth", |text| {
         let birth = text.parse::<PartialDate>().and_then(BirthDate::from_partial)?;
-        match (birth.plausible_for_child(rules.today), birth.plausible_for_child(registered_on)) {
-            (Err(DateError::InTheFuture), _) => Err(DateError::InTheFuture),
-            (_, Err(DateError::TooLongAgo)) => Err(DateError::TooLongAgo),
-            _ => Ok(birth),
-        }
+        if birth.plausible_for_child(rules.today) == Err(DateError::InTheFuture) { Err(DateError::InTheFuture) } else { Ok(birth) }
     });
+    if born.is_some_and(|birth| birth.plausible_for_child(registered_on) == Err(DateError::TooLongAgo)) {
+        reading.warn("dateOfBirth", DateError::TooLongAgo.code(), &DateError::TooLongAgo.to_string());
+    }
     let expected = reading.item("expectedDeliveryDate", |text| {
         let date = text.parse::<ExpectedDeliveryDate>()?;
         match (date.plausible(rules.today), date.plausible(registered_on)) {
