@@ -838,7 +838,8 @@ pub async fn ask(gate: Gate<action::AskCheck>) -> Result<HttpResponse, Problem> 
                     return Ok(Asked::Before(answer));
                 }
                 let question = creation.body.question("", &reader, &principal, snapshot.now(), language)?;
-                let checked = checks::find(snapshot, &reader, &question, &principal)?;
+                let mut checked = checks::find(snapshot, &reader, &question, &principal)?;
+                checks::sign(snapshot, &reader, std::slice::from_mut(&mut checked))?;
                 let view = CheckView::new(&checked.row, &checked.answer, &reader, &principal, Reach::Own, language, snapshot.now());
                 let location = format!("/v1/checks/{}", view.id);
                 let answer = created(Some(location), Some(etag(checked.row.version)), &view)?;
@@ -891,7 +892,6 @@ pub async fn ask_several(gate: Gate<action::AskChecks>) -> Result<HttpResponse, 
                     return Err(Problem::invalid(errors));
                 }
                 let mut checked = Vec::new();
-                let mut items = Vec::new();
                 for (index, question) in questions.iter().enumerate() {
                     let one = checks::find(snapshot, &reader, question, &principal).map_err(|error| match error {
                         RegisterError::Insufficient => {
@@ -905,9 +905,12 @@ pub async fn ask_several(gate: Gate<action::AskChecks>) -> Result<HttpResponse, 
                         }
                         other => other.into(),
                     })?;
-                    items.push(CheckView::new(&one.row, &one.answer, &reader, &principal, Reach::Own, language, snapshot.now()));
                     checked.push(one);
                 }
+                checks::sign(snapshot, &reader, &mut checked)?;
+                let now = snapshot.now();
+                let items =
+                    checked.iter().map(|one| CheckView::new(&one.row, &one.answer, &reader, &principal, Reach::Own, language, now)).collect();
                 let answer = created(None, None, &BatchView { items })?;
                 Ok(Asked::New { key: creation.key, checked, answer, _turn: creation.turn })
             },

@@ -1,6 +1,7 @@
 //! The HTTP shape: JSON under `/v1`, problems, the OpenAPI document. A handler only translates.
 
 pub mod app;
+pub mod audit;
 pub mod checks;
 pub mod children;
 pub mod directory;

@@ -4,7 +4,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
 use super::problem::ProblemDocument;
-use super::{checks, children, directory, notices, operational, registrations};
+use super::{audit, checks, children, directory, notices, operational, registrations};
 
 /// The header that makes a repeated request harmless.
 #[derive(IntoParams)]
@@ -142,6 +142,7 @@ impl Modify for Finishing {
         notices::list_notices, notices::read_notice, notices::acknowledge,
         notices::list_tasks, notices::read_task, notices::close_task,
         directory::read,
+        audit::index, audit::checkpoint, audit::proof, audit::consistency,
         operational::live, operational::ready,
     ),
     components(schemas(ProblemDocument)),
@@ -154,6 +155,7 @@ impl Modify for Finishing {
         (name = "Notices", description = "What a person must read and confirm"),
         (name = "Tasks", description = "What a person must do"),
         (name = "Directory", description = "Who is in the federation, and whom to ring there"),
+        (name = "Audit", description = "Who looked, at what, with what result; and the proof that nothing of it was changed"),
         (name = "Health", description = "For those who keep the server running"),
     )
 )]

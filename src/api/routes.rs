@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, Route};
 use super::app::App;
 use super::gate::{authenticate, facts};
 use super::problem::{Kind, Problem};
-use super::{checks, children, directory, notices, operational, registrations, sandbox};
+use super::{audit, checks, children, directory, notices, operational, registrations, sandbox};
 use crate::authz::{Operation, unauthenticated};
 
 /// A resource that answers every other method with 405 and what is allowed.
@@ -60,6 +60,10 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
         .service(resource("/v1/tasks/{id}", "GET", [get().to(notices::read_task)]))
         .service(resource("/v1/tasks/{id}/closure", "POST", [post().to(notices::close_task)]))
         .service(resource("/v1/directory", "GET", [get().to(directory::read)]))
+        .service(resource("/v1/audit", "GET", [get().to(audit::index)]))
+        .service(resource("/v1/audit/checkpoint", "GET", [get().to(audit::checkpoint)]))
+        .service(resource("/v1/audit/consistency", "GET", [get().to(audit::consistency)]))
+        .service(resource("/v1/audit/proof/{id}", "GET", [get().to(audit::proof)]))
         .service(resource("/health/live", "GET", [get().to(operational::live)]))
         .service(resource("/health/ready", "GET", [get().to(operational::ready)]))
         .service(resource("/metrics", "GET", [get().to(operational::metrics)]))

@@ -53,6 +53,7 @@ pub struct Config {
     pub matching: Matching,
     pub enquiries: Enquiries,
     pub disclosure: Disclosure,
+    pub audit: Audit,
     pub sandbox: Sandbox,
     pub log: Log,
 }
@@ -94,6 +95,8 @@ section! {
     Enquiries { look_back_days: i64, valid_minutes: i64, repeat_raises_task: bool, batch_limit: usize }
     /// What is told to whom beyond the minimum.
     Disclosure { former_registrations: Vec<String>, earlier_agencies: Vec<String> }
+    /// The audit log.
+    Audit { checkpoint_ms: u64 }
     /// The sandbox.
     Sandbox { enabled: bool }
     /// The log.
@@ -244,6 +247,7 @@ impl Config {
         between("enquiries.batch_limit", self.enquiries.batch_limit as u64, 1, 500)?;
         between("enquiries.look_back_days", self.enquiries.look_back_days.unsigned_abs(), 1, 3_660)?;
         between("enquiries.valid_minutes", self.enquiries.valid_minutes.unsigned_abs(), 1, 1_440)?;
+        between("audit.checkpoint_ms", self.audit.checkpoint_ms, 100, 60_000)?;
         between("server.body_limit_bytes", self.server.body_limit_bytes as u64, 4_096, 16 << 20)?;
         if self.server.tls_certificate.is_empty() != self.server.tls_key.is_empty() {
             return Err(invalid("server.tls_certificate", "certificate and key go together"));

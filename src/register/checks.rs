@@ -10,7 +10,6 @@
 
 use std::time::Instant as Stopwatch;
 
-use aws_lc_rs::digest;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -18,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::children::today;
 use super::matcher::Found;
 use super::notices::{self, Notice};
+use super::receipts::{RECEIPT_TYPE, ReceiptClaims, answer_document, sha256};
 use super::registrations::{self, Registration};
 use super::{Region, RegisterError, tasks};
 use crate::authz::{Principal, Reach};
@@ -33,13 +33,11 @@ use crate::store::children as child_rows;
 use crate::store::children::ParticularsRow;
 use crate::store::connection::AnyConnection;
 use crate::store::enquiries::{self as rows, EarlierRow, EnquiryMatchRow, EnquiryRow};
-use crate::store::types::Id;
+use crate::store::types::{Id, Instant};
 use crate::store::{Snapshot, StoreError, Tx};
 
 /// The most earlier enquiries that are looked at for one question.
 const EARLIER_LOOKED_AT: i64 = 200;
-/// The `typ` of a receipt.
-pub const RECEIPT_TYPE: &str = "cofrestr-receipt+jwt";
 
 /// A question, checked.
 #[derive(Debug, Clone)]
@@ -154,7 +152,7 @@ pub struct StoredAnswer {
     pub advice: Vec<String>,
 }
 
-/// What was found, complete but for being kept.
+/// What was found, complete but for its receipt and for being kept.
 #[derive(Debug)]
 pub struct Checked {
     /// The check.
@@ -165,44 +163,7 @@ pub struct Checked {
     keys: Vec<i64>,
     notices: Vec<Notice>,
     repeat: bool,
-}
-
-/// What a receipt says: who was asked what, what the answer was, and where it stands in the audit log.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReceiptClaims {
-    /// The region that answered.
-    pub iss: String,
-    /// The check.
-    pub jti: String,
-    /// When the receipt was signed (seconds since 1970).
-    pub iat: i64,
-    /// When it was asked (RFC 3339).
-    pub asked_at: String,
-    /// The instant of the register that was read.
-    pub as_of: String,
-    /// How long the answer may be relied on.
-    pub valid_until: String,
-    /// SHA-256 of salt and question, hexadecimal.
-    pub question: String,
-    /// The salt of the question's digest, hexadecimal.
-    pub salt: String,
-    /// The outcome.
-    pub outcome: String,
-    /// SHA-256 of the answer as it is kept, hexadecimal.
-    pub answer: String,
-    /// Every region in the search and what became of it.
-    pub coverage: Vec<StoredCoverage>,
-    /// The audit entry of the check.
-    pub audit: String,
-}
-
-fn sha256(parts: &[&[u8]]) -> String {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for part in parts {
-        context.update(part);
-    }
-    hex::encode(context.finish().as_ref())
+    salt: [u8; 16],
 }
 
 fn grade(grade: matching::Grade) -> Grade {
@@ -462,33 +423,13 @@ fn finish(
     let day = today(as_of);
     let id = CheckId::new_at(as_of);
     let valid_until = as_of + TimeDelta::minutes(region.valid_minutes);
-    let mut random = [0_u8; 21];
-    SystemRandom::new().fill(&mut random).map_err(|_| StoreError::Corrupt("the random source"))?;
-    let (reference, salt) = random.split_at(5);
-    let reference = ShortReference::from_bytes([reference[0], reference[1], reference[2], reference[3], reference[4]]);
+    let (mut reference, mut salt) = ([0_u8; 5], [0_u8; 16]);
+    for random in [&mut reference[..], &mut salt[..]] {
+        SystemRandom::new().fill(random).map_err(|_| StoreError::Corrupt("the random source"))?;
+    }
+    let reference = ShortReference::from_bytes(reference);
     let kept = serde_json::to_string(&answer).map_err(|_| StoreError::Corrupt("answer"))?;
-    let question_digest = sha256(&[salt, question.document.as_bytes()]);
-    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
-    let receipt = region
-        .signer
-        .sign(
-            RECEIPT_TYPE,
-            &ReceiptClaims {
-                iss: region.code().to_string(),
-                jti: id.to_string(),
-                iat: as_of.timestamp(),
-                asked_at: text(as_of),
-                as_of: text(as_of),
-                valid_until: text(valid_until),
-                question: question_digest.clone(),
-                salt: hex::encode(salt),
-                outcome: outcome.as_str().to_owned(),
-                answer: sha256(&[kept.as_bytes()]),
-                coverage: answer.coverage.clone(),
-                audit: snapshot.audit().id().to_string(),
-            },
-        )
-        .map_err(|_| StoreError::Corrupt("the signing key"))?;
+    let question_digest = sha256(&[&salt, question.document.as_bytes()]);
     let row = EnquiryRow {
         id: id.into(),
         reference: reference.as_str().to_owned(),
@@ -511,9 +452,10 @@ fn finish(
         packed: query.as_record().encode(),
         question_digest,
         answer: kept,
-        receipt,
+        receipt: String::new(),
     };
     snapshot.audit().enquiry(Id::from(id));
+    snapshot.audit().commit_to_question(id, &question.document)?;
     snapshot.audit().detail("outcome", outcome.as_str());
     snapshot.audit().detail("matches", answer.matches.len());
     let matches = shown
@@ -535,7 +477,40 @@ fn finish(
         answer,
         matches,
         repeat,
+        salt,
     })
+}
+
+/// Signs the receipts of what was found: the last step before it is kept. The audit entry is final from here on, because the
+/// receipts name its hash.
+///
+/// # Errors
+/// When there is no key to sign with: nothing is answered then.
+pub fn sign(snapshot: &mut Snapshot<'_>, region: &Region, checked: &mut [Checked]) -> Result<(), RegisterError> {
+    let promise = snapshot.promise()?;
+    let text = |at: Instant| at.get().to_rfc3339_opts(SecondsFormat::Micros, true);
+    for checked in checked {
+        let Checked { row, answer, salt, .. } = checked;
+        let document = answer_document(&row.outcome, answer).ok_or(StoreError::Corrupt("answer"))?;
+        let claims = ReceiptClaims {
+            iss: region.code().to_string(),
+            jti: row.id.0.to_string(),
+            iat: promise.recorded_at.timestamp(),
+            asked_at: text(row.asked_at),
+            as_of: text(row.as_of),
+            valid_until: text(row.valid_until),
+            question: row.question_digest.clone(),
+            salt: hex::encode(salt),
+            outcome: row.outcome.clone(),
+            answer: sha256(&[document.as_bytes()]),
+            coverage: answer.coverage.clone(),
+            audit: promise.entry.to_string(),
+            leaf: hex::encode(promise.leaf_hash),
+        };
+        row.receipt =
+            region.signer.sign_at(RECEIPT_TYPE, &claims, promise.recorded_at).map_err(|_| StoreError::Corrupt("the signing key"))?;
+    }
+    Ok(())
 }
 
 /// Who must hear of the enquiry: custodian and co-ordinator of every person who may be meant, and of every child who lives at

@@ -1,12 +1,18 @@
 //! The region's signing keys, in a folder: one Ed25519 key in use, older ones kept so that what they signed can be verified
-//! for ever. Also the matcher's secret.
+//! for ever. A key of its own signs the checkpoints of the audit log. Also the matcher's secret.
 //!
 //! ```text
 //! keys/
 //!   signing/<kid>.pem     private key, PKCS#8, readable by the server alone
-//!   public.json           every public key with the time from which and to which it signed (a JSON Web Key Set)
+//!   log/<kid>.pem         the same for the audit log
+//!   public.json           every public key with the time from which and to which it signed (a JSON Web Key Set; the keys of
+//!                         the audit log stand beside it, as `log`)
 //!   matcher.secret        sixteen random bytes, hexadecimal
 //! ```
+//!
+//! A key is `next` while it is published and does not sign yet, then `current`, then `retired`. Which it is depends on the
+//! time alone: [`KeyFolder::rotate`] publishes the next key some minutes before it signs, so that every server has taken it up
+//! and every verifier can have fetched it, and at that time all servers go over to it by themselves. Nothing is restarted.
 
 use std::fs;
 use std::io::Write;
@@ -18,9 +24,17 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::{Deserialize, Serialize};
+
+use crate::store::clock::Clock;
+use crate::store::merkle::Hash;
+use crate::store::note::{self, Checkpoint};
+
+/// How long a key is published before it signs: servers look into the folder every half minute, and a verifier that keeps a
+/// key set for a minute has the new one in time.
+pub const PUBLISHED_BEFORE: TimeDelta = TimeDelta::minutes(2);
 
 /// Why keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -42,9 +56,12 @@ pub enum KeyError {
     /// There is no key with this identifier.
     #[error("there is no key {0}")]
     Unknown(String),
-    /// The key in use cannot be retired.
-    #[error("key {0} is in use; rotate first")]
+    /// The key in use cannot be retired, nor the one after it.
+    #[error("key {0} is in use, or will be; rotate first")]
     InUse(String),
+    /// The next key is published already.
+    #[error("key {0} is published and will sign from {1}; rotate again after that")]
+    Published(String, String),
     /// The random source or the signature failed.
     #[error("cryptography failed")]
     Cryptography,
@@ -68,9 +85,52 @@ pub struct PublicKey {
     pub x: String,
     /// From when it signed (RFC 3339).
     pub nbf: String,
-    /// Until when it signed; absent for the key in use.
+    /// Until when it signed; absent for the last one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub retired: Option<String>,
+}
+
+/// What a key is at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// Published, and does not sign yet.
+    Next,
+    /// It signs.
+    Current,
+    /// It signs no more; what it signed stays verifiable.
+    Retired,
+}
+
+fn instant(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text).ok().map(|at| at.with_timezone(&Utc))
+}
+
+impl PublicKey {
+    /// From when it signs; nothing when that cannot be read.
+    pub fn signs_from(&self) -> Option<DateTime<Utc>> {
+        instant(&self.nbf)
+    }
+
+    /// Until when it signs; nothing when it is the last one, or that cannot be read.
+    pub fn signs_until(&self) -> Option<DateTime<Utc>> {
+        self.retired.as_deref().and_then(instant)
+    }
+
+    /// What it is at an instant.
+    pub fn state(&self, at: DateTime<Utc>) -> KeyState {
+        if self.signs_until().is_some_and(|until| until <= at) {
+            KeyState::Retired
+        } else if self.signs_from().is_none_or(|from| from > at) {
+            KeyState::Next
+        } else {
+            KeyState::Current
+        }
+    }
+
+    /// The key itself, 32 bytes; nothing when it is damaged.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        URL_SAFE_NO_PAD.decode(&self.x).ok().filter(|bytes| bytes.len() == 32)
+    }
 }
 
 /// The public keys as a JSON Web Key Set.
@@ -78,6 +138,32 @@ pub struct PublicKey {
 pub struct PublicKeys {
     /// Newest first.
     pub keys: Vec<PublicKey>,
+    /// The keys of the audit log, newest first: they sign checkpoints and nothing else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<PublicKey>,
+}
+
+/// What a key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Signing,
+    Log,
+}
+
+impl Purpose {
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Signing => "signing",
+            Self::Log => "log",
+        }
+    }
+
+    fn of(self, keys: &mut PublicKeys) -> &mut Vec<PublicKey> {
+        match self {
+            Self::Signing => &mut keys.keys,
+            Self::Log => &mut keys.log,
+        }
+    }
 }
 
 /// The key folder.
@@ -118,8 +204,8 @@ impl KeyFolder {
         self.0.join("public.json")
     }
 
-    fn private_path(&self, kid: &str) -> PathBuf {
-        self.0.join("signing").join(format!("{kid}.pem"))
+    fn private_path(&self, purpose: Purpose, kid: &str) -> PathBuf {
+        self.0.join(purpose.folder()).join(format!("{kid}.pem"))
     }
 
     /// The public keys, newest first; none when the folder is new.
@@ -135,13 +221,17 @@ impl KeyFolder {
         }
     }
 
-    /// Makes what is missing: a signing key, the matcher's secret.
+    /// Makes what is missing: a signing key, a key of the audit log, the matcher's secret.
     ///
     /// # Errors
     /// When the folder cannot be written.
     pub fn make_missing(&self, now: DateTime<Utc>) -> Result<(), KeyError> {
-        if self.public_keys()?.keys.is_empty() {
-            self.rotate(now)?;
+        let public = self.public_keys()?;
+        if public.keys.is_empty() {
+            self.add(Purpose::Signing, now)?;
+        }
+        if public.log.is_empty() {
+            self.add(Purpose::Log, now)?;
         }
         let path = self.0.join("matcher.secret");
         if !path.exists() {
@@ -152,23 +242,55 @@ impl KeyFolder {
         Ok(())
     }
 
-    /// Makes a new signing key and puts it in use; the one before signs no more and goes on verifying. Running servers take
-    /// it up by themselves.
+    /// Makes the next signing key and publishes it. In [`PUBLISHED_BEFORE`] it signs and the present one no more; running
+    /// servers go over by themselves.
     ///
     /// # Errors
-    /// When the folder cannot be written.
+    /// [`KeyError::Published`] while there is a next key already; when the folder cannot be written.
     pub fn rotate(&self, now: DateTime<Utc>) -> Result<PublicKey, KeyError> {
-        let signing = self.0.join("signing");
-        fs::create_dir_all(&signing).map_err(file_error(&signing))?;
+        let first = self.public_keys()?.keys.is_empty();
+        self.rotate_from(now, if first { now } else { now + PUBLISHED_BEFORE })
+    }
+
+    /// The same with another time from which it signs: at once, for a key that is no longer safe.
+    ///
+    /// # Errors
+    /// As [`Self::rotate`].
+    pub fn rotate_from(&self, now: DateTime<Utc>, from: DateTime<Utc>) -> Result<PublicKey, KeyError> {
+        self.none_published(&self.public_keys()?.keys, now)?;
+        self.add(Purpose::Signing, from)
+    }
+
+    /// The same for the key of the audit log.
+    ///
+    /// # Errors
+    /// As [`Self::rotate`].
+    pub fn rotate_log(&self, now: DateTime<Utc>) -> Result<PublicKey, KeyError> {
+        let keys = self.public_keys()?.log;
+        self.none_published(&keys, now)?;
+        self.add(Purpose::Log, if keys.is_empty() { now } else { now + PUBLISHED_BEFORE })
+    }
+
+    fn none_published(&self, keys: &[PublicKey], now: DateTime<Utc>) -> Result<(), KeyError> {
+        match keys.iter().find(|key| key.state(now) == KeyState::Next) {
+            Some(next) => Err(KeyError::Published(next.kid.clone(), next.nbf.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn add(&self, purpose: Purpose, from: DateTime<Utc>) -> Result<PublicKey, KeyError> {
+        let folder = self.0.join(purpose.folder());
+        fs::create_dir_all(&folder).map_err(file_error(&folder))?;
         let pair = Ed25519KeyPair::generate().map_err(|_| KeyError::Cryptography)?;
         let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
         let kid = thumbprint(&x);
         let document = pair.to_pkcs8().map_err(|_| KeyError::Cryptography)?;
         let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(document.as_ref()));
-        write_whole(&self.private_path(&kid), pem.as_bytes(), true)?;
-        let at = now.to_rfc3339_opts(SecondsFormat::Secs, true);
-        let mut keys = self.public_keys()?;
-        for key in &mut keys.keys {
+        write_whole(&self.private_path(purpose, &kid), pem.as_bytes(), true)?;
+        let at = from.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let mut public = self.public_keys()?;
+        let keys = purpose.of(&mut public);
+        for key in keys.iter_mut() {
             key.retired.get_or_insert_with(|| at.clone());
         }
         let key = PublicKey {
@@ -181,8 +303,8 @@ impl KeyFolder {
             nbf: at,
             retired: None,
         };
-        keys.keys.insert(0, key.clone());
-        self.write_public(&keys)?;
+        keys.insert(0, key.clone());
+        self.write_public(&public)?;
         Ok(key)
     }
 
@@ -191,12 +313,23 @@ impl KeyFolder {
     /// # Errors
     /// When there is no such key, or it is in use.
     pub fn retire(&self, kid: &str) -> Result<(), KeyError> {
-        let keys = self.public_keys()?;
-        let key = keys.keys.iter().find(|key| key.kid == kid).ok_or_else(|| KeyError::Unknown(kid.to_owned()))?;
-        if key.retired.is_none() {
+        self.retire_at(kid, Clock::default().wall())
+    }
+
+    /// The same at an instant.
+    ///
+    /// # Errors
+    /// As [`Self::retire`].
+    pub fn retire_at(&self, kid: &str, now: DateTime<Utc>) -> Result<(), KeyError> {
+        let public = self.public_keys()?;
+        let found = |keys: &[PublicKey], purpose| keys.iter().find(|key| key.kid == kid).map(|key| (purpose, key.state(now)));
+        let (purpose, state) = found(&public.keys, Purpose::Signing)
+            .or_else(|| found(&public.log, Purpose::Log))
+            .ok_or_else(|| KeyError::Unknown(kid.to_owned()))?;
+        if state != KeyState::Retired {
             return Err(KeyError::InUse(kid.to_owned()));
         }
-        let path = self.private_path(kid);
+        let path = self.private_path(purpose, kid);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file_error(&path)(error)),
             _ => Ok(()),
@@ -219,14 +352,38 @@ impl KeyFolder {
         bytes.try_into().map_err(|_| KeyError::Damaged(path))
     }
 
-    fn signing_key(&self) -> Result<(String, EncodingKey, PublicKeys), KeyError> {
-        let keys = self.public_keys()?;
-        let current = keys.keys.iter().find(|key| key.retired.is_none()).ok_or_else(|| KeyError::None(self.0.clone()))?;
-        let path = self.private_path(&current.kid);
-        let pem = fs::read(&path).map_err(file_error(&path))?;
-        let key = EncodingKey::from_ed_pem(&pem).map_err(|_| KeyError::Damaged(path))?;
-        Ok((current.kid.clone(), key, keys))
+    /// The private keys that are there, each with its public half.
+    fn private<T>(&self, purpose: Purpose, keys: &[PublicKey], read: impl Fn(&str) -> Option<T>) -> Result<Vec<(PublicKey, T)>, KeyError> {
+        let mut found = Vec::new();
+        for key in keys {
+            let path = self.private_path(purpose, &key.kid);
+            match fs::read_to_string(&path) {
+                Ok(pem) => found.push((key.clone(), read(&pem).ok_or(KeyError::Damaged(path))?)),
+                // A retired key whose private half was destroyed.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(file_error(&path)(error)),
+            }
+        }
+        if found.iter().any(|(key, _)| key.retired.is_none()) { Ok(found) } else { Err(KeyError::None(self.0.clone())) }
     }
+
+    fn signing_keys(&self) -> Result<InUse, KeyError> {
+        let public = self.public_keys()?;
+        let keys = self.private(Purpose::Signing, &public.keys, |pem| EncodingKey::from_ed_pem(pem.as_bytes()).ok())?;
+        Ok(InUse { keys, public })
+    }
+
+    fn log_keys(&self) -> Result<Vec<(PublicKey, Ed25519KeyPair)>, KeyError> {
+        self.private(Purpose::Log, &self.public_keys()?.log, |pem| {
+            let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+            Ed25519KeyPair::from_pkcs8(&STANDARD.decode(base64).ok()?).ok()
+        })
+    }
+}
+
+/// The key that signs at an instant: the newest that is current.
+fn signing<T>(keys: &[(PublicKey, T)], at: DateTime<Utc>) -> Option<&(PublicKey, T)> {
+    keys.iter().filter(|(key, _)| key.state(at) == KeyState::Current).max_by_key(|(key, _)| key.signs_from())
 }
 
 /// The identifier of a key: the first sixteen characters of its RFC 7638 thumbprint.
@@ -237,12 +394,11 @@ fn thumbprint(x: &str) -> String {
 }
 
 struct InUse {
-    kid: String,
-    key: EncodingKey,
+    keys: Vec<(PublicKey, EncodingKey)>,
     public: PublicKeys,
 }
 
-/// Signs with the key in use, and takes up a new one when the folder has one.
+/// Signs with the key whose time it is, and takes up a new one when the folder has one.
 pub struct Signer {
     folder: KeyFolder,
     in_use: RwLock<InUse>,
@@ -260,18 +416,17 @@ impl Signer {
     /// # Errors
     /// When there is no usable key.
     pub fn open(folder: KeyFolder) -> Result<Self, KeyError> {
-        let (kid, key, public) = folder.signing_key()?;
-        Ok(Self { folder, in_use: RwLock::new(InUse { kid, key, public }) })
+        let in_use = folder.signing_keys()?;
+        Ok(Self { folder, in_use: RwLock::new(in_use) })
     }
 
-    /// Looks into the folder again. What cannot be read leaves the present key in use.
+    /// Looks into the folder again. What cannot be read leaves the present keys in use.
     ///
     /// # Errors
     /// When there is no usable key.
     pub fn refresh(&self) -> Result<(), KeyError> {
-        let (kid, key, public) = self.folder.signing_key()?;
-        let mut in_use = self.in_use.write().unwrap_or_else(PoisonError::into_inner);
-        *in_use = InUse { kid, key, public };
+        let fresh = self.folder.signing_keys()?;
+        *self.in_use.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
 
@@ -283,12 +438,129 @@ impl Signer {
     /// Signs claims as a compact JWS of a given type.
     ///
     /// # Errors
-    /// When the claims cannot be written or signed.
+    /// When no key signs now, or the claims cannot be written.
     pub fn sign<T: Serialize>(&self, kind: &str, claims: &T) -> Result<String, KeyError> {
+        self.sign_at(kind, claims, Clock::default().wall())
+    }
+
+    /// The same with the key of an instant, which the claims name.
+    ///
+    /// # Errors
+    /// As [`Self::sign`].
+    pub fn sign_at<T: Serialize>(&self, kind: &str, claims: &T, at: DateTime<Utc>) -> Result<String, KeyError> {
         let in_use = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
+        let (public, key) = signing(&in_use.keys, at).ok_or_else(|| KeyError::None(self.folder.0.clone()))?;
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(kind.to_owned());
-        header.kid = Some(in_use.kid.clone());
-        jsonwebtoken::encode(&header, claims, &in_use.key).map_err(|_| KeyError::Cryptography)
+        header.kid = Some(public.kid.clone());
+        jsonwebtoken::encode(&header, claims, key).map_err(|_| KeyError::Cryptography)
+    }
+}
+
+/// Signs the checkpoints of a region's audit log.
+pub struct LogSigner {
+    folder: KeyFolder,
+    origin: String,
+    in_use: RwLock<Vec<(PublicKey, Ed25519KeyPair)>>,
+}
+
+impl std::fmt::Debug for LogSigner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogSigner").field("folder", &self.folder.0).field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+impl LogSigner {
+    /// A signer for the log of a region.
+    ///
+    /// # Errors
+    /// When there is no usable key.
+    pub fn open(folder: KeyFolder, region_code: &str) -> Result<Self, KeyError> {
+        let in_use = RwLock::new(folder.log_keys()?);
+        Ok(Self { folder, origin: note::origin(region_code), in_use })
+    }
+
+    /// Looks into the folder again. What cannot be read leaves the present keys in use.
+    ///
+    /// # Errors
+    /// When there is no usable key.
+    pub fn refresh(&self) -> Result<(), KeyError> {
+        let fresh = self.folder.log_keys()?;
+        *self.in_use.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+
+    /// Signs size and root of the log at a time (seconds since 1970); nothing when no key signs then.
+    pub fn sign(&self, size: u64, root: &Hash, at: i64) -> Option<String> {
+        let in_use = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
+        let (_, key) = signing(&in_use, DateTime::from_timestamp(at, 0)?)?;
+        Some(note::sign(&Checkpoint { origin: self.origin.clone(), size, root: *root, signed_at: at }, key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> KeyFolder {
+        let path = std::env::temp_dir().join(format!("cofrestr-keys-{}", uuid::Uuid::now_v7()));
+        KeyFolder::new(path)
+    }
+
+    fn kid_of(receipt: &str) -> String {
+        jsonwebtoken::decode_header(receipt).unwrap().kid.unwrap()
+    }
+
+    #[test]
+    fn the_next_key_is_published_before_it_signs_and_then_takes_over_by_itself() {
+        let folder = folder();
+        let start = instant("2026-11-22T10:00:00Z").unwrap();
+        folder.make_missing(start).unwrap();
+        let signer = Signer::open(folder.clone()).unwrap();
+        let first = signer.public_keys().keys[0].clone();
+        let next = folder.rotate(start).unwrap();
+        assert!(matches!(folder.rotate(start), Err(KeyError::Published(..))), "one next key at a time");
+        signer.refresh().unwrap();
+        assert_eq!(signer.public_keys().keys, folder.public_keys().unwrap().keys);
+        let over = start + PUBLISHED_BEFORE;
+        let moments = [
+            (start, &first, [KeyState::Current, KeyState::Next]),
+            (over - TimeDelta::seconds(1), &first, [KeyState::Current, KeyState::Next]),
+            (over, &next, [KeyState::Retired, KeyState::Current]),
+        ];
+        for (at, signs, states) in moments {
+            let signed = signer.sign_at("test", &serde_json::json!({}), at).unwrap();
+            assert_eq!(kid_of(&signed), signs.kid, "{at}");
+            let public = folder.public_keys().unwrap();
+            assert_eq!([public.keys[1].state(at), public.keys[0].state(at)], states, "{at}");
+        }
+        assert!(matches!(folder.retire_at(&first.kid, over - TimeDelta::seconds(1)), Err(KeyError::InUse(_))));
+        assert!(matches!(folder.retire_at(&next.kid, over), Err(KeyError::InUse(_))));
+        assert!(matches!(folder.retire_at("unknown", over), Err(KeyError::Unknown(_))));
+        folder.retire_at(&first.kid, over).unwrap();
+        signer.refresh().unwrap();
+        assert_eq!(kid_of(&signer.sign_at("test", &serde_json::json!({}), over).unwrap()), next.kid);
+        assert_eq!(signer.public_keys().keys.len(), 2, "what it signed stays verifiable");
+        fs::remove_dir_all(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn the_log_has_keys_of_its_own() {
+        let folder = folder();
+        let start = instant("2026-11-22T10:00:00Z").unwrap();
+        folder.make_missing(start).unwrap();
+        let signer = LogSigner::open(folder.clone(), "gwent").unwrap();
+        let public = folder.public_keys().unwrap();
+        assert_ne!(public.keys[0].kid, public.log[0].kid);
+        let later = folder.rotate_log(start).unwrap();
+        signer.refresh().unwrap();
+        let keys: Vec<_> = folder.public_keys().unwrap().log.iter().filter_map(PublicKey::bytes).collect();
+        for (at, key) in [(start, &public.log[0]), (start + PUBLISHED_BEFORE, &later)] {
+            let signed = signer.sign(3, &[1; 32], at.timestamp()).unwrap();
+            assert_eq!(note::open(&signed, &keys).unwrap().origin, "cofrestr/gwent/audit");
+            assert!(note::open(&signed, &[key.bytes().unwrap()]).is_ok());
+            assert!(note::open(&signed, &[public.keys[0].bytes().unwrap()]).is_err());
+        }
+        fs::remove_dir_all(folder.path()).unwrap();
     }
 }

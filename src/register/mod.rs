@@ -3,6 +3,7 @@
 //! Synchronous functions on a snapshot or a transaction. None of them decides who may call it: that was decided when the
 //! permit was made. What lies outside the caller's reach is [`RegisterError::NotFound`], like what does not exist.
 
+pub mod audit;
 pub mod bulk;
 pub mod checks;
 pub mod children;
@@ -11,6 +12,7 @@ pub mod imports;
 pub mod keys;
 pub mod matcher;
 pub mod notices;
+pub mod receipts;
 mod region;
 pub mod registrations;
 pub mod sandbox;

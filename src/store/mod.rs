@@ -17,8 +17,11 @@ pub mod enquiries;
 mod error;
 pub mod idempotency;
 pub mod imports;
+pub mod log;
 pub mod matching;
+pub mod merkle;
 pub mod migrations;
+pub mod note;
 pub mod notices;
 pub mod registrations;
 pub mod sandbox;
@@ -26,18 +29,19 @@ pub mod schema;
 pub mod settings;
 pub mod tasks;
 pub mod types;
+pub mod verify;
 mod writer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::r2d2::Pool;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::authz::{Access, Action, Permit, Refusal};
-use audit::{AuditDraft, AuditOutcome};
+use audit::{AuditDraft, AuditOutcome, AuditPromise};
 use clock::Clock;
 use connection::{AnyConnection, DatabaseUrl, Manager};
 pub use error::StoreError;
@@ -84,6 +88,8 @@ pub struct Sizes {
 pub struct Snapshot<'a> {
     pub(crate) connection: &'a mut AnyConnection,
     now: DateTime<Utc>,
+    wall: DateTime<Utc>,
+    access: &'a Access,
     audit: AuditDraft,
 }
 
@@ -96,6 +102,15 @@ impl Snapshot<'_> {
     /// What the audit entry will say.
     pub fn audit(&mut self) -> &mut AuditDraft {
         &mut self.audit
+    }
+
+    /// Gives the audit entry its final form, so that a receipt can name its hash. Whoever adds to the entry afterwards makes
+    /// the unit of work fail.
+    ///
+    /// # Errors
+    /// When the entry cannot be written: a defect.
+    pub fn promise(&mut self) -> Result<AuditPromise, StoreError> {
+        self.audit.promise(self.access, self.wall)
     }
 }
 
@@ -190,6 +205,9 @@ impl Store {
             DatabaseUrl::Postgres(_) => None,
         };
         let turns = Semaphore::new(sizes.connections as usize);
+        if writer.is_none() {
+            log::prepare(&mut pool.get().map_err(StoreError::Busy)?.any)?;
+        }
         Ok(Self { inner: Arc::new(Inner { url: url.clone(), pool, turns, writer, clock }) })
     }
 
@@ -227,7 +245,7 @@ impl Store {
         E: Failure,
     {
         let access = Arc::new(permit.spend());
-        match self.look(read).await {
+        match self.look(&access, read).await {
             Ok((value, draft)) => {
                 self.append(access, draft).await?;
                 Ok(value)
@@ -255,7 +273,7 @@ impl Store {
         E: Failure,
     {
         let access = Arc::new(permit.spend());
-        match self.look(read).await {
+        match self.look(&access, read).await {
             Ok((found, draft)) => self.unit(access, draft, move |tx| write(tx, &found)).await,
             Err(error) => Err(self.failed(access, error).await),
         }
@@ -269,19 +287,73 @@ impl Store {
         self.append(Arc::new(refusal.access.clone()), AuditDraft::ended(AuditOutcome::Refused, refusal.code)).await
     }
 
-    async fn look<T, E>(&self, read: impl FnOnce(&mut Snapshot<'_>) -> Result<T, E> + Send + 'static) -> Result<(T, AuditDraft), E>
+    /// Brings the audit log forward: places for entries that wait (PostgreSQL), nodes of the tree, and a signed checkpoint when
+    /// the log grew and the last one is older than `every`. Any number of servers may call this; one at a time does the work.
+    /// It is no access to anybody's record and leaves no entry: the log would never come to rest.
+    ///
+    /// # Errors
+    /// When the database fails, or there is no key to sign with.
+    pub async fn advance_log(&self, every: Duration, sign: Arc<log::Sign>) -> Result<(), StoreError> {
+        let every = TimeDelta::from_std(every).unwrap_or(TimeDelta::MAX);
+        loop {
+            let now = self.inner.clock.wall();
+            let sign = Arc::clone(&sign);
+            let more = match &self.inner.writer {
+                None => {
+                    self.on_reader(move |inner| {
+                        // Not REPEATABLE READ: what is read after the lease must be what the holder before committed.
+                        inner.with_transaction("BEGIN ISOLATION LEVEL READ COMMITTED", |connection| {
+                            if !log::lease(connection)? {
+                                return Ok::<_, StoreError>(false);
+                            }
+                            let waiting = log::sequence(connection)?;
+                            Ok(log::checkpoint(connection, now, every, &*sign)? || waiting)
+                        })
+                    })
+                    .await?
+                }
+                Some(writer) => {
+                    let due = self
+                        .on_reader(move |inner| inner.with_transaction("BEGIN", |connection| log::due(connection, now, every)))
+                        .await?;
+                    if !due {
+                        return Ok(());
+                    }
+                    let (answer, answered) = oneshot::channel();
+                    writer.submit(move |connection| {
+                        let result = guarded(connection, |connection| log::checkpoint(connection, now, every, &*sign));
+                        Box::new(move |committed| {
+                            let _ = answer.send(committed.and(result));
+                        })
+                    })?;
+                    answered.await.unwrap_or(Err(StoreError::Stopped))?
+                }
+            };
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn look<T, E>(
+        &self,
+        access: &Arc<Access>,
+        read: impl FnOnce(&mut Snapshot<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<(T, AuditDraft), E>
     where
         T: Send + 'static,
         E: Failure,
     {
         let now = self.inner.clock.now();
+        let wall = self.inner.clock.wall();
+        let access = Arc::clone(access);
         self.on_reader(move |inner| {
             let begin = match inner.url {
                 DatabaseUrl::Sqlite(_) => "BEGIN",
                 DatabaseUrl::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             };
             inner.with_transaction(begin, |connection| {
-                let mut snapshot = Snapshot { connection, now, audit: AuditDraft::new() };
+                let mut snapshot = Snapshot { connection, now, wall, access: &access, audit: AuditDraft::new() };
                 let value = read(&mut snapshot)?;
                 Ok((value, snapshot.audit))
             })
@@ -371,7 +443,7 @@ impl Store {
                     Err(error) => {
                         // The transaction is gone, and its entry with it: the failure gets an entry of its own.
                         let outcome = if error.is_refusal() { AuditOutcome::Refused } else { AuditOutcome::Failed };
-                        let entry = AuditDraft { outcome, code: Some(error.code().to_owned()), id: uuid::Uuid::now_v7(), ..again };
+                        let entry = again.but_failed(outcome, error.code());
                         let recorded = self
                             .on_reader(move |inner| {
                                 inner.with_transaction("BEGIN", |connection| audit::append(connection, &again_access, &entry, wall))
@@ -455,9 +527,17 @@ fn in_savepoint<T, E: Failure>(
         Err(error) => {
             connection.execute("ROLLBACK TO unit; RELEASE unit").map_err(StoreError::from)?;
             let outcome = if error.is_refusal() { AuditOutcome::Refused } else { AuditOutcome::Failed };
-            let entry = AuditDraft { outcome, code: Some(error.code().to_owned()), id: uuid::Uuid::now_v7(), ..draft };
+            let entry = draft.but_failed(outcome, error.code());
             audit::append(connection, access, &entry, wall)?;
             Err(error)
         }
     }
+}
+
+/// Work inside a savepoint of the writer's transaction that undoes only itself when it fails.
+fn guarded<T>(connection: &mut AnyConnection, work: impl FnOnce(&mut AnyConnection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    connection.execute("SAVEPOINT unit")?;
+    let result = catch_unwind(AssertUnwindSafe(|| work(connection))).unwrap_or(Err(StoreError::Panicked));
+    connection.execute(if result.is_ok() { "RELEASE unit" } else { "ROLLBACK TO unit; RELEASE unit" })?;
+    result
 }

@@ -392,6 +392,55 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
+    audit_pending (entry_id) {
+        entry_id -> crate::store::types::DbUuid,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    audit_leaf (leaf_index) {
+        leaf_index -> BigInt,
+        entry_id -> crate::store::types::DbUuid,
+        leaf_hash -> Binary,
+        chain -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    audit_node (level, position) {
+        level -> BigInt,
+        position -> BigInt,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    audit_checkpoint (size) {
+        size -> BigInt,
+        root -> Binary,
+        signed_at -> crate::store::types::DbInstant,
+        note -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    audit_commitment (entry_id) {
+        entry_id -> crate::store::types::DbUuid,
+        key -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
     idempotency (caller, operation, idempotency_key) {
         caller -> Text,
         operation -> Text,
@@ -439,6 +488,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     task,
     audit_entry,
     audit_child,
+    audit_pending,
+    audit_leaf,
+    audit_node,
+    audit_checkpoint,
+    audit_commitment,
     idempotency,
     setting,
 );

@@ -17,7 +17,7 @@ use crate::api::{operational, routes};
 use crate::authz::token::{Home, KeySource, TrustedIssuer, Verifier};
 use crate::config::Config;
 use crate::matching::Keyer;
-use crate::register::keys::{KeyError, KeyFolder, Signer};
+use crate::register::keys::{KeyError, KeyFolder, LogSigner, Signer};
 use crate::register::matcher::{self, Matcher};
 use crate::register::{Region, RegionError, RegisterError, sandbox};
 use crate::store::clock::Clock;
@@ -26,6 +26,10 @@ use crate::store::{Sizes, Store, StoreError, migrations};
 
 /// How often the key folder is looked into for a new key.
 const KEYS_EVERY: Duration = Duration::from_secs(30);
+/// How often entries of the audit log that wait get their places (PostgreSQL).
+const SEQUENCE_EVERY: Duration = Duration::from_millis(200);
+/// How long to leave the audit log alone after its upkeep failed.
+const LOG_REST: Duration = Duration::from_secs(5);
 
 /// Why a server does not start. The text says what to change.
 #[derive(Debug, thiserror::Error)]
@@ -148,6 +152,10 @@ fn verifier(config: &Config, region: &Region) -> Result<Verifier, StartError> {
 /// When something it needs cannot be used, or the address cannot be listened on.
 pub async fn start(config: &Config) -> Result<Running, StartError> {
     let app = open(config).await?;
+    let log = Arc::new(LogSigner::open(KeyFolder::new(&config.keys.folder), app.region.code().as_str())?);
+    let checkpoint_every = Duration::from_millis(config.audit.checkpoint_ms);
+    // From the first request on there is a checkpoint to be read.
+    advance_log(&app.store, &log, checkpoint_every).await?;
     operational::recorder();
     let listen_error = |source| StartError::Listen { address: config.server.bind.clone(), source };
     let listener = TcpListener::bind(&config.server.bind).map_err(listen_error)?;
@@ -175,6 +183,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     .map_err(listen_error)?
     .run();
     background(&app, Duration::from_secs(config.matching.refresh_minutes * 60));
+    keep_log(&app, log, checkpoint_every);
     Ok(Running { address, handle: server.handle(), server: ServerFuture(server), app })
 }
 
@@ -196,6 +205,34 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         tracing::info!("stopped");
         Ok(())
     })
+}
+
+async fn advance_log(store: &Store, log: &Arc<LogSigner>, every: Duration) -> Result<(), StoreError> {
+    let log = Arc::clone(log);
+    store.advance_log(every, Arc::new(move |size, root, at| log.sign(size, root, at))).await
+}
+
+/// Keeps the audit log sequenced and signed.
+fn keep_log(app: &App, log: Arc<LogSigner>, checkpoint_every: Duration) {
+    let store = app.store.clone();
+    let signer = Arc::clone(&log);
+    actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(KEYS_EVERY).await;
+            if let Err(error) = signer.refresh() {
+                tracing::error!(error = %error, "the audit log's keys cannot be read; the present ones stay in use");
+            }
+        }
+    });
+    actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(SEQUENCE_EVERY.min(checkpoint_every)).await;
+            if let Err(error) = advance_log(&store, &log, checkpoint_every).await {
+                tracing::error!(error = %error, "the audit log could not be brought forward; entries wait and nothing is lost");
+                tokio::time::sleep(LOG_REST).await;
+            }
+        }
+    });
 }
 
 /// Work that goes on beside the requests: looking for new keys, refreshing the matcher's statistics.

@@ -1,6 +1,10 @@
 DROP TABLE setting;
 DROP TABLE idempotency;
+DROP TABLE audit_commitment;
+DROP TABLE audit_checkpoint;
+DROP TABLE audit_node;
+DROP TABLE audit_leaf;
+DROP TABLE audit_pending;
 DROP TABLE audit_child;
-DROP FUNCTION audit_child_append_only();
 DROP TABLE audit_entry;
-DROP FUNCTION audit_entry_append_only();
+DROP FUNCTION audit_is_append_only();

@@ -24,22 +24,76 @@ CREATE TABLE audit_child (
     PRIMARY KEY (child_id, entry_id)
 );
 
-CREATE FUNCTION audit_entry_append_only() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN RAISE EXCEPTION 'audit_entry is append-only'; END $$;
+-- The log over the entries. An entry waits in audit_pending from its own transaction until it has a place in the log: on
+-- SQLite before that transaction commits, on PostgreSQL as soon as the sequencer sees it. Places are dense, from 0. `chain`
+-- is the hash of the chain before it and the leaf hash: it names the very entry that somebody changed; the tree under the
+-- checkpoints proves it.
+CREATE TABLE audit_pending (
+    entry_id UUID PRIMARY KEY REFERENCES audit_entry (id)
+);
+CREATE TABLE audit_leaf (
+    leaf_index BIGINT PRIMARY KEY CHECK (leaf_index >= 0),
+    entry_id UUID NOT NULL UNIQUE REFERENCES audit_entry (id),
+    leaf_hash BYTEA NOT NULL,
+    chain BYTEA NOT NULL
+);
+-- Nodes of the tree at levels 8, 16, ...; those between are worked out.
+CREATE TABLE audit_node (
+    level BIGINT NOT NULL CHECK (level > 0 AND level % 8 = 0),
+    position BIGINT NOT NULL CHECK (position >= 0),
+    hash BYTEA NOT NULL,
+    PRIMARY KEY (level, position)
+);
+-- Signed statements of size and root (C2SP tlog-checkpoint).
+CREATE TABLE audit_checkpoint (
+    size BIGINT PRIMARY KEY CHECK (size >= 0),
+    root BYTEA NOT NULL,
+    signed_at TIMESTAMPTZ NOT NULL,
+    note TEXT NOT NULL
+);
+-- The keys of the commitments in an entry. The one thing of the log that may go: without its key nobody can tell any more
+-- what was committed to.
+CREATE TABLE audit_commitment (
+    entry_id UUID PRIMARY KEY REFERENCES audit_entry (id),
+    key BYTEA NOT NULL
+);
+
+CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$;
 CREATE TRIGGER audit_entry_no_update BEFORE UPDATE ON audit_entry
-FOR EACH ROW EXECUTE FUNCTION audit_entry_append_only();
+FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
 CREATE TRIGGER audit_entry_no_delete BEFORE DELETE ON audit_entry
-FOR EACH ROW EXECUTE FUNCTION audit_entry_append_only();
+FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
 CREATE TRIGGER audit_entry_no_truncate BEFORE TRUNCATE ON audit_entry
-FOR EACH STATEMENT EXECUTE FUNCTION audit_entry_append_only();
-CREATE FUNCTION audit_child_append_only() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN RAISE EXCEPTION 'audit_child is append-only'; END $$;
+FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only();
 CREATE TRIGGER audit_child_no_update BEFORE UPDATE ON audit_child
-FOR EACH ROW EXECUTE FUNCTION audit_child_append_only();
+FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
 CREATE TRIGGER audit_child_no_delete BEFORE DELETE ON audit_child
-FOR EACH ROW EXECUTE FUNCTION audit_child_append_only();
+FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
 CREATE TRIGGER audit_child_no_truncate BEFORE TRUNCATE ON audit_child
-FOR EACH STATEMENT EXECUTE FUNCTION audit_child_append_only();
+FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only();
+CREATE TRIGGER audit_leaf_no_update BEFORE UPDATE ON audit_leaf
+FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
+CREATE TRIGGER audit_leaf_no_delete BEFORE DELETE ON audit_leaf
+FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
+CREATE TRIGGER audit_leaf_no_truncate BEFORE TRUNCATE ON audit_leaf
+FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only();
+CREATE TRIGGER audit_node_no_update BEFORE UPDATE ON audit_node
+FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
+CREATE TRIGGER audit_node_no_delete BEFORE DELETE ON audit_node
+FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
+CREATE TRIGGER audit_node_no_truncate BEFORE TRUNCATE ON audit_node
+FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only();
+CREATE TRIGGER audit_checkpoint_no_update BEFORE UPDATE ON audit_checkpoint
+FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
+CREATE TRIGGER audit_checkpoint_no_delete BEFORE DELETE ON audit_checkpoint
+FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
+CREATE TRIGGER audit_checkpoint_no_truncate BEFORE TRUNCATE ON audit_checkpoint
+FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only();
+CREATE TRIGGER audit_pending_no_update BEFORE UPDATE ON audit_pending
+FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
+CREATE TRIGGER audit_commitment_no_update BEFORE UPDATE ON audit_commitment
+FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
 
 -- Answers kept so that a repeated request gets the same answer and does its work once.
 CREATE TABLE idempotency (

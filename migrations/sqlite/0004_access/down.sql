@@ -1,4 +1,9 @@
 DROP TABLE setting;
 DROP TABLE idempotency;
+DROP TABLE audit_commitment;
+DROP TABLE audit_checkpoint;
+DROP TABLE audit_node;
+DROP TABLE audit_leaf;
+DROP TABLE audit_pending;
 DROP TABLE audit_child;
 DROP TABLE audit_entry;
