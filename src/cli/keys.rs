@@ -7,7 +7,7 @@ use clap::Subcommand;
 
 use super::WithHint;
 use crate::config::Config;
-use crate::register::keys::{KeyFolder, PublicKey};
+use crate::register::keys::{KeyFolder, KeyState, PublicKey};
 use crate::store::clock::Clock;
 
 /// Make, list, change and retire this region's signing keys.
@@ -33,8 +33,16 @@ enum What {
     },
     /// Make what is missing: a signing key, the matcher's secret. Changes nothing that is there.
     Make,
-    /// Put a new signing key in use. The one before signs no more and goes on verifying; running servers take up the new one.
-    Rotate,
+    /// Publish a new signing key. It signs two minutes later, when every server and verifier can have it; running servers go
+    /// over by themselves. The one before goes on verifying.
+    Rotate {
+        /// Sign with it at once: for a key that is no longer safe.
+        #[arg(long, conflicts_with = "log")]
+        now: bool,
+        /// The key of the audit log instead.
+        #[arg(long)]
+        log: bool,
+    },
     /// Destroy the private half of a key that is no longer in use. What it signed stays verifiable.
     Retire {
         /// The key's identifier, as `list` shows it.
@@ -58,6 +66,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 println!("{}", serde_json::to_string_pretty(&keys)?);
             } else {
                 keys.keys.iter().for_each(show);
+                if !keys.log.is_empty() {
+                    println!("of the audit log:");
+                }
+                keys.log.iter().for_each(show);
             }
             if keys.keys.is_empty() {
                 eprintln!("no keys in {}; make them with `cofrestr keys make`", folder.path().display());
@@ -71,9 +83,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 folder.path().display()
             );
         }
-        What::Rotate => show(&folder.rotate(Clock::default().wall())?),
+        What::Rotate { now, log } => {
+            let at = Clock::default().wall();
+            show(&match (now, log) {
+                (_, true) => folder.rotate_log(at)?,
+                (true, false) => folder.rotate_from(at, at)?,
+                (false, false) => folder.rotate(at)?,
+            });
+        }
         What::Retire { kid } => {
-            folder.retire(kid).hint("`cofrestr keys list` shows the keys; the one in use must be rotated first")?;
+            folder.retire(kid).hint("`cofrestr keys list` shows the keys; one that signs, or will, must be rotated first")?;
             eprintln!("the private half of {kid} is gone; what it signed stays verifiable");
         }
     }
@@ -81,8 +100,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn show(key: &PublicKey) {
-    match &key.retired {
-        None => println!("{}  in use since {}", key.kid, key.nbf),
-        Some(retired) => println!("{}  signed from {} to {retired}", key.kid, key.nbf),
+    let until = key.retired.as_deref().map(|until| format!(" to {until}")).unwrap_or_default();
+    match key.state(Clock::default().wall()) {
+        KeyState::Next => println!("{}  published; signs from {}", key.kid, key.nbf),
+        KeyState::Current => println!("{}  signs from {}{until}", key.kid, key.nbf),
+        KeyState::Retired => println!("{}  signed from {}{until}", key.kid, key.nbf),
     }
 }

@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program speaks to people")]
 
+mod audit;
 mod check;
 mod demo;
 mod import;
@@ -12,6 +13,7 @@ mod keys;
 mod match_report;
 mod migrate;
 mod openapi;
+mod receipt;
 mod serve;
 mod sheet;
 
@@ -55,6 +57,10 @@ enum Command {
     MatchReport(match_report::Args),
     /// Make, list, change and retire this region's signing keys.
     Keys(keys::Args),
+    /// Walk the audit log again and name the first entry that does not verify.
+    Audit(audit::Args),
+    /// Prove with public keys alone what was asked and answered.
+    Receipt(receipt::Args),
     /// Bring a database to this version of the program, or prove the migrations.
     Migrate(migrate::Args),
     /// Print the OpenAPI document.
@@ -70,6 +76,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::MatchReport(args) => match_report::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Audit(args) => audit::run(&args),
+        Command::Receipt(args) => receipt::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Openapi(args) => openapi::run(&args),
     };
