@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -80,11 +81,12 @@ fn wait(what: &str, mut until: impl FnMut() -> bool) {
     }
 }
 
-/// A port with six free ones after it.
+/// A port with six free ones after it, another one for each demo of this process.
 fn base_port() -> u16 {
-    (21_000..29_000)
-        .step_by(7)
-        .skip(std::process::id() as usize % 500)
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let first = 21_000 + u16::try_from(std::process::id() % 400).unwrap() * 14 + TAKEN.fetch_add(7, Ordering::Relaxed);
+    (first..30_000)
+        .step_by(14)
         .find(|base| (*base..base + 7).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()))
         .expect("seven free ports")
 }

@@ -65,7 +65,7 @@ fn every_operation_documents_its_problems_and_headers(app: &TestApp) {
             for status in ["401", "403", "406", "500", "503"] {
                 assert!(has(status), "{id} does not document {status}");
             }
-            assert_eq!(has("404"), path.contains("{id}"), "{id}: 404");
+            assert!(has("404") || !path.contains('{'), "{id}: 404");
             let parameters: BTreeSet<_> =
                 operation["parameters"].as_array().into_iter().flatten().filter_map(|parameter| parameter["name"].as_str()).collect();
             assert_eq!(parameters.contains("id"), path.contains("{id}"), "{id}: id");
