@@ -109,12 +109,15 @@ fn what_was_kept_is_there_after_a_restart(kind: Backend) {
     assert_eq!(anew.at("/matches/0/contact/now/name"), "Newport emergency duty team");
 }
 
+/// A request waits for a connection no longer than this: these tests wait for it often.
+const WAIT: &str = "[database]\nwait_ms = 500";
+
 #[test]
 fn a_database_that_is_away_is_503_and_never_an_answer() {
     let server = PostgresServer::private();
     let url = server.create_database();
     migrations::run(&DatabaseUrl::parse(&url).expect("a usable URL")).expect("a migrated database");
-    let app = TestApp::on(Arc::new(TestDatabase::of(&url)), "");
+    let app = TestApp::on(Arc::new(TestDatabase::of(&url)), WAIT);
     app.register(&Child::usual());
     let stranger = Question::about("Peredur", "Tremain").born("2016-06-21");
     assert_eq!(app.ask(&Caller::health(), &Question::usual()).at("/outcome"), "on-register");
@@ -147,7 +150,7 @@ fn a_request_is_not_lost_in_the_crowd_when_the_database_restarts() {
     let server = PostgresServer::private();
     let url = server.create_database();
     migrations::run(&DatabaseUrl::parse(&url).expect("a usable URL")).expect("a migrated database");
-    let app = TestApp::on(Arc::new(TestDatabase::of(&url)), "");
+    let app = TestApp::on(Arc::new(TestDatabase::of(&url)), WAIT);
     app.register(&Child::usual());
     // Every pooled connection is in use once, then all of them are cut.
     let crowd = |app: &TestApp| -> Vec<u16> {

@@ -34,7 +34,8 @@ pub struct TestApp {
     server: Option<Server>,
     configuration: String,
     database: Arc<TestDatabase>,
-    folder: Folder,
+    /// Keys and key set; gone when this is dropped.
+    _folder: Folder,
     log_mark: usize,
     /// What was said about people in requests: it may stand in no log line.
     personal: Mutex<BTreeSet<String>>,
@@ -108,7 +109,7 @@ impl TestApp {
             server: Some(server),
             configuration,
             database,
-            folder,
+            _folder: folder,
             log_mark,
             personal: Mutex::default(),
             answered: Mutex::default(),
@@ -246,8 +247,7 @@ impl TestApp {
 
     /// The entries of one request.
     pub fn audit_of(&self, answer: &Answer) -> Vec<AuditRow> {
-        let id = answer.header("x-request-id").expect("a request id").to_owned();
-        self.audit().into_iter().filter(|entry| entry.request_id == id).collect()
+        self.database.audit_of_request(answer.header("x-request-id").expect("a request id"))
     }
 
     /// What may have been said about people, taken from a body that is sent.

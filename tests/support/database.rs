@@ -179,9 +179,20 @@ impl TestDatabase {
 
     /// The audit log, oldest entry first.
     pub fn audit(&self) -> Vec<AuditRow> {
-        let sql = "SELECT operation, outcome, code, subject, reason, CAST(enquiry_id AS TEXT) AS enquiry_id,
-                          CAST(request_id AS TEXT) AS request_id, CAST(correlation_id AS TEXT) AS correlation_id, record, leaf_hash
-                   FROM audit_entry ORDER BY recorded_at, id";
+        self.audit_where("1 = 1")
+    }
+
+    /// The entries of one request.
+    pub fn audit_of_request(&self, id: &str) -> Vec<AuditRow> {
+        self.audit_where(&format!("CAST(request_id AS TEXT) = '{id}'"))
+    }
+
+    fn audit_where(&self, condition: &str) -> Vec<AuditRow> {
+        let sql = format!(
+            "SELECT operation, outcome, code, subject, reason, CAST(enquiry_id AS TEXT) AS enquiry_id,
+                    CAST(request_id AS TEXT) AS request_id, CAST(correlation_id AS TEXT) AS correlation_id, record, leaf_hash
+             FROM audit_entry WHERE {condition} ORDER BY recorded_at, id"
+        );
         with!(&mut self.open(), |c| diesel::sql_query(sql).load(c)).expect("the audit log")
     }
 }
