@@ -53,6 +53,7 @@ why-with-mother-name = cyfenw'r fam
 why-with-former = cyfeiriad blaenorol
 why-possible-sibling-or-twin = gall fod yn frawd, yn chwaer neu'n efaill: mae'r enw cyntaf yn wahanol tra bo manylion eraill yn cytuno
 why-identifier-conflict = mae'r rhif GIG yr un fath ond nid yr enw na'r dyddiad geni: gwiriwch y rhif
+why-identifier-differs = mae'r rhif GIG yn wahanol er bod yr enw neu'r dyddiad geni'n cytuno: gwiriwch y rhif
 
 # Hysbysiadau a thasgau
 notice-enquiry = Holodd rhywun am y plentyn hwn.

@@ -53,6 +53,7 @@ why-with-mother-name = the mother's family name
 why-with-former = a former address
 why-possible-sibling-or-twin = may be a brother, sister or twin: the given name differs while other details agree
 why-identifier-conflict = the NHS number is the same but name and date of birth are not: check the number
+why-identifier-differs = the NHS number is different although name or date of birth agree: check the number
 
 # Notices and tasks
 notice-enquiry = Somebody asked about this child.

@@ -707,3 +707,17 @@ fn a_check_is_in_the_audit_log_with_its_purpose_and_whom_it_touched(app: &TestAp
     let entry = &app.audit_of(&nothing)[0];
     assert_eq!((entry.outcome.as_str(), entry.enquiry_id.clone()), ("empty", Some(nothing.text("/id"))), "no match is an event too");
 }
+
+on_both!(a_twin_whose_name_is_like_the_registered_one_is_at_most_possible);
+fn a_twin_whose_name_is_like_the_registered_one_is_at_most_possible(app: &TestApp) {
+    app.register(&Child::named("Elin", "Parry-Jones").born("2020-08-16").sex("female").living_at(&["2 Maes yr Haf"], "NP7 5EW"));
+    let twin = Question::about("Erin", "Parry-Jones").born("2020-08-16").living_at(&["2 Maes yr Haf"], "NP7 5EW");
+    let answer = app.ask(&Caller::health(), &twin).expect(201);
+    assert_eq!(answer.text("/outcome"), "possible-match", "{}", answer.body);
+    assert_eq!(answer.text("/matches/0/grade"), "possible");
+    let why = answer.list("/matches/0/why");
+    assert!(why[0].as_str().is_some_and(|words| words.contains("twin")), "{why:?}");
+    // A slip of the pen that is nobody's name is still the child.
+    let slip = Question::about("Elni", "Parry-Jones").born("2020-08-16").living_at(&["2 Maes yr Haf"], "NP7 5EW");
+    assert_eq!(app.ask(&Caller::health(), &slip).expect(201).text("/outcome"), "on-register");
+}

@@ -270,7 +270,9 @@ impl AuditQuery {
         };
         let known_outcome = |text: &str| AuditOutcome::ALL.iter().any(|outcome| outcome.as_str() == text);
         let known_operation = |text: &str| Operation::ALL.iter().any(|operation| operation.as_str() == text);
-        if self.outcome.as_deref().is_some_and(|text| !known_outcome(text)) || self.operation.as_deref().is_some_and(|text| !known_operation(text)) {
+        if self.outcome.as_deref().is_some_and(|text| !known_outcome(text))
+            || self.operation.as_deref().is_some_and(|text| !known_operation(text))
+        {
             return Err(wrong());
         }
         let filter = Filter {

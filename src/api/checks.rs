@@ -28,7 +28,7 @@ use crate::domain::sex::Sex;
 use crate::domain::short_reference::ShortReference;
 use crate::domain::text::{CaseReference, Line};
 use crate::domain::verification::VerificationMethod;
-use crate::matching::{Birth, Flag, NameKind, Person, PersonAddress, PersonCarer, PersonName, Reason as MatchReason};
+use crate::matching::{Birth, Field, Flag, Level, NameKind, Person, PersonAddress, PersonCarer, PersonName, Reason as MatchReason};
 use crate::register::checks::{self, Checked, Question, StoredAnswer, StoredMatch};
 use crate::register::idempotency::{self, Answer, Key};
 use crate::register::{Region, RegisterError};
@@ -715,7 +715,12 @@ impl MatchView {
         for flag in &found.flags {
             let name = match flag {
                 Flag::PossibleSiblingOrTwin => "why-possible-sibling-or-twin",
-                Flag::IdentifierConflict => "why-identifier-conflict",
+                Flag::IdentifierConflict
+                    if found.reasons.iter().any(|reason| reason.field == Field::Identifier && reason.level == Level::Exact) =>
+                {
+                    "why-identifier-conflict"
+                }
+                Flag::IdentifierConflict => "why-identifier-differs",
             };
             why.insert(0, say(language, name, &[]));
         }
@@ -909,8 +914,10 @@ pub async fn ask_several(gate: Gate<action::AskChecks>) -> Result<HttpResponse, 
                 }
                 checks::sign(snapshot, &reader, &mut checked)?;
                 let now = snapshot.now();
-                let items =
-                    checked.iter().map(|one| CheckView::new(&one.row, &one.answer, &reader, &principal, Reach::Own, language, now)).collect();
+                let items = checked
+                    .iter()
+                    .map(|one| CheckView::new(&one.row, &one.answer, &reader, &principal, Reach::Own, language, now))
+                    .collect();
                 let answer = created(None, None, &BatchView { items })?;
                 Ok(Asked::New { key: creation.key, checked, answer, _turn: creation.turn })
             },

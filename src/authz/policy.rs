@@ -139,12 +139,7 @@ mod tests {
         for operation in Operation::ALL {
             for role in [Role::Operator, Role::Statistics, Role::Auditor, Role::ConferenceChair, Role::Peer] {
                 let open = *operation == Operation::ReadDirectory || (role == Role::Auditor && AUDIT.contains(operation));
-                assert!(
-                    open || reach(*operation, role).is_none(),
-                    "{} {}",
-                    operation.as_str(),
-                    role.as_str()
-                );
+                assert!(open || reach(*operation, role).is_none(), "{} {}", operation.as_str(), role.as_str());
             }
         }
     }

@@ -93,7 +93,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let result = walk(&url, &mut Means { origin, keys: &keys, held: &held, progress: &mut progress });
     bar.finish_and_clear();
     let result = result.context("the audit log cannot be read")?;
-    if *json { println!("{}", document(&result)) } else { tell(&result) }
+    if *json {
+        println!("{}", document(&result))
+    } else {
+        tell(&result)
+    }
     Ok(if result.fault.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -112,7 +116,10 @@ fn tell(walk: &Walk) {
     if walk.uncovered + walk.waiting > 0 {
         println!("{} entries are newer than that; {} of them wait for their place", walk.uncovered + walk.waiting, walk.waiting);
     }
-    println!("{} kept questions are those that were asked; the commitments of {} entries can no longer be opened", walk.questions, walk.forgotten);
+    println!(
+        "{} kept questions are those that were asked; the commitments of {} entries can no longer be opened",
+        walk.questions, walk.forgotten
+    );
 }
 
 fn instant(seconds: i64) -> String {
@@ -140,7 +147,8 @@ fn document(walk: &Walk) -> serde_json::Value {
 /// Public keys from a file, a key folder, or the address of a server.
 pub(super) fn public_keys(source: &str) -> anyhow::Result<PublicKeys> {
     let text = if source.starts_with("https://") || source.starts_with("http://") {
-        let address = if source.ends_with(".json") { source.to_owned() } else { format!("{}/.well-known/jwks.json", source.trim_end_matches('/')) };
+        let address =
+            if source.ends_with(".json") { source.to_owned() } else { format!("{}/.well-known/jwks.json", source.trim_end_matches('/')) };
         let fetch = federation::key_sets()?;
         runtime()?.block_on(fetch(address.clone())).map_err(anyhow::Error::msg).with_context(|| format!("{address} gives no keys"))?
     } else {
@@ -157,6 +165,7 @@ pub(super) fn public_keys(source: &str) -> anyhow::Result<PublicKeys> {
 fn held_note(path: &Path) -> anyhow::Result<String> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let json: Option<serde_json::Value> = serde_json::from_str(&text).ok();
-    let in_json = json.as_ref().and_then(|json| json.get("note").or_else(|| json.pointer("/checkpoint/note"))).and_then(|note| note.as_str());
+    let in_json =
+        json.as_ref().and_then(|json| json.get("note").or_else(|| json.pointer("/checkpoint/note"))).and_then(|note| note.as_str());
     Ok(in_json.map_or(text.clone(), str::to_owned))
 }

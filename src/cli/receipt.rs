@@ -115,7 +115,8 @@ fn in_log(claims: &ReceiptClaims, proof: &Value, keys: &PublicKeys) -> anyhow::R
     let note = proof.pointer("/checkpoint/note").and_then(Value::as_str).context("the proof has no checkpoint")?;
     let checkpoint = note::open(note, &keys).context("the checkpoint of the proof does not verify")?;
     let index = proof.get("leafIndex").and_then(Value::as_u64).context("the proof names no place")?;
-    let path: Option<Vec<Hash>> = proof.get("hashes").and_then(Value::as_array).map(|hashes| hashes.iter().map(hash).collect()).unwrap_or_default();
+    let path: Option<Vec<Hash>> =
+        proof.get("hashes").and_then(Value::as_array).map(|hashes| hashes.iter().map(hash).collect()).unwrap_or_default();
     let path = path.context("the proof has no hashes")?;
     let leaf = hash(&Value::String(claims.leaf.clone())).context("the receipt names no leaf hash")?;
     if checkpoint.origin != note::origin(&claims.iss) || !merkle::includes(&leaf, index, checkpoint.size, &path, &checkpoint.root) {

@@ -197,7 +197,7 @@ impl Context {
     #[must_use]
     pub fn new(query: &Query, keyer: &Keyer, register: Register, count: impl Fn(i64) -> u64) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "a million people")]
-        let persons = register.persons.max(1) as f64;
+        let persons = register.persons.max(if register.children { w::LEAST_CHILDREN } else { 1 }) as f64;
         let blended = |token: &Token, role: Role, word_role: Role| {
             let national = national_frequency(&token.word, among(word_role));
             #[expect(clippy::cast_precision_loss, reason = "a million people")]
@@ -263,6 +263,8 @@ pub struct Comparison {
     pub unheld: f32,
     /// The same home.
     pub same_home: bool,
+    /// The forenames are alike and yet two names, as twins have them.
+    pub another_forename: bool,
     /// Forename.
     pub given: Evidence,
     /// Middle names.
@@ -287,13 +289,13 @@ impl Comparison {
     /// The forenames are known and differ: perhaps a brother, a sister or a twin, not the child.
     #[must_use]
     pub fn forename_contradicted(&self) -> bool {
-        self.given.level == Level::Differs
+        self.given.level == Level::Differs || self.another_forename
     }
 
     /// The forename agrees: the same, another form, or one slip.
     #[must_use]
     pub fn forename_agrees(&self) -> bool {
-        matches!(self.given.level, Level::Exact | Level::Variant | Level::Close)
+        !self.another_forename && matches!(self.given.level, Level::Exact | Level::Variant | Level::Close)
     }
 
     /// At least two parts of the birth date agree.
@@ -321,7 +323,7 @@ impl Comparison {
         let unit = placed(&[Level::Unit]);
         let near = placed(&[Level::Unit, Level::OneDigit, Level::Sector]);
         let family_agrees = matches!(self.family.level, Level::Exact | Level::Variant | Level::Close);
-        if self.forename_contradicted() {
+        if self.given.level == Level::Differs || (children && self.another_forename) {
             let made_up_for = near || (self.birth.level == Level::Exact && family_agrees);
             return if children || numbered { !(numbered && self.birth_agrees()) } else { !made_up_for };
         }
@@ -465,6 +467,8 @@ struct Best {
     bits: f32,
     likeness: Likeness,
     qualifier: Option<Qualifier>,
+    /// Both are names in their own right that happen to be alike, such as Elin and Erin.
+    another_name: bool,
 }
 
 impl Best {
@@ -501,7 +505,8 @@ fn best_pair(asked: &[Token], rates: &[Rate], swapped: bool, known: &[Token], gi
                 }
             }
             if best.is_none_or(|best| bits > best.bits || best.likeness == Likeness::Differs) {
-                best = Some(Best { bits, likeness, qualifier });
+                let alike = matches!(likeness, Likeness::Close | Likeness::Similar);
+                best = Some(Best { bits, likeness, qualifier, another_name: alike && a.is_known() && b.is_known() });
             }
         }
     }
@@ -521,6 +526,7 @@ impl Ord for Place {
 }
 
 struct Names {
+    another_forename: bool,
     given: Evidence,
     middle: Evidence,
     family: Evidence,
@@ -549,7 +555,7 @@ fn compare_names(q: &Particulars, r: &Particulars, rates: &[Rate]) -> Names {
                     ..best.evidence()
                 })
             };
-            return Names { given: swapped(last), family: swapped(first), middle: Evidence::default() };
+            return Names { another_forename: false, given: swapped(last), family: swapped(first), middle: Evidence::default() };
         }
     }
     if family.is_none_or(|best| best.likeness == Likeness::Differs) {
@@ -565,7 +571,8 @@ fn compare_names(q: &Particulars, r: &Particulars, rates: &[Rate]) -> Names {
     let mut family_evidence = family.map_or_else(Evidence::default, Best::evidence);
     family_evidence.bits =
         family_evidence.bits.min(w::NAMES_CAP - given_evidence.bits.max(0.0)).max(w::NAMES_FLOOR - given_evidence.bits.min(0.0));
-    Names { given: given_evidence, middle: compare_middle(qg, rg, given), family: family_evidence }
+    let another_forename = given.is_some_and(|best| best.another_name);
+    Names { another_forename, given: given_evidence, middle: compare_middle(qg, rg, given), family: family_evidence }
 }
 
 /// Middle names count only beside a forename that agrees as such.
@@ -663,6 +670,7 @@ pub fn compare(query: &Query, record: &Record, context: &Context) -> Comparison 
         log_odds: 0.0,
         unheld: 0.0,
         same_home: place.home == Home::Same,
+        another_forename: names.another_forename,
         given: names.given,
         middle: names.middle,
         family: names.family,

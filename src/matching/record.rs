@@ -64,18 +64,21 @@ pub(super) struct Token {
     pub(super) rarity: u8,
 }
 
+/// A frequency in eighths of a bit of rarity.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0–255")]
+fn rarity(frequency: f64) -> u8 {
+    (-frequency.log2() * 8.0).clamp(0.0, 255.0) as u8
+}
+
 impl Token {
     fn new(word: Word, place: Place, other: bool, among: Among) -> Self {
         let frequency = national_frequency(&word, among);
-        Self {
-            word,
-            skeleton: skeleton(word.bytes()),
-            classes: classes(&word, among),
-            place,
-            other,
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0–255")]
-            rarity: (-frequency.log2() * 8.0).clamp(0.0, 255.0) as u8,
-        }
+        Self { word, skeleton: skeleton(word.bytes()), classes: classes(&word, among), place, other, rarity: rarity(frequency) }
+    }
+
+    /// Whether it is a name that people bear, not a slip of the pen: it has a class, or stands in the national table.
+    pub(super) fn is_known(&self) -> bool {
+        self.classes[0] != 0 || self.rarity < rarity(super::weights::UNLISTED_FREQUENCY)
     }
 
     /// log2 of the national frequency.

@@ -222,3 +222,7 @@ pub const MOTHER_CAP_UNBORN: f32 = 16.0;
 pub const CARER_CONFIRMS: f32 = 4.0;
 /// Least they count for: children have stepmothers and carers.
 pub const CARER_FLOOR: f32 = -3.0;
+
+/// A register of children smaller than this is weighed as if it had so many: the strangers who are asked about are drawn from
+/// the population, not from the register, and do not become fewer with it. (judgement: the register of a small authority)
+pub const LEAST_CHILDREN: u64 = 1_000;

@@ -413,7 +413,8 @@ pub fn gaps(child: ChildId, id: RegistrationId, new: &NewRegistration, at: DateT
     if new.removed.is_none() && new.coordinator.is_none() {
         kinds.push(tasks::Kind::CoordinatorMissing);
     }
-    if new.removed.is_none() && new.review_due_on.is_none() {
+    // A temporary entry is reviewed at home.
+    if new.removed.is_none() && new.review_due_on.is_none() && !matches!(new.basis, NewBasis::Home { .. }) {
         kinds.push(tasks::Kind::ReviewDateMissing);
     }
     if new.removed.is_none() && new.categories.is_empty() && matches!(new.basis, NewBasis::EarlierRegister) {

@@ -422,7 +422,9 @@ pub fn list(
         }
         if let Some(from) = filter.from {
             // The bound on the identifier finds the place; the bound on the time is the exact one.
-            query = query.filter(audit_entry::id.ge(lowest_at(from - IDENTIFIERS_EARLIER))).filter(audit_entry::recorded_at.ge(Instant::new(from)));
+            query = query
+                .filter(audit_entry::id.ge(lowest_at(from - IDENTIFIERS_EARLIER)))
+                .filter(audit_entry::recorded_at.ge(Instant::new(from)));
         }
         if let Some(to) = filter.to {
             query = query.filter(audit_entry::recorded_at.lt(Instant::new(to)));

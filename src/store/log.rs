@@ -105,8 +105,7 @@ pub(super) fn lease(connection: &mut AnyConnection) -> Result<bool, StoreError> 
     match connection {
         AnyConnection::Sqlite(_) => Ok(true),
         AnyConnection::Pg(c) => {
-            let row: Option<String> =
-                setting::table.find(LEASE).select(setting::name).for_update().skip_locked().first(c).optional()?;
+            let row: Option<String> = setting::table.find(LEASE).select(setting::name).for_update().skip_locked().first(c).optional()?;
             Ok(row.is_some())
         }
     }
@@ -171,7 +170,8 @@ pub(super) fn checkpoint(connection: &mut AnyConnection, now: DateTime<Utc>, eve
     while to >> level > 0 {
         for position in from >> level..to >> level {
             let hash = merkle::node(&mut Kept(connection), level, position)?;
-            let row = (audit_node::level.eq(i64::from(level)), audit_node::position.eq(place_of(position)?), audit_node::hash.eq(&hash[..]));
+            let row =
+                (audit_node::level.eq(i64::from(level)), audit_node::position.eq(place_of(position)?), audit_node::hash.eq(&hash[..]));
             with!(&mut *connection, |c| diesel::insert_into(audit_node::table).values(row).execute(c))?;
         }
         level += LEVELS;

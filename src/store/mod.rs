@@ -50,6 +50,9 @@ use writer::Writer;
 /// How often a transaction is tried again when another one is in the way (PostgreSQL 40001, 40P01).
 const ATTEMPTS: u32 = 8;
 
+/// The code of a failure that means: the database does not answer.
+const AWAY: &str = "temporarily-unavailable";
+
 /// A failure of a unit of work, as the audit log needs to know it.
 pub trait Failure: From<StoreError> + Send + 'static {
     /// Whether the caller was refused (rather than mistaken, or let down by us).
@@ -66,7 +69,7 @@ impl Failure for StoreError {
     }
 
     fn code(&self) -> &'static str {
-        if self.is_temporary() { "temporarily-unavailable" } else { "internal-error" }
+        if self.is_temporary() { AWAY } else { "internal-error" }
     }
 
     fn is_retryable(&self) -> bool {
@@ -313,9 +316,8 @@ impl Store {
                     .await?
                 }
                 Some(writer) => {
-                    let due = self
-                        .on_reader(move |inner| inner.with_transaction("BEGIN", |connection| log::due(connection, now, every)))
-                        .await?;
+                    let due =
+                        self.on_reader(move |inner| inner.with_transaction("BEGIN", |connection| log::due(connection, now, every))).await?;
                     if !due {
                         return Ok(());
                     }
@@ -382,6 +384,10 @@ impl Store {
 
     /// Puts a failure into the audit log and answers what the caller is to be told.
     async fn failed<E: Failure>(&self, access: Arc<Access>, error: E) -> E {
+        // A database that is away cannot keep an entry either; the caller is told at once, and the log has it.
+        if error.code() == AWAY && !error.is_retryable() {
+            return error;
+        }
         let outcome = if error.is_refusal() { AuditOutcome::Refused } else { AuditOutcome::Failed };
         match self.append(access, AuditDraft::ended(outcome, error.code())).await {
             Ok(()) => error,
@@ -440,6 +446,7 @@ impl Store {
                     .await;
                 match result {
                     Ok(value) => Ok(value),
+                    Err(error) if error.code() == AWAY && !error.is_retryable() => Err(error),
                     Err(error) => {
                         // The transaction is gone, and its entry with it: the failure gets an entry of its own.
                         let outcome = if error.is_refusal() { AuditOutcome::Refused } else { AuditOutcome::Failed };

@@ -128,7 +128,8 @@ pub fn open<K: AsRef<[u8]>>(note: &str, keys: &[K]) -> Result<Checkpoint, NoteEr
     if plain.len() != 4 + 64 || with_time.len() != 4 + 8 + 64 {
         return Err(NoteError::Form);
     }
-    let signed_by = |public: &&K| plain[..4] == key_id(origin, PLAIN, public.as_ref()) && with_time[..4] == key_id(origin, TIMED, public.as_ref());
+    let signed_by =
+        |public: &&K| plain[..4] == key_id(origin, PLAIN, public.as_ref()) && with_time[..4] == key_id(origin, TIMED, public.as_ref());
     let key = UnparsedPublicKey::new(&ED25519, keys.iter().find(signed_by).ok_or(NoteError::Key)?);
     let mut seconds = [0; 8];
     seconds.copy_from_slice(&with_time[4..12]);
@@ -162,7 +163,13 @@ mod tests {
                 }
             }
         }
-        for changed in [format!("{note}\n"), note[..note.len() - 1].to_owned(), note.replace("1234", "01234"), note.replace("1234\n", "1234\r\n"), String::new()] {
+        for changed in [
+            format!("{note}\n"),
+            note[..note.len() - 1].to_owned(),
+            note.replace("1234", "01234"),
+            note.replace("1234\n", "1234\r\n"),
+            String::new(),
+        ] {
             assert!(open(&changed, &keys).is_err(), "{changed}");
         }
     }

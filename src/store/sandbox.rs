@@ -51,16 +51,8 @@ mod tests {
     use super::*;
 
     /// What a reset leaves: the log of who did what, and what the sandbox began with.
-    const KEPT: [&str; 8] = [
-        "audit_entry",
-        "audit_child",
-        "audit_pending",
-        "audit_leaf",
-        "audit_node",
-        "audit_checkpoint",
-        "audit_commitment",
-        "setting",
-    ];
+    const KEPT: [&str; 8] =
+        ["audit_entry", "audit_child", "audit_pending", "audit_leaf", "audit_node", "audit_checkpoint", "audit_commitment", "setting"];
 
     #[test]
     fn a_reset_decides_about_every_table() {

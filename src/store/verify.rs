@@ -175,7 +175,20 @@ macro_rules! entry_row {
     };
 }
 entry_row!(
-    id, recorded_at, operation, outcome, code, subject, client, role, organisation, reason, enquiry_id, request_id, correlation_id, record
+    id,
+    recorded_at,
+    operation,
+    outcome,
+    code,
+    subject,
+    client,
+    role,
+    organisation,
+    reason,
+    enquiry_id,
+    request_id,
+    correlation_id,
+    record
 );
 
 /// The walk over one database.
@@ -265,7 +278,8 @@ impl Walker<'_> {
         let this = i64::try_from(index).unwrap_or(i64::MAX);
         let next = self.search(|other| other.leaf_index == this + 1)?;
         let follows = |chain: &[u8]| {
-            next.as_ref().is_some_and(|next| next.chain.as_deref() == Some(&merkle::link(chain, next.leaf_hash.as_deref().unwrap_or_default())[..]))
+            next.as_ref()
+                .is_some_and(|next| next.chain.as_deref() == Some(&merkle::link(chain, next.leaf_hash.as_deref().unwrap_or_default())[..]))
         };
         if follows(&merkle::link(before, stated)) {
             return Ok(fault(Tampering::Altered, index, entry, "the link at its place in the log is not that of the chain"));
@@ -298,7 +312,8 @@ impl Walker<'_> {
 
     /// What happened where the log has no entry.
     fn gap(&mut self, index: u64, before: &Hash) -> Result<Fault, StoreError> {
-        let moved = self.search(|row| row.chain.as_deref() == Some(&merkle::link(before, row.leaf_hash.as_deref().unwrap_or_default())[..]))?;
+        let moved =
+            self.search(|row| row.chain.as_deref() == Some(&merkle::link(before, row.leaf_hash.as_deref().unwrap_or_default())[..]))?;
         Ok(match moved {
             Some(row) => fault(Tampering::Reordered, index, None, format!("the entry that belongs here is at {}", row.leaf_index)),
             None => fault(Tampering::Removed, index, None, "there is nothing at this place of the log"),
@@ -424,7 +439,12 @@ impl Walker<'_> {
                     } else {
                         Tampering::Altered
                     };
-                    return Ok(Some(fault(tampering, index, Some(&id), "the children under which it is found are not those of the record")));
+                    return Ok(Some(fault(
+                        tampering,
+                        index,
+                        Some(&id),
+                        "the children under which it is found are not those of the record",
+                    )));
                 }
                 index += 1;
             }
@@ -439,7 +459,10 @@ impl Walker<'_> {
     /// What stands in the tables and belongs to no place of the log.
     fn strays(&mut self, walk: &mut Walk) -> Result<Option<Fault>, StoreError> {
         let without_entry = "WHERE NOT EXISTS (SELECT 1 FROM audit_entry e WHERE e.id = s.entry_id) LIMIT 1";
-        for (table, what) in [("audit_pending", "an entry that does not exist waits for its place"), ("audit_commitment", "a key for commitments of an entry that does not exist")] {
+        for (table, what) in [
+            ("audit_pending", "an entry that does not exist waits for its place"),
+            ("audit_commitment", "a key for commitments of an entry that does not exist"),
+        ] {
             if let Some(id) = self.values("s.entry_id", &format!("{table} s {without_entry}"))?.first() {
                 return Ok(Some(fault(Tampering::Altered, None, Some(id), what)));
             }
@@ -539,7 +562,9 @@ fn whole(walker: &mut Walker<'_>, means: &mut Means<'_>, walk: &mut Walk) -> Res
         let mut found = None;
         // One round more than there are rows: a checkpoint is looked at before the entry that follows it.
         for row in rows.iter().map(Some).chain(at_end.then_some(None)) {
-            while let Some(kept) = checkpoint.take_if(|kept| u64::try_from(kept.size).is_ok_and(|size| size == tree.size()) || kept.size < 0) {
+            while let Some(kept) =
+                checkpoint.take_if(|kept| u64::try_from(kept.size).is_ok_and(|size| size == tree.size()) || kept.size < 0)
+            {
                 if let Some(fault) = check_checkpoint(&kept, &tree, covered, means, walk) {
                     found = Some(fault);
                     break;
@@ -638,7 +663,9 @@ fn whole(walker: &mut Walker<'_>, means: &mut Means<'_>, walk: &mut Walk) -> Res
 
 /// A checkpoint against the tree that was walked, its note and its columns.
 fn check_checkpoint(kept: &CheckpointBytes, tree: &Growing, covered: u64, means: &mut Means<'_>, walk: &mut Walk) -> Option<Fault> {
-    let wrong = |what: String| Some(fault(Tampering::Altered, u64::try_from(kept.size).ok(), None, format!("the checkpoint of size {}: {what}", kept.size)));
+    let wrong = |what: String| {
+        Some(fault(Tampering::Altered, u64::try_from(kept.size).ok(), None, format!("the checkpoint of size {}: {what}", kept.size)))
+    };
     let Some(note) = kept.note.as_deref().and_then(|note| std::str::from_utf8(note).ok()) else {
         return wrong("its note is not text".into());
     };
@@ -651,11 +678,18 @@ fn check_checkpoint(kept: &CheckpointBytes, tree: &Growing, covered: u64, means:
         return wrong("it is of another log".into());
     }
     let at = chrono::DateTime::from_timestamp(signed.signed_at, 0).map(|at| at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string());
-    if i64::try_from(signed.size) != Ok(kept.size) || kept.root.as_deref() != Some(&signed.root[..]) || kept.signed_at != at.map(String::into_bytes) {
+    if i64::try_from(signed.size) != Ok(kept.size)
+        || kept.root.as_deref() != Some(&signed.root[..])
+        || kept.signed_at != at.map(String::into_bytes)
+    {
         return wrong("its columns do not say what was signed".into());
     }
     if signed.root != tree.root() {
-        let what = format!("the entries from {covered} to {} are not those that were signed at {}", signed.size.saturating_sub(1), signed.signed_at);
+        let what = format!(
+            "the entries from {covered} to {} are not those that were signed at {}",
+            signed.size.saturating_sub(1),
+            signed.signed_at
+        );
         return Some(fault(Tampering::Altered, covered, None, what));
     }
     walk.checkpoints += 1;
@@ -666,7 +700,9 @@ fn check_checkpoint(kept: &CheckpointBytes, tree: &Growing, covered: u64, means:
 /// The kept nodes of the tree against those that were worked out: exactly those that the last checkpoint covers.
 fn check_nodes(walker: &mut Walker<'_>, mut nodes: BTreeMap<(i64, i64), Hash>, covered: u64) -> Result<Option<Fault>, StoreError> {
     let covered = i64::try_from(covered).unwrap_or(i64::MAX);
-    nodes.retain(|(level, position), _| (position + 1).checked_shl(u32::try_from(*level).unwrap_or(u32::MAX)).is_some_and(|end| end <= covered));
+    nodes.retain(|(level, position), _| {
+        (position + 1).checked_shl(u32::try_from(*level).unwrap_or(u32::MAX)).is_some_and(|end| end <= covered)
+    });
     let kept: Vec<NodeRow> = walker.load("SELECT level, position, hash FROM audit_node ORDER BY level, position")?;
     for row in kept {
         let what = format!("the node of the tree at level {}, position {}", row.level, row.position);
