@@ -417,7 +417,7 @@ fn birth(rules: &Rules, reading: &mut Reading<'_>, registered_on: NaiveDate) -> 
         if birth.plausible_for_child(rules.today) == Err(DateError::InTheFuture) { Err(DateError::InTheFuture) } else { Ok(birth) }
     });
     if born.is_some_and(|birth| birth.plausible_for_child(registered_on) == Err(DateError::TooLongAgo)) {
-        reading.warn("dateOfBirth", DateError::TooLongAgo.code(), &DateError::TooLongAgo.to_string());
+        reading.warn("dateOfBirth", DateError::TooLongAgo.code(), DateError::TooLongAgo.to_string());
     }
     let expected = reading.item("expectedDeliveryDate", |text| {
         let date = text.parse::<ExpectedDeliveryDate>()?;
