@@ -340,15 +340,16 @@ pub async fn index(gate: Gate<action::ListAudit>) -> Result<HttpResponse, Proble
 /// consistent with it.
 #[utoipa::path(
     get, path = "/v1/audit/checkpoint", operation_id = "readAuditCheckpoint", tag = "Audit",
-    responses((status = 200, description = "The checkpoint", body = CheckpointView), super::openapi::ReadProblems),
+    responses((status = 200, description = "The checkpoint", body = CheckpointView), super::openapi::ListProblems),
 )]
 pub async fn checkpoint(gate: Gate<action::ReadAuditCheckpoint>) -> Result<HttpResponse, Problem> {
     let Gate { permit, incoming, app, .. } = gate;
     let region = app.region.code().to_string();
     app.store
         .read(permit, move |snapshot| {
-            let row = log::latest(snapshot.connection)?.ok_or(Kind::NotFound)?;
             incoming.reading()?;
+            // A server signs one before it listens; on a new database another server may just be about to.
+            let row = log::latest(snapshot.connection)?.ok_or(Kind::TemporarilyUnavailable)?;
             list(&CheckpointView::new(row, &region))
         })
         .await

@@ -78,9 +78,9 @@ pub struct Consistency {
 /// The consistency of the log between two sizes; nothing when they are in the wrong order or no checkpoint covers them.
 ///
 /// # Errors
-/// [`RegisterError::NotFound`] when there is no checkpoint yet; or the database fails.
+/// When the database fails.
 pub fn consistency(snapshot: &mut Snapshot<'_>, from: u64, to: Option<u64>) -> Result<Option<Consistency>, RegisterError> {
-    let checkpoint = log::latest(snapshot.connection)?.ok_or(RegisterError::NotFound)?;
+    let Some(checkpoint) = log::latest(snapshot.connection)? else { return Ok(None) };
     let size = u64::try_from(checkpoint.size).unwrap_or(0);
     let to = to.unwrap_or(size);
     if from > to || to > size {

@@ -10,8 +10,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use diesel::connection::DefaultLoadingMode;
+use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Nullable};
+use uuid::Uuid;
 
 use super::audit::{self, AuditRecord};
 use super::connection::{AnyConnection, DatabaseUrl, with};
@@ -219,6 +222,23 @@ impl Walker<'_> {
         Ok(with!(&mut *self.connection, |c| diesel::sql_query(sql).load(c))?)
     }
 
+    /// The same one row after another, for tables of any size.
+    fn each(&mut self, sql: &str, mut see: impl FnMut(Pair)) -> Result<(), StoreError> {
+        match &mut *self.connection {
+            AnyConnection::Sqlite(c) => {
+                for row in diesel::sql_query(sql).load_iter::<Pair, DefaultLoadingMode>(c)? {
+                    see(row?);
+                }
+            }
+            AnyConnection::Pg(c) => {
+                for row in diesel::sql_query(sql).load_iter::<Pair, PgRowByRowLoadingMode>(c)? {
+                    see(row?);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn count(&mut self, what: &str) -> Result<u64, StoreError> {
         let rows: Vec<Count> = self.load(&format!("SELECT CAST(count(*) AS BIGINT) AS n FROM {what}"))?;
         Ok(rows.first().map_or(0, |row| u64::try_from(row.n).unwrap_or(0)))
@@ -284,6 +304,18 @@ impl Walker<'_> {
         if follows(&merkle::link(before, stated)) {
             return Ok(fault(Tampering::Altered, index, entry, "the link at its place in the log is not that of the chain"));
         }
+        // It continues what stands further back: whatever stands between was put there.
+        let further_back = if index > 0 && merkle::link(&merkle::empty(), stated) == chain {
+            Some(0)
+        } else {
+            let found = self
+                .search(|other| other.leaf_index < this - 1 && merkle::link(other.chain.as_deref().unwrap_or_default(), stated) == chain)?;
+            found.and_then(|found| u64::try_from(found.leaf_index + 1).ok())
+        };
+        if let Some(first) = further_back {
+            let what = format!("the log had the entry that is now at {index} here");
+            return Ok(fault(Tampering::Inserted, first, None, what));
+        }
         let belongs = self.search(|other| {
             other.leaf_index != this
                 && other.chain.as_deref() == Some(&merkle::link(before, other.leaf_hash.as_deref().unwrap_or_default())[..])
@@ -307,7 +339,12 @@ impl Walker<'_> {
         if self.count("audit_leaf")? < last_size {
             return Ok(fault(Tampering::Removed, index, None, "what stood here is gone, and what followed was moved up"));
         }
-        Ok(fault(Tampering::Altered, index, entry, "it does not continue the chain of what stands before it"))
+        Ok(fault(
+            Tampering::Altered,
+            index,
+            entry,
+            "it does not continue the chain: it was changed with its hash, or what stood before it was removed",
+        ))
     }
 
     /// What happened where the log has no entry.
@@ -383,9 +420,9 @@ impl Walker<'_> {
     }
 
     /// Compares the questions that are kept with what the entries of a page committed to.
-    fn questions(&mut self, committed: &[(u64, Vec<u8>, String, String)], walk: &mut Walk) -> Result<Option<Fault>, StoreError> {
+    fn questions(&mut self, committed: &[Committed], walk: &mut Walk) -> Result<Option<Fault>, StoreError> {
         for chunk in committed.chunks(500) {
-            let ids: Vec<_> = chunk.iter().map(|(_, _, check, _)| format!("'{check}'")).collect();
+            let ids: Vec<_> = chunk.iter().map(|committed| format!("'{}'", committed.check)).collect();
             let sql = format!(
                 "SELECT {} AS entry, {} AS value FROM enquiry WHERE id IN ({})",
                 self.bytes("id"),
@@ -394,13 +431,13 @@ impl Walker<'_> {
             );
             let kept: HashMap<Vec<u8>, Vec<u8>> =
                 self.load::<Pair>(&sql)?.into_iter().map(|row| (row.entry.unwrap_or_default(), row.value.unwrap_or_default())).collect();
-            for (index, key, check, commitment) in chunk {
-                let Some(question) = kept.get(check.as_bytes()) else { continue };
+            for Committed { index, entry, key, check, commitment } in chunk {
+                let Some(question) = kept.get(check.to_string().as_bytes()) else { continue };
                 walk.questions += 1;
                 let fits = std::str::from_utf8(question).is_ok_and(|question| hex::encode(audit::commitment(key, question)) == *commitment);
                 if !fits {
                     let what = format!("the question kept for check {check} is not the one that was asked");
-                    return Ok(Some(fault(Tampering::Altered, *index, None, what)));
+                    return Ok(Some(fault(Tampering::Altered, *index, Some(entry.to_string().as_bytes()), what)));
                 }
             }
         }
@@ -411,9 +448,9 @@ impl Walker<'_> {
     fn wrong_children(&mut self, before: u64) -> Result<Option<Fault>, StoreError> {
         let mut kept: HashMap<Vec<u8>, HashSet<Vec<u8>>> = HashMap::new();
         let sql = format!("SELECT {} AS entry, {} AS value FROM audit_child", self.bytes("entry_id"), self.bytes("child_id"));
-        for row in self.load::<Pair>(&sql)? {
+        self.each(&sql, |row| {
             kept.entry(row.entry.unwrap_or_default()).or_default().insert(row.value.unwrap_or_default());
-        }
+        })?;
         let (mut index, mut after) = (0, i64::MIN);
         loop {
             let rows = self.page(after)?;
@@ -485,14 +522,41 @@ impl Walker<'_> {
             self.bytes("p.entry_id"),
             columns.join(", "),
         );
+        let mut committed = Vec::new();
         for row in self.load::<EntryBytes>(&sql)? {
             walk.waiting += 1;
-            if let Err(fault) = self.compare(0, &row)? {
-                return Ok(Some(Fault { index: None, ..fault }));
+            match self.compare(0, &row)? {
+                Ok(said) => committed.extend(commitments(&row, &said, None, walk)),
+                Err(fault) => return Ok(Some(Fault { index: None, ..fault })),
             }
         }
-        Ok(None)
+        self.questions(&committed, walk)
     }
+}
+
+/// A commitment to a question, with the key that opens it.
+struct Committed {
+    index: Option<u64>,
+    entry: Uuid,
+    key: Vec<u8>,
+    check: Uuid,
+    commitment: String,
+}
+
+/// The commitments of an entry that can be opened.
+fn commitments(row: &EntryBytes, said: &AuditRecord, index: Option<u64>, walk: &mut Walk) -> Vec<Committed> {
+    let commitments = said.detail.iter().filter(|(name, _)| name == audit::QUESTION);
+    let Some(key) = &row.commitment_key else {
+        walk.forgotten += u64::from(commitments.count() > 0);
+        return Vec::new();
+    };
+    commitments
+        .filter_map(|(_, value)| {
+            let (check, commitment) = value.split_once(':')?;
+            let check = Uuid::parse_str(check).ok()?;
+            Some(Committed { index, entry: said.id, key: key.clone(), check, commitment: commitment.to_owned() })
+        })
+        .collect()
 }
 
 /// A sum over a set that does not depend on its order. The key is random and new for each walk: nobody can prepare two sets
@@ -611,15 +675,7 @@ fn whole(walker: &mut Walker<'_>, means: &mut Means<'_>, walk: &mut Walk) -> Res
             for child in &said.children {
                 said_children.add(&secret, id.as_bytes(), child.to_string().as_bytes());
             }
-            let commitments = said.detail.iter().filter(|(name, _)| name == audit::QUESTION);
-            match &row.commitment_key {
-                Some(key) => committed.extend(commitments.filter_map(|(_, value)| {
-                    let (check, commitment) = value.split_once(':')?;
-                    let check = uuid::Uuid::parse_str(check).ok()?;
-                    Some((index, key.clone(), check.to_string(), commitment.to_owned()))
-                })),
-                None => walk.forgotten += u64::from(commitments.count() > 0),
-            }
+            committed.extend(commitments(row, &said, Some(index), walk));
             chain = link;
             tree.push(merkle::leaf(row.record.as_deref().unwrap_or_default()), |level, position, hash| {
                 if let (level, Ok(position)) = (i64::from(level), i64::try_from(position)) {
@@ -651,9 +707,7 @@ fn whole(walker: &mut Walker<'_>, means: &mut Means<'_>, walk: &mut Walk) -> Res
     }
     let sql = format!("SELECT {} AS entry, {} AS value FROM audit_child c", walker.bytes("c.entry_id"), walker.bytes("c.child_id"));
     let of_log = format!("{sql} WHERE NOT EXISTS (SELECT 1 FROM audit_pending p WHERE p.entry_id = c.entry_id)");
-    for row in walker.load::<Pair>(&of_log)? {
-        kept_children.add(&secret, &row.entry.unwrap_or_default(), &row.value.unwrap_or_default());
-    }
+    walker.each(&of_log, |row| kept_children.add(&secret, &row.entry.unwrap_or_default(), &row.value.unwrap_or_default()))?;
     if said_children != kept_children {
         let what = || fault(Tampering::Altered, None, None, "the children under which entries are found are not those of the records");
         return Ok(Some(walker.wrong_children(u64::MAX)?.unwrap_or_else(what)));

@@ -14,7 +14,10 @@ use cofrestr::config::{Config, DEMO};
 use cofrestr::domain::registration::RemovalGround;
 use cofrestr::domain::roles::Role;
 use cofrestr::register::RegisterError;
+use cofrestr::register::keys::{KeyFolder, PublicKey};
 use cofrestr::register::registrations::{self, NewBasis, NewRegistration};
+use cofrestr::store::note;
+use cofrestr::store::verify::{Means, walk};
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -129,6 +132,11 @@ impl TestApp {
     /// The address under which it listens.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.server.as_ref().expect("a running server").address)
+    }
+
+    /// Its keys.
+    pub fn keys(&self) -> KeyFolder {
+        KeyFolder::new(self.folder.path().join("keys"))
     }
 
     /// The database behind it.
@@ -287,6 +295,11 @@ impl TestApp {
             assert_eq!(record["outcome"], entry.outcome.as_str());
             assert_eq!(record["request"], entry.request_id.as_str());
         }
+        let keys: Vec<_> = self.keys().public_keys().expect("keys").log.iter().filter_map(PublicKey::bytes).collect();
+        let mut means = Means { origin: Some(note::origin(GWENT)), keys: &keys, held: &[], progress: &mut |_, _| {} };
+        let walk = walk(&self.database.parsed(), &mut means).expect("a readable audit log");
+        assert_eq!(walk.fault, None, "the audit log verifies");
+        assert_eq!(walk.entries + walk.waiting, audit.len() as u64, "every entry is in the log");
         for value in self.personal.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             assert!(!logs::says(&log, value), "a personal value stands in the log: {value}");
             assert!(!audit.iter().any(|entry| logs::says(&entry.record, value)), "a personal value stands in the audit log: {value}");
