@@ -192,6 +192,15 @@ fn a_fact_that_is_added_is_found_at_once_and_moves_the_version(app: &TestApp) {
     assert_eq!(outcome(Question::nobody().nhs("9990001006")), "on-register");
 }
 
+on_both!(an_identifier_is_read_under_the_kind_under_which_it_was_entered);
+fn an_identifier_is_read_under_the_kind_under_which_it_was_entered(app: &TestApp) {
+    for (kind, value) in [("nhs-number", "9990001006"), ("local-authority-child-id", "NPT0012345")] {
+        let entered = app.enter(&Child::usual().with("identifiers", json!([{"kind": kind, "value": value}])));
+        let read = app.custodian().get(&format!("/v1/children/{}", entered.child)).expect(200);
+        assert_eq!((read.text("/identifiers/0/kind"), read.text("/identifiers/0/value")), (kind.to_owned(), value.to_owned()));
+    }
+}
+
 on_both!(a_fact_needs_a_tag_and_a_key_and_is_added_once);
 fn a_fact_needs_a_tag_and_a_key_and_is_added_once(app: &TestApp) {
     let path = format!("/v1/children/{}/names", app.enter(&Child::usual()).child);

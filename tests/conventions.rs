@@ -67,7 +67,7 @@ on_both!(a_creation_without_a_usable_key_is_refused);
 fn a_creation_without_a_usable_key_is_refused(app: &TestApp) {
     let question = Question::usual().0;
     post(app, &Caller::health()).json(&question).send().problem(400, "idempotency-key-missing");
-    for key in ["", "  ", &"k".repeat(129)] {
+    for key in ["", "  ", "two words", &"k".repeat(129)] {
         post(app, &Caller::health()).key(key).json(&question).send().problem(400, "idempotency-key-missing");
     }
     for (path, body) in [("/v1/children", Child::usual().0), ("/v1/checks/batch", json!({"checks": []})), ("/v1/registrations", json!({}))]

@@ -127,7 +127,7 @@ pub struct AuditQuery {
     /// Where to go on: `links.next` of the page before.
     cursor: Option<String>,
     /// How many to a page, 1 to 200; default 50.
-    #[param(minimum = 1, maximum = 200)]
+    #[param(minimum = 1, maximum = 200, example = 50)]
     limit: Option<i64>,
 }
 
@@ -147,6 +147,7 @@ pub struct CheckpointView {
     signed_at: DateTime<Utc>,
     /// The signed note (C2SP tlog-checkpoint, and a timestamped signature beside it), to the byte. The public keys stand in
     /// `/.well-known/jwks.json` as `log`.
+    #[schema(example = "cofrestr/gwent/audit\n1234\nn4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=\n\n— cofrestr/gwent/audit …\n")]
     note: String,
 }
 

@@ -51,7 +51,7 @@ pub struct CheckRequest {
     /// `maternity-booking`, `school-admission`, `transfer-in`, `missing-child` or `other`.
     #[schema(example = "hospital-attendance")]
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    #[schema(required = true, value_type = String, pattern = "^[a-z0-9-]+$")]
+    #[schema(required = true, value_type = String)]
     reason: Option<String>,
     /// The reason in words; required when it is `other`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -209,7 +209,7 @@ pub struct CheckView {
     #[schema(example = "01938f0a-7c3e-7b02-9d0b-6f2f0f6f0b11")]
     id: String,
     /// A short reference that can be read over the telephone.
-    #[schema(example = "K7QF-3M9T-X")]
+    #[schema(example = "K7QF-3M9T-T")]
     reference: String,
     /// When it was asked.
     asked_at: DateTime<Utc>,
@@ -229,6 +229,10 @@ pub struct CheckView {
     /// What the answer means and does not mean.
     advice: Vec<AdviceView>,
     /// A signed statement (compact JWS) that binds question, answer, coverage and time.
+    #[schema(
+        example = "eyJhbGciOiJFZERTQSJ9.eyJpZCI6IjAxOTM4ZjBhIn0.c2lnbmF0dXJl",
+        pattern = "^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$"
+    )]
     receipt: String,
     /// The reason that was stated.
     reason: String,
@@ -249,10 +253,13 @@ pub struct CheckView {
 #[serde(rename_all = "camelCase")]
 pub struct EnquirerView {
     /// The person, as their identity provider knows them.
+    #[schema(example = "https://idp.example#nurse-1")]
     person: String,
     /// Their agency, or that of the caller for whom they asked.
+    #[schema(example = "Royal Gwent Hospital")]
     agency: String,
     /// Their role.
+    #[schema(example = "emergency-duty")]
     role: String,
 }
 
@@ -267,6 +274,7 @@ pub struct MatchView {
     #[schema(minimum = 0, maximum = 1, example = 0.9991)]
     score: f64,
     /// What agreed, differed or was missing, in words.
+    #[schema(example = json!(["date of birth agrees", "family name agrees"]))]
     why: Vec<String>,
     /// `registered`, `temporarily-registered`, `transfer-pending`, `previously-registered` or `unborn-registered`.
     #[schema(value_type = String, example = "registered")]
@@ -349,6 +357,7 @@ pub struct EarlierView {
     /// How many.
     count: u64,
     /// Which agencies, as far as policy allows.
+    #[schema(example = json!(["Gwent Police"]))]
     agencies: Vec<String>,
     /// When the first of them was.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -362,6 +371,7 @@ pub struct AdviceView {
     #[schema(example = "report-anyway")]
     code: String,
     /// In words, in the language of the answer.
+    #[schema(example = "If you are worried about the child, report it whatever this answer says.")]
     text: String,
 }
 
@@ -372,6 +382,7 @@ pub struct CheckSummary {
     /// Identifier.
     id: String,
     /// Short reference.
+    #[schema(example = "K7QF-3M9T-T")]
     reference: String,
     /// When it was asked.
     asked_at: DateTime<Utc>,
@@ -380,6 +391,7 @@ pub struct CheckSummary {
     /// Reason.
     reason: String,
     /// The agency that asked.
+    #[schema(example = "Royal Gwent Hospital")]
     agency: String,
     /// The enquirer's own reference.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -417,12 +429,12 @@ pub struct BatchView {
 #[into_params(parameter_in = Query)]
 pub struct CheckQuery {
     /// Only the check with this short reference.
-    #[param(example = "K7QF-3M9T-X")]
+    #[param(example = "K7QF-3M9T-T")]
     reference: Option<String>,
     /// Where to go on: `links.next` of the page before.
     cursor: Option<String>,
     /// How many to a page, 1 to 200; default 50.
-    #[param(minimum = 1, maximum = 200)]
+    #[param(minimum = 1, maximum = 200, example = 50)]
     limit: Option<i64>,
 }
 

@@ -241,19 +241,29 @@ pub struct ChildView {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NameView {
+    /// Identifier of the fact.
     id: String,
+    /// How the name is used.
     #[serde(rename = "use")]
     name_use: String,
+    /// Given name.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Siân")]
     given: Option<String>,
+    /// Middle names.
     #[serde(skip_serializing_if = "Option::is_none")]
     middle: Option<String>,
+    /// Family name.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Llewellyn")]
     family: Option<String>,
+    /// First day of use.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<NaiveDate>,
+    /// Last day of use.
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<NaiveDate>,
+    /// When it was recorded.
     recorded_at: DateTime<Utc>,
 }
 
@@ -261,9 +271,14 @@ pub struct NameView {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IdentifierView {
+    /// Identifier of the fact.
     id: String,
+    /// Which kind of identifier.
     kind: String,
+    /// The identifier itself.
+    #[schema(example = "9990001006")]
     value: String,
+    /// When it was recorded.
     recorded_at: DateTime<Utc>,
 }
 
@@ -271,20 +286,30 @@ pub struct IdentifierView {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AddressView {
+    /// Identifier of the fact.
     id: String,
+    /// What kind of address.
     kind: String,
+    /// Lines.
     lines: Vec<String>,
+    /// Postcode.
     #[serde(skip_serializing_if = "Option::is_none")]
     postcode: Option<String>,
+    /// Unique property reference number.
     #[serde(skip_serializing_if = "Option::is_none")]
     uprn: Option<String>,
+    /// Who said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<String>,
+    /// Whether it is confidential.
     confidential: bool,
+    /// First day there.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<NaiveDate>,
+    /// Last day there.
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<NaiveDate>,
+    /// When it was recorded.
     recorded_at: DateTime<Utc>,
 }
 
@@ -292,26 +317,39 @@ pub struct AddressView {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HouseholdMemberView {
+    /// Identifier of the fact.
     id: String,
+    /// What they are to the child.
     relationship: String,
+    /// Whether they care for the child.
     carer: bool,
+    /// Whether they have parental responsibility.
     parental_responsibility: bool,
+    /// Whether they live with the child.
     in_household: bool,
+    /// Name.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<PlainNameView>,
+    /// Date of birth.
     #[serde(skip_serializing_if = "Option::is_none")]
     date_of_birth: Option<NaiveDate>,
+    /// Their own record on this register.
     #[serde(skip_serializing_if = "Option::is_none")]
     related_child_id: Option<String>,
+    /// When it was recorded.
     recorded_at: DateTime<Utc>,
 }
 
 /// Given and family name.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PlainNameView {
+    /// Given name.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Rhiannon")]
     given: Option<String>,
+    /// Family name.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Llewellyn")]
     family: Option<String>,
 }
 
@@ -495,7 +533,9 @@ impl NameView {
 
 impl IdentifierView {
     fn new(row: &IdentifierRow) -> Self {
-        Self { id: row.id.0.to_string(), kind: row.kind.clone(), value: row.value.clone(), recorded_at: row.recorded_at.get() }
+        // The database has a shorter word for it; an answer says what a request says.
+        let kind = if row.kind == "local" { IdentifierKind::LocalAuthorityChildId.as_str() } else { &row.kind };
+        Self { id: row.id.0.to_string(), kind: kind.to_owned(), value: row.value.clone(), recorded_at: row.recorded_at.get() }
     }
 }
 

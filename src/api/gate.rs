@@ -207,8 +207,8 @@ impl Incoming {
     /// 406, 413, 415, 400, 409.
     pub fn creation_unshaped(&self) -> Result<Creation<serde_json::Value>, Problem> {
         let (value, digest) = self.json()?;
-        let key =
-            self.idempotency_key.as_deref().map(str::trim).filter(|key| !key.is_empty() && key.len() <= KEY_LONGEST && key.is_ascii());
+        let is_usable = |key: &&str| (1..=KEY_LONGEST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+        let key = self.idempotency_key.as_deref().map(str::trim).filter(is_usable);
         let key = Key {
             caller: self.caller.clone(),
             operation: self.operation.as_str(),

@@ -17,3 +17,4 @@ pub mod respond;
 pub mod routes;
 pub mod sandbox;
 pub mod shapes;
+pub mod vocabulary;

@@ -31,6 +31,7 @@ pub struct NoticeView {
     #[schema(example = "enquiry")]
     kind: String,
     /// What happened, in the language of the answer.
+    #[schema(example = "Somebody asked about a child on your register.")]
     text: String,
     /// `urgent`, `normal` or `silent`.
     #[schema(example = "normal")]
@@ -64,9 +65,11 @@ pub struct AcknowledgementView {
     /// When.
     at: DateTime<Utc>,
     /// Who.
+    #[schema(example = "https://idp.example#custodian-1")]
     by: String,
     /// What they noted.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Rang the ward at 02:25")]
     note: Option<String>,
 }
 
@@ -85,11 +88,12 @@ pub struct NoticeList {
 #[into_params(parameter_in = Query)]
 pub struct NoticeQuery {
     /// Only those that are (true) or are not (false) acknowledged.
+    #[param(example = false)]
     acknowledged: Option<bool>,
     /// Where to go on: `links.next` of the page before.
     cursor: Option<String>,
     /// How many to a page, 1 to 200; default 50.
-    #[param(minimum = 1, maximum = 200)]
+    #[param(minimum = 1, maximum = 200, example = 50)]
     limit: Option<i64>,
 }
 
@@ -112,6 +116,7 @@ pub struct TaskView {
     #[schema(example = "repeat-enquiry")]
     kind: String,
     /// What is to be done, in the language of the answer.
+    #[schema(example = "Name a co-ordinator for this entry.")]
     text: String,
     /// `open` or `closed`.
     #[schema(example = "open")]
@@ -119,6 +124,7 @@ pub struct TaskView {
     /// The role that is to do it.
     to_role: String,
     /// The authority (GSS code), or the region's code for what concerns no single authority.
+    #[schema(example = "W06000022")]
     authority: String,
     /// The child.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,8 +149,10 @@ pub struct ClosureView {
     /// When.
     at: DateTime<Utc>,
     /// Who.
+    #[schema(example = "https://idp.example#custodian-1")]
     by: String,
     /// Why.
+    #[schema(example = "Named a co-ordinator")]
     reason: String,
 }
 
@@ -163,11 +171,12 @@ pub struct TaskList {
 #[into_params(parameter_in = Query)]
 pub struct TaskQuery {
     /// Only those that are open (true) or closed (false).
+    #[param(example = true)]
     open: Option<bool>,
     /// Where to go on: `links.next` of the page before.
     cursor: Option<String>,
     /// How many to a page, 1 to 200; default 50.
-    #[param(minimum = 1, maximum = 200)]
+    #[param(minimum = 1, maximum = 200, example = 50)]
     limit: Option<i64>,
 }
 

@@ -1,10 +1,14 @@
 //! The OpenAPI document, made from the handlers.
 
+use utoipa::openapi::example::Example;
+use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Components, Ref, RefOr};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
-use super::problem::ProblemDocument;
-use super::{audit, checks, children, directory, notices, operational, registrations};
+use super::problem::{FieldError, Kind, Problem, ProblemDocument};
+use super::{audit, checks, children, directory, notices, operational, registrations, vocabulary};
+use crate::words::Language;
 
 /// The header that makes a repeated request harmless.
 #[derive(IntoParams)]
@@ -12,7 +16,7 @@ use super::{audit, checks, children, directory, notices, operational, registrati
 #[allow(dead_code)] // read by the gate; here for the document
 pub struct IdempotencyKey(
     /// One new, unguessable key (a UUID) for each thing to be done; the same key when you try again.
-    #[param(value_type = String, example = "0f0c3f8e-5f55-4a4e-9f7e-2f0c8c0b8f11", max_length = 128)]
+    #[param(value_type = String, example = "0f0c3f8e-5f55-4a4e-9f7e-2f0c8c0b8f11", min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
     String,
 );
 
@@ -21,8 +25,8 @@ pub struct IdempotencyKey(
 #[into_params(parameter_in = Header, names("If-Match"))]
 #[allow(dead_code)] // read by the gate; here for the document
 pub struct IfMatch(
-    /// The ETag of the resource as you read it.
-    #[param(value_type = String, example = "\"1\"")]
+    /// The ETag of the resource as you read it; `*` for whichever it is at.
+    #[param(value_type = String, example = "\"1\"", pattern = "^(\\*|\"[1-9][0-9]*\")$")]
     String,
 );
 
@@ -110,14 +114,86 @@ impl Modify for Finishing {
         bearer.bearer_format = Some("JWT".into());
         bearer.description = Some("An access token (RFC 9068) of an identity provider that the region trusts.".into());
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-        for (path, example) in EXAMPLES {
-            let body = document.paths.paths.get_mut(*path).and_then(|item| item.post.as_mut()).and_then(|post| post.request_body.as_mut());
-            if let Some(utoipa::openapi::RefOr::T(body)) = body
-                && let Some(utoipa::openapi::RefOr::T(content)) = body.content.get_mut("application/json")
-            {
-                content.example = serde_json::from_str(example).ok();
+        vocabulary::fields(components);
+        let described = components.clone();
+        let mut named = Vec::new();
+        for (path, item) in &mut document.paths.paths {
+            let PathItem { get, post, .. } = item;
+            for operation in [get, post].into_iter().flatten() {
+                finish(path, operation, &described, &mut named);
             }
         }
+        for kind in named {
+            let mut example = Example::new();
+            example.value = serde_json::to_value(problem(kind)).ok();
+            components.examples.insert(kind.slug().to_owned(), RefOr::T(example));
+        }
+    }
+}
+
+/// A problem as it may look.
+fn problem(kind: Kind) -> ProblemDocument {
+    let mut problem = Problem::from(kind);
+    if kind == Kind::Invalid {
+        problem.errors.push(FieldError::named("/child/nhsNumber", "wrong-check-digit"));
+    }
+    problem.document(Language::English, uuid::uuid!("01938f0a-7c3e-7b02-9d0b-6f2f0f6f0b11"))
+}
+
+/// Puts into an operation what does not stand at its handler: the form of its parameters, its examples, the kinds of problem
+/// (which are `named`).
+fn finish(path: &str, operation: &mut Operation, components: &Components, named: &mut Vec<Kind>) {
+    let id = operation.operation_id.clone().unwrap_or_default();
+    let mut headers = Vec::new();
+    for parameter in operation.parameters.iter_mut().flatten() {
+        let RefOr::T(parameter) = parameter else { continue };
+        if parameter.parameter_in == ParameterIn::Header {
+            headers.push(parameter.name.clone());
+        }
+        if let Some(schema) = &mut parameter.schema {
+            vocabulary::parameter(&id, &parameter.name, schema);
+        }
+    }
+    if let Some(RefOr::T(body)) = &mut operation.request_body
+        && let Some(RefOr::T(content)) = body.content.get_mut("application/json")
+    {
+        let written = EXAMPLES.iter().find(|(of, _)| *of == path).and_then(|(_, example)| serde_json::from_str(example).ok());
+        content.example = written.or_else(|| vocabulary::example(components, content.schema.as_ref()?));
+    }
+    let has = |header: &str| headers.iter().any(|name| name == header);
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        for (media, content) in &mut response.content {
+            let RefOr::T(content) = content else { continue };
+            if media != "application/problem+json" {
+                content.example = content.schema.as_ref().and_then(|schema| vocabulary::example(components, schema));
+                continue;
+            }
+            for kind in Kind::ALL.iter().copied().filter(|kind| kind.status().as_str() == status) {
+                if answers(kind, &id, has("Idempotency-Key"), has("If-Match")) {
+                    let slug = kind.slug();
+                    named.push(kind);
+                    content.examples.insert(slug.to_owned(), RefOr::Ref(Ref::new(format!("#/components/examples/{slug}"))));
+                }
+            }
+        }
+    }
+}
+
+/// Whether an operation that documents the status of a problem can answer with this kind of it.
+fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
+    let asks = matches!(operation, "askCheck" | "askChecks");
+    match kind {
+        Kind::MalformedQuery => !creates && !changes,
+        Kind::MalformedJson => creates || changes,
+        Kind::IdempotencyKeyMissing | Kind::IdempotencyKeyReused | Kind::IdempotencyInProgress => creates,
+        Kind::CallerNotVerified | Kind::OnBehalfNotAllowed | Kind::Insufficient => asks,
+        Kind::AuthorityOutsideScope => matches!(operation, "addChild" | "addRegistration"),
+        Kind::AlreadyAcknowledged => operation == "acknowledgeNotice",
+        Kind::AlreadyClosed => operation == "closeTask",
+        Kind::StillRegistered => matches!(operation, "markChildInError" | "closeIdentity"),
+        Kind::Conflict => operation == "markRegistrationInError",
+        _ => true,
     }
 }
 

@@ -176,8 +176,11 @@ pub struct RegistrationView {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConferenceView {
+    /// When it was held.
     held_on: NaiveDate,
+    /// Which kind of conference.
     kind: String,
+    /// Whose it was (GSS code).
     authority: String,
 }
 
@@ -185,8 +188,11 @@ pub struct ConferenceView {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HomeView {
+    /// The region.
     region: String,
+    /// The authority (GSS code).
     authority: String,
+    /// The entry there.
     #[serde(skip_serializing_if = "Option::is_none")]
     registration_id: Option<String>,
 }
@@ -195,11 +201,14 @@ pub struct HomeView {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CategoryView {
+    /// The category of abuse.
     category: String,
     /// The nation whose code it is.
     code_set: String,
+    /// Since when.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<NaiveDate>,
+    /// Until when.
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<NaiveDate>,
 }
@@ -208,11 +217,17 @@ pub struct CategoryView {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CoordinatorView {
+    /// Name.
+    #[schema(example = "Carys Mathias")]
     name: String,
+    /// Number.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "01632 960101")]
     phone: Option<String>,
+    /// E-mail.
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
+    /// Since when.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<NaiveDate>,
 }
@@ -221,11 +236,18 @@ pub struct CoordinatorView {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CoreGroupMemberView {
+    /// Name.
+    #[schema(example = "Ann Price")]
     name: String,
+    /// Agency.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Royal Gwent Hospital")]
     agency: Option<String>,
+    /// Role there.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "staff nurse")]
     role: Option<String>,
+    /// Number.
     #[serde(skip_serializing_if = "Option::is_none")]
     phone: Option<String>,
 }
@@ -247,7 +269,7 @@ pub struct RegistrationQuery {
     /// Where to go on: `links.next` of the page before.
     cursor: Option<String>,
     /// How many to a page, 1 to 200; default 50.
-    #[param(minimum = 1, maximum = 200)]
+    #[param(minimum = 1, maximum = 200, example = 50)]
     limit: Option<i64>,
 }
 

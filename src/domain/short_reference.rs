@@ -1,6 +1,6 @@
 //! A short reference to a check that two people can read to each other over a bad line.
 //!
-//! Eight characters and a check character of a 32-letter alphabet without I, L, O and U, written `K7QF-3M9T-X`. What is
+//! Eight characters and a check character of a 32-letter alphabet without I, L, O and U, written `K7QF-3M9T-T`. What is
 //! heard or typed as O counts as 0, and I or L as 1; case, spaces and hyphens do not matter. The check character
 //! finds every single wrong character and every swap of two.
 
@@ -11,7 +11,7 @@ coded_error! {
     /// Why a text is not a short reference.
     pub enum ShortReferenceError {
         /// Not nine characters.
-        WrongLength = "wrong-length", "write all nine characters, as in K7QF-3M9T-X";
+        WrongLength = "wrong-length", "write all nine characters, as in K7QF-3M9T-T";
         /// A character that is not in the alphabet.
         UnknownCharacter = "unknown-character", "check the characters: only digits and letters other than U are used";
         /// The last character does not fit the others.
@@ -29,7 +29,7 @@ const CHARACTERS: usize = 8;
 /// reference helps people find a check; it is not its key.
 pub const BYTES: usize = 5;
 
-/// A short reference to a check, in its canonical form `K7QF-3M9T-X`.
+/// A short reference to a check, in its canonical form `K7QF-3M9T-T`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShortReference(String);
 
