@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# Contract tests by outsiders' tools: is openapi/cofrestr.yaml a correct document, and does a running server do what it says?
+#
+#   tests/contract.sh [--binary PATH] [--seconds N]
+#
+# --binary PATH   the program to test (otherwise: cargo build, and the debug binary)
+# --seconds N     how long schemathesis asks (default 150)
+#
+# Runs openapi-spec-validator, `redocly lint` and schemathesis (all checks, all phases) against a demo region with invented
+# children, all of it even when one has findings. The tools are installed into target/contract, in the versions below; the
+# first run needs a network. Exit code: 0 no findings, 1 findings, 2 it could not run.
+set -euo pipefail
+
+SCHEMATHESIS=4.32.5
+SPEC_VALIDATOR=0.9.0
+REDOCLY=2.77.0
+
+cannot() {
+    echo "contract.sh: $1" >&2
+    exit 2
+}
+
+cd "$(dirname "$0")/.."
+binary=
+seconds=150
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --binary) binary=$(realpath "${2:?--binary needs a path}") && shift 2 ;;
+    --seconds) seconds=${2:?--seconds needs a number} && shift 2 ;;
+    *) cannot "unknown argument $1; see the head of this file" ;;
+    esac
+done
+
+command -v python3 >/dev/null || cannot "python3 is missing: install Python 3.10 or later with its venv module (Debian: apt install python3-venv)"
+python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
+    cannot "python3 is older than 3.10 or has no venv module (Debian: apt install python3-venv)"
+command -v npm >/dev/null || cannot "npm is missing: install Node.js 20 or later (https://nodejs.org)"
+
+tools=$PWD/target/contract
+mkdir -p "$tools"
+stamp="schemathesis $SCHEMATHESIS openapi-spec-validator $SPEC_VALIDATOR redocly $REDOCLY"
+if [ "$(cat "$tools/installed" 2>/dev/null)" != "$stamp" ]; then
+    echo "== installing $stamp"
+    python3 -m venv --clear "$tools/venv" || cannot "the Python environment cannot be made in $tools/venv"
+    "$tools/venv/bin/pip" install --quiet --disable-pip-version-check \
+        "schemathesis==$SCHEMATHESIS" "openapi-spec-validator==$SPEC_VALIDATOR" || cannot "pip cannot install the tools: is PyPI reachable?"
+    npm install --silent --no-fund --no-audit --no-save --prefix "$tools" "@redocly/cli@$REDOCLY" ||
+        cannot "npm cannot install @redocly/cli: is the npm registry reachable?"
+    echo "$stamp" >"$tools/installed"
+fi
+
+if [ -z "$binary" ]; then
+    cargo build || cannot "the program does not build"
+    binary=${CARGO_TARGET_DIR:-target}/debug/cofrestr
+fi
+[ -x "$binary" ] || cannot "$binary is not a program"
+
+work=$(mktemp -d)
+demo=
+finish() {
+    if [ -n "$demo" ]; then
+        kill "$demo" 2>/dev/null || true
+        wait "$demo" 2>/dev/null || true
+    fi
+    rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 2' INT TERM
+
+findings=()
+
+echo "== the document that is kept is the program's"
+"$binary" openapi >"$work/served.yaml" || cannot "$binary does not print the document"
+diff -u openapi/cofrestr.yaml "$work/served.yaml" || findings+=("openapi/cofrestr.yaml (write it anew: cofrestr openapi > openapi/cofrestr.yaml)")
+
+echo "== openapi-spec-validator"
+"$tools/venv/bin/openapi-spec-validator" openapi/cofrestr.yaml || findings+=(openapi-spec-validator)
+
+echo "== redocly lint"
+REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
+    "$tools/node_modules/.bin/redocly" lint openapi/cofrestr.yaml --config openapi/redocly.yaml --format stylish || findings+=(redocly)
+
+# A demo needs seven ports, and seven more a hundred above them.
+port=$(python3 - <<'PYTHON'
+import random, socket
+
+def free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
+
+for base in random.sample(range(20000, 32000, 10), 200):
+    if all(free(base + more + region) for more in (0, 100) for region in range(7)):
+        print(base)
+        break
+PYTHON
+)
+[ -n "$port" ] || cannot "no free ports for a demo"
+echo "== a demo on port $port"
+"$binary" demo --base-port "$port" --data "$work/data" --ready-file "$work/ready.json" --children 40 >"$work/demo.log" 2>&1 &
+demo=$!
+for _ in $(seq 180); do
+    [ -s "$work/ready.json" ] && break
+    kill -0 "$demo" 2>/dev/null || break
+    sleep 1
+done
+if [ ! -s "$work/ready.json" ]; then
+    cat "$work/demo.log" >&2
+    cannot "the demo did not start"
+fi
+read -r url token < <(python3 -c '
+import json, sys
+region = json.load(open(sys.argv[1]))["regions"][0]
+print(region["url"], region["tokens"]["custodian"])' "$work/ready.json")
+
+echo "== schemathesis, as a custodian"
+status=0
+(cd "$work" && "$tools/venv/bin/schemathesis" --config-file "$OLDPWD/openapi/schemathesis.toml" run "$url/openapi.json" \
+    --header "Authorization: Bearer $token" --checks all --phases examples,coverage,fuzzing,stateful --max-time "$seconds") || status=$?
+[ "$status" -eq 0 ] || findings+=("schemathesis (exit code $status)")
+kill -0 "$demo" 2>/dev/null || findings+=("the demo ended while it was asked")
+ready=$(python3 -c 'import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1] + "/health/ready", timeout=30).status)' "$url" || true)
+[ "$ready" = 200 ] || findings+=("the region is not ready after it was asked")
+
+if [ ${#findings[@]} -gt 0 ]; then
+    printf 'contract.sh: findings of %s\n' "${findings[@]}" >&2
+    exit 1
+fi
+echo "contract.sh: no findings"
