@@ -38,7 +38,7 @@ pub struct TestApp {
     configuration: String,
     database: Arc<TestDatabase>,
     /// Keys and key set; gone when this is dropped.
-    _folder: Folder,
+    folder: Folder,
     log_mark: usize,
     /// What was said about people in requests: it may stand in no log line.
     personal: Mutex<BTreeSet<String>>,
@@ -112,7 +112,7 @@ impl TestApp {
             server: Some(server),
             configuration,
             database,
-            _folder: folder,
+            folder: folder,
             log_mark,
             personal: Mutex::default(),
             answered: Mutex::default(),
