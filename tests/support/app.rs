@@ -112,7 +112,7 @@ impl TestApp {
             server: Some(server),
             configuration,
             database,
-            folder: folder,
+            folder,
             log_mark,
             personal: Mutex::default(),
             answered: Mutex::default(),
