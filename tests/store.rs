@@ -259,3 +259,23 @@ fn work_until_killed(url: &str) -> ! {
     });
     unreachable!("the threads above end only with the process")
 }
+
+/// `sslmode=verify-full` refuses a server without TLS, or one whose certificate is not for its name.
+#[test]
+fn a_database_on_a_server_is_reached_over_tls() {
+    use crate::support::postgres;
+    use cofrestr::store::connection::DatabaseUrl;
+    use cofrestr::store::migrations;
+
+    let server = postgres::server();
+    let plain = server.create_database();
+    let Some(secure) = server.tls_url(&plain) else {
+        eprintln!("note: no openssl on this machine, so the test server has no certificate and TLS to it is not tried");
+        server.drop_database(&plain);
+        return;
+    };
+    assert!(secure.contains("sslmode=verify-full"));
+    let applied = migrations::run(&DatabaseUrl::parse(&secure).expect("a URL")).expect("migrations over TLS");
+    assert!(!applied.is_empty());
+    server.drop_database(&plain);
+}

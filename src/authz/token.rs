@@ -370,3 +370,120 @@ fn read_keys(document: &str) -> HashMap<String, (Algorithm, DecodingKey)> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    use jsonwebtoken::{EncodingKey, Header};
+    use serde_json::json;
+
+    use super::*;
+
+    struct Key {
+        kid: &'static str,
+        pair: Ed25519KeyPair,
+    }
+
+    impl Key {
+        fn new(kid: &'static str) -> Self {
+            Self { kid, pair: Ed25519KeyPair::generate().unwrap() }
+        }
+
+        fn set(keys: &[&Self]) -> String {
+            let key = |key: &&Self| json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": key.kid, "x": URL_SAFE_NO_PAD.encode(key.pair.public_key().as_ref())});
+            json!({"keys": keys.iter().map(key).collect::<Vec<_>>()}).to_string()
+        }
+
+        fn bearer(&self, subject: &str, now: DateTime<Utc>) -> String {
+            let mut header = Header::new(Algorithm::EdDSA);
+            header.typ = Some("at+jwt".into());
+            header.kid = Some(self.kid.into());
+            let at = now.timestamp();
+            let claims = json!({"iss": "https://id", "aud": "here", "sub": subject, "role": "custodian", "region": "gwent", "iat": at, "exp": at + 300});
+            let pem = format!(
+                "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+                STANDARD.encode(self.pair.to_pkcs8().unwrap().as_ref())
+            );
+            let key = EncodingKey::from_ed_pem(pem.as_bytes()).unwrap();
+            format!("Bearer {}", jsonwebtoken::encode(&header, &claims, &key).unwrap())
+        }
+    }
+
+    /// A verifier whose issuer's address answers what `answer` holds, and how often it was asked.
+    fn verifier(answer: &Arc<Mutex<Result<String, String>>>) -> (Verifier, Arc<AtomicUsize>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let (count, answer) = (Arc::clone(&asked), Arc::clone(answer));
+        let fetch: Fetch = Arc::new(move |address| {
+            assert_eq!(address, "https://id/keys", "only the configured address is ever asked");
+            count.fetch_add(1, Ordering::SeqCst);
+            let answer = answer.lock().unwrap().clone();
+            Box::pin(async move { answer })
+        });
+        let home = Home { region: "gwent".into(), authorities: vec!["W06000022".into()] };
+        let issuer =
+            TrustedIssuer { issuer: "https://id".into(), audience: "here".into(), keys: KeySource::Address("https://id/keys".into()) };
+        (Verifier::new(home, vec![issuer], fetch), asked)
+    }
+
+    #[tokio::test]
+    async fn keys_are_fetched_once_and_an_unknown_key_does_not_make_us_ask_again_and_again() {
+        let (known, stranger) = (Key::new("known"), Key::new("stranger"));
+        let (verifier, asked) = verifier(&Arc::new(Mutex::new(Ok(Key::set(&[&known])))));
+        let now = Utc::now();
+        for person in ["a", "b", "c"] {
+            assert_eq!(verifier.verify(Some(&known.bearer(person, now)), now).await.unwrap().subject, person);
+        }
+        for _ in 0..20 {
+            assert_eq!(verifier.verify(Some(&stranger.bearer("x", now)), now).await, Err(TokenError::UnknownKey));
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn known_keys_stay_in_use_when_their_issuer_is_away_or_answers_nonsense() {
+        let known = Key::new("known");
+        let answer = Arc::new(Mutex::new(Ok(Key::set(&[&known]))));
+        let (verifier, asked) = verifier(&answer);
+        let now = Utc::now();
+        assert!(verifier.verify(Some(&known.bearer("a", now)), now).await.is_ok());
+        for (person, broken) in [("b", Err("away".to_owned())), ("c", Ok("<html>".to_owned())), ("d", Ok("{\"keys\": []}".to_owned()))] {
+            *answer.lock().unwrap() = broken;
+            {
+                let mut set = verifier.issuers[0].keys.write().unwrap();
+                set.fetched = set.fetched.and_then(|at| at.checked_sub(KEYS_FRESH));
+                set.attempted = set.attempted.and_then(|at| at.checked_sub(REFETCH));
+            }
+            assert!(verifier.verify(Some(&known.bearer(person, now)), now).await.is_ok(), "{person}");
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 4, "each time it was asked anew");
+    }
+
+    #[tokio::test]
+    async fn a_remembered_token_is_forgotten_when_it_expires() {
+        let known = Key::new("known");
+        let (verifier, _) = verifier(&Arc::new(Mutex::new(Ok(Key::set(&[&known])))));
+        let now = Utc::now();
+        let bearer = known.bearer("a", now);
+        assert!(verifier.verify(Some(&bearer), now).await.is_ok());
+        assert!(verifier.verify(Some(&bearer), now + chrono::TimeDelta::seconds(299)).await.is_ok());
+        assert_eq!(verifier.verify(Some(&bearer), now + chrono::TimeDelta::seconds(301)).await, Err(TokenError::NotNow));
+    }
+
+    #[test]
+    fn a_key_set_gives_only_keys_that_we_would_use() {
+        let good = Key::new("good");
+        let mut set: serde_json::Value = serde_json::from_str(&Key::set(&[&good])).unwrap();
+        let keys = set["keys"].as_array_mut().unwrap();
+        keys.push(json!({"kty": "oct", "kid": "secret", "k": "AAAA"}));
+        keys.push(json!({"kty": "OKP", "crv": "Ed25519", "x": keys[0]["x"]}));
+        keys.push(json!({"kty": "OKP", "crv": "Ed25519", "kid": "lying", "alg": "RS256", "x": keys[0]["x"]}));
+        let read = read_keys(&set.to_string());
+        assert_eq!(read.keys().collect::<Vec<_>>(), ["good"]);
+        assert_eq!(read["good"].0, Algorithm::EdDSA);
+        assert!(read_keys("not JSON").is_empty());
+    }
+}
