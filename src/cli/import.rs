@@ -114,6 +114,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if config.sandbox.enabled {
         runtime.block_on(sandbox::load_clock(&store, region.code().as_str()))?;
     }
+    if !args.dry_run {
+        runtime.block_on(matcher::bring_up_to_date(&store, &region))?;
+    }
     let started = Instant::now();
     let today = children::today(store.clock().now());
     sheet.progress.reset_elapsed();

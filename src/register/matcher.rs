@@ -279,6 +279,25 @@ pub async fn refresh(store: &Store, region_code: &str, matcher: &Matcher) -> Res
 /// The setting that says for which version of the matcher the index was made.
 const INDEX_VERSION: &str = "matching.index-version";
 
+/// The setting that says under which secret the index was made.
+const SECRET_FINGERPRINT: &str = "matching.secret-fingerprint";
+
+/// What tells one secret from another without giving it away: a key that the secret makes of a name that nobody bears.
+fn fingerprint(keyer: &Keyer) -> String {
+    let nobody = PersonName { given: Some("Cofrestr".into()), family: Some("Fingerprint".into()), ..PersonName::default() };
+    let query = Query::new(&Person { names: vec![nobody], ..Person::default() });
+    keyer.query_keys(&query).iter().map(|key| format!("{:x}.", key.key)).take(4).collect()
+}
+
+/// Refuses a secret other than the one under which the index was made: with it every question would find nobody, and every
+/// child on the register would seem not to be there.
+fn same_secret(stored: Option<&str>, own: &str) -> Result<(), StoreError> {
+    match stored {
+        Some(stored) if stored != own => Err(StoreError::OtherSecret),
+        _ => Ok(()),
+    }
+}
+
 /// Makes the index anew when it was made for another version of the matcher, in one transaction: nobody ever searches half an
 /// index. To be called before the server listens.
 ///
@@ -288,13 +307,21 @@ pub async fn bring_up_to_date(store: &Store, region: &std::sync::Arc<Region>) ->
     let version = crate::matching::version().to_string();
     let code = region.code().to_string();
     let wanted = version.clone();
+    let own = fingerprint(&region.matcher.keyer);
+    let kept = own.clone();
     let writer = std::sync::Arc::clone(region);
     let rebuilt = store
         .run::<_, _, _, RegisterError>(
             program_permit::<RefreshStatistics>("cofrestr", &code),
-            move |snapshot| Ok(settings::get(snapshot.connection, INDEX_VERSION)?.as_deref() == Some(wanted.as_str())),
+            move |snapshot| {
+                same_secret(settings::get(snapshot.connection, SECRET_FINGERPRINT)?.as_deref(), &own)?;
+                Ok(settings::get(snapshot.connection, INDEX_VERSION)?.as_deref() == Some(wanted.as_str()))
+            },
             move |tx, current| {
-                if *current {
+                // Looked at again here: another server may have made the index a moment ago.
+                let stored = settings::get(tx.connection, SECRET_FINGERPRINT)?;
+                same_secret(stored.as_deref(), &kept)?;
+                if *current && stored.is_some() {
                     return Ok(false);
                 }
                 rows::clear(tx.connection)?;
@@ -308,6 +335,7 @@ pub async fn bring_up_to_date(store: &Store, region: &std::sync::Arc<Region>) ->
                     }
                 }
                 settings::set(tx.connection, INDEX_VERSION, &version)?;
+                settings::set(tx.connection, SECRET_FINGERPRINT, &kept)?;
                 Ok(true)
             },
         )
@@ -317,4 +345,19 @@ pub async fn bring_up_to_date(store: &Store, region: &std::sync::Arc<Region>) ->
         tracing::info!("made the matcher's index anew");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_told_from_another_and_only_the_same_one_is_taken() {
+        let (one, other) = (fingerprint(&Keyer::new([1; 16])), fingerprint(&Keyer::new([2; 16])));
+        assert_eq!(one, fingerprint(&Keyer::new([1; 16])));
+        assert_ne!(one, other);
+        assert!(same_secret(None, &one).is_ok());
+        assert!(same_secret(Some(&one), &one).is_ok());
+        assert!(matches!(same_secret(Some(&other), &one), Err(StoreError::OtherSecret)));
+    }
 }

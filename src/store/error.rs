@@ -26,6 +26,12 @@ pub enum StoreError {
     /// A stored value does not read back as what it should be.
     #[error("a stored value cannot be read: {0}")]
     Corrupt(&'static str),
+    /// The matcher's secret is not the one under which this database was indexed. Correct the configuration.
+    #[error(
+        "the matcher's secret is not the one under which this database was indexed, and would find nobody; \
+         let keys.folder name the folder that the database was made with"
+    )]
+    OtherSecret,
     /// The migrations failed or do not fit this program.
     #[error("the migrations failed: {0}")]
     Migrations(String),
@@ -46,7 +52,7 @@ impl StoreError {
         match self {
             Self::Connect(_) | Self::Busy(_) | Self::Conflict(_) | Self::Stopped | Self::Overloaded => true,
             Self::Database(error) => lost_connection(error) || is_full_or_locked(error),
-            Self::Url(_) | Self::Exists(_) | Self::Corrupt(_) | Self::Migrations(_) | Self::Panicked => false,
+            Self::Url(_) | Self::Exists(_) | Self::Corrupt(_) | Self::OtherSecret | Self::Migrations(_) | Self::Panicked => false,
         }
     }
 
