@@ -12,6 +12,7 @@
 pub mod audit;
 pub mod children;
 pub mod clock;
+pub mod conferences;
 pub mod connection;
 pub mod enquiries;
 mod error;
@@ -23,6 +24,7 @@ pub mod merkle;
 pub mod migrations;
 pub mod note;
 pub mod notices;
+pub mod plans;
 pub mod registrations;
 pub mod sandbox;
 pub mod schema;

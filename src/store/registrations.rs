@@ -39,6 +39,9 @@ fact_rows! {
         home_region: Option<String>,
         home_authority: Option<String>,
         home_registration_id: Option<Id>,
+        conference_id: Option<Id>,
+        removal_conference_id: Option<Id>,
+        removal_evidence: Option<String>,
     }
     /// A category of an entry.
     CategoryRow, registration_category, registration_id {

@@ -152,6 +152,9 @@ diesel::table! {
         recorded_at -> crate::store::types::DbInstant,
         recorded_by -> Text,
         superseded_at -> Nullable<crate::store::types::DbInstant>,
+        conference_id -> Nullable<crate::store::types::DbUuid>,
+        removal_conference_id -> Nullable<crate::store::types::DbUuid>,
+        removal_evidence -> Nullable<Text>,
     }
 }
 
@@ -463,6 +466,215 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    section47 (id) {
+        id -> crate::store::types::DbUuid,
+        child_id -> crate::store::types::DbUuid,
+        authority -> Text,
+        version -> BigInt,
+        created_at -> crate::store::types::DbInstant,
+        changed_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    section47_state (id) {
+        id -> crate::store::types::DbUuid,
+        section47_id -> crate::store::types::DbUuid,
+        referral_on -> Nullable<Date>,
+        strategy_discussion_on -> Date,
+        decided_on -> Nullable<Date>,
+        started_on -> Nullable<Date>,
+        outcome -> Nullable<Text>,
+        outcome_on -> Nullable<Date>,
+        assessment_completed_on -> Nullable<Date>,
+        departure_reason -> Nullable<Text>,
+        departure_approved_by -> Nullable<Text>,
+        entered_in_error -> Bool,
+        error_reason -> Nullable<Text>,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    conference (id) {
+        id -> crate::store::types::DbUuid,
+        authority -> Text,
+        version -> BigInt,
+        created_at -> crate::store::types::DbInstant,
+        changed_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    conference_state (id) {
+        id -> crate::store::types::DbUuid,
+        conference_id -> crate::store::types::DbUuid,
+        kind -> Text,
+        held_on -> Date,
+        chair -> Nullable<Text>,
+        language -> Nullable<Text>,
+        quorate -> Nullable<Bool>,
+        quorum_reason -> Nullable<Text>,
+        entered_in_error -> Bool,
+        error_reason -> Nullable<Text>,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    conference_attendee (id) {
+        id -> crate::store::types::DbUuid,
+        conference_id -> crate::store::types::DbUuid,
+        name -> Text,
+        agency -> Nullable<Text>,
+        role -> Nullable<Text>,
+        attendance -> Text,
+        direct_contact -> Nullable<Bool>,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    conference_decision (id) {
+        id -> crate::store::types::DbUuid,
+        conference_id -> crate::store::types::DbUuid,
+        child_id -> crate::store::types::DbUuid,
+        section47_id -> Nullable<crate::store::types::DbUuid>,
+        registration_id -> Nullable<crate::store::types::DbUuid>,
+        decision -> Text,
+        categories -> Text,
+        consensus -> Bool,
+        dissent -> Nullable<Text>,
+        reasons -> Nullable<Text>,
+        child_views -> Nullable<Text>,
+        child_views_how -> Nullable<Text>,
+        child_participation -> Nullable<Text>,
+        parent_views -> Nullable<Text>,
+        parent_views_how -> Nullable<Text>,
+        views_language -> Nullable<Text>,
+        advocacy_offered_on -> Nullable<Date>,
+        advocacy_offered_by -> Nullable<Text>,
+        advocacy_response -> Nullable<Text>,
+        review_due_on -> Nullable<Date>,
+        core_group_due_on -> Nullable<Date>,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    visit (id) {
+        id -> crate::store::types::DbUuid,
+        registration_id -> crate::store::types::DbUuid,
+        visited_on -> Date,
+        visited_by -> Nullable<Text>,
+        seen -> Bool,
+        seen_alone -> Bool,
+        at_home -> Bool,
+        bedroom_seen -> Bool,
+        note -> Nullable<Text>,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    core_group_meeting (id) {
+        id -> crate::store::types::DbUuid,
+        registration_id -> crate::store::types::DbUuid,
+        held_on -> Date,
+        note -> Nullable<Text>,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    plan_milestone (id) {
+        id -> crate::store::types::DbUuid,
+        registration_id -> crate::store::types::DbUuid,
+        kind -> Text,
+        reached_on -> Date,
+        note -> Nullable<Text>,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    clock_departure (id) {
+        id -> crate::store::types::DbUuid,
+        registration_id -> crate::store::types::DbUuid,
+        clock -> Text,
+        was_due_on -> Date,
+        due_on -> Date,
+        reason -> Text,
+        approved_by -> Text,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    clock_escalation (registration_id, clock, due_on, level) {
+        registration_id -> crate::store::types::DbUuid,
+        clock -> Text,
+        due_on -> Date,
+        level -> BigInt,
+        raised_at -> crate::store::types::DbInstant,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     child,
     child_particulars,
@@ -495,6 +707,17 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_commitment,
     idempotency,
     setting,
+    section47,
+    section47_state,
+    conference,
+    conference_state,
+    conference_attendee,
+    conference_decision,
+    visit,
+    core_group_meeting,
+    plan_milestone,
+    clock_departure,
+    clock_escalation,
 );
 
 diesel::joinable!(enquiry_match -> enquiry (enquiry_id));

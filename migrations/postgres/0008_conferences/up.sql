@@ -1,0 +1,121 @@
+-- An enquiry under section 47 of the Children Act 1989, with the strategy discussion before it: the dates from which clocks run.
+CREATE TABLE section47 (
+    id UUID PRIMARY KEY,
+    child_id UUID NOT NULL REFERENCES child (id),
+    authority TEXT NOT NULL,
+    version BIGINT NOT NULL CHECK (version >= 1),
+    created_at TIMESTAMPTZ NOT NULL,
+    changed_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX section47_by_child ON section47 (child_id);
+CREATE INDEX section47_by_authority ON section47 (authority, id);
+
+CREATE TABLE section47_state (
+    id UUID PRIMARY KEY,
+    section47_id UUID NOT NULL REFERENCES section47 (id),
+    referral_on DATE,
+    strategy_discussion_on DATE NOT NULL,
+    decided_on DATE,
+    started_on DATE,
+    outcome TEXT CHECK (outcome IN ('not-substantiated', 'substantiated-no-continuing-risk', 'conference')),
+    outcome_on DATE,
+    assessment_completed_on DATE,
+    departure_reason TEXT,
+    departure_approved_by TEXT,
+    entered_in_error BOOLEAN NOT NULL,
+    error_reason TEXT,
+    valid_from DATE,
+    valid_to DATE,
+    recorded_at TIMESTAMPTZ NOT NULL,
+    recorded_by TEXT NOT NULL,
+    superseded_at TIMESTAMPTZ,
+    CHECK (valid_to IS NULL OR valid_from IS NULL OR valid_from <= valid_to),
+    CHECK ((outcome IS NULL) = (outcome_on IS NULL)),
+    CHECK ((departure_reason IS NULL) = (departure_approved_by IS NULL))
+);
+CREATE INDEX section47_state_by_section47 ON section47_state (section47_id);
+
+-- A conference. Its decisions stand one for each child: what is decided for one changes nothing for another.
+CREATE TABLE conference (
+    id UUID PRIMARY KEY,
+    authority TEXT NOT NULL,
+    version BIGINT NOT NULL CHECK (version >= 1),
+    created_at TIMESTAMPTZ NOT NULL,
+    changed_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX conference_by_authority ON conference (authority, id);
+
+CREATE TABLE conference_state (
+    id UUID PRIMARY KEY,
+    conference_id UUID NOT NULL REFERENCES conference (id),
+    kind TEXT NOT NULL CHECK (kind IN ('initial', 'pre-birth', 'review', 'transfer-in')),
+    held_on DATE NOT NULL,
+    chair TEXT,
+    language TEXT,
+    quorate BOOLEAN,
+    quorum_reason TEXT,
+    entered_in_error BOOLEAN NOT NULL,
+    error_reason TEXT,
+    valid_from DATE,
+    valid_to DATE,
+    recorded_at TIMESTAMPTZ NOT NULL,
+    recorded_by TEXT NOT NULL,
+    superseded_at TIMESTAMPTZ,
+    CHECK (valid_to IS NULL OR valid_from IS NULL OR valid_from <= valid_to)
+);
+CREATE INDEX conference_state_by_conference ON conference_state (conference_id);
+
+CREATE TABLE conference_attendee (
+    id UUID PRIMARY KEY,
+    conference_id UUID NOT NULL REFERENCES conference (id),
+    name TEXT NOT NULL,
+    agency TEXT,
+    role TEXT,
+    attendance TEXT NOT NULL CHECK (attendance IN ('attended', 'apologies', 'report-only', 'not-invited')),
+    direct_contact BOOLEAN,
+    valid_from DATE,
+    valid_to DATE,
+    recorded_at TIMESTAMPTZ NOT NULL,
+    recorded_by TEXT NOT NULL,
+    superseded_at TIMESTAMPTZ,
+    CHECK (valid_to IS NULL OR valid_from IS NULL OR valid_from <= valid_to)
+);
+CREATE INDEX conference_attendee_by_conference ON conference_attendee (conference_id);
+
+CREATE TABLE conference_decision (
+    id UUID PRIMARY KEY,
+    conference_id UUID NOT NULL REFERENCES conference (id),
+    child_id UUID NOT NULL REFERENCES child (id),
+    section47_id UUID REFERENCES section47 (id),
+    registration_id UUID REFERENCES registration (id),
+    decision TEXT NOT NULL CHECK (decision IN ('registered', 'not-registered', 'continued', 'removed')),
+    categories TEXT NOT NULL,
+    consensus BOOLEAN NOT NULL,
+    dissent TEXT,
+    reasons TEXT,
+    child_views TEXT,
+    child_views_how TEXT,
+    child_participation TEXT,
+    parent_views TEXT,
+    parent_views_how TEXT,
+    views_language TEXT,
+    advocacy_offered_on DATE,
+    advocacy_offered_by TEXT,
+    advocacy_response TEXT,
+    review_due_on DATE,
+    core_group_due_on DATE,
+    valid_from DATE,
+    valid_to DATE,
+    recorded_at TIMESTAMPTZ NOT NULL,
+    recorded_by TEXT NOT NULL,
+    superseded_at TIMESTAMPTZ,
+    CHECK (valid_to IS NULL OR valid_from IS NULL OR valid_from <= valid_to)
+);
+CREATE INDEX conference_decision_by_conference ON conference_decision (conference_id);
+CREATE INDEX conference_decision_by_child ON conference_decision (child_id);
+CREATE INDEX conference_decision_by_registration ON conference_decision (registration_id);
+
+-- On which conference an entry rests, and which one ended it; the evidence for an end that no conference decided.
+ALTER TABLE registration_state ADD COLUMN conference_id UUID;
+ALTER TABLE registration_state ADD COLUMN removal_conference_id UUID;
+ALTER TABLE registration_state ADD COLUMN removal_evidence TEXT;
