@@ -39,5 +39,6 @@ pub mod sensitive;
 pub mod sex;
 pub mod shift;
 pub mod short_reference;
+pub mod span;
 pub mod text;
 pub mod verification;
