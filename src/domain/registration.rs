@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::category::CategorySet;
 use super::coded::{closed_set, coded_error};
-use super::dates::BirthDate;
 use super::ids::{ConferenceId, RegistrationId};
 use super::nation::Nation;
 use super::outcome::MatchStatus;
+use super::rule::Rule;
 use super::text::Line;
 
 closed_set! {
@@ -386,81 +386,15 @@ impl ProposedRegistration<'_> {
     }
 }
 
-/// Taking a name off a register, as somebody wants to do it.
-#[derive(Debug, Clone, Copy)]
-pub struct ProposedRemoval<'a> {
-    /// The entry's standing before.
-    pub status: RegistrationStatus,
-    /// The first day of the entry.
-    pub started_on: NaiveDate,
-    /// The day it is to end.
-    pub removed_on: NaiveDate,
-    /// The ground.
-    pub ground: RemovalGround,
-    /// The kind of the conference that decided it, if one did.
-    pub conference: Option<ConferenceKind>,
-    /// What is known of the child's birth.
-    pub birth: Option<&'a BirthDate>,
-    /// Whether the other authority's written acceptance is held.
-    pub acceptance_held: bool,
-}
-
-coded_error! {
-    /// A rule that a proposed removal would break.
-    pub enum RemovalViolation {
-        /// The entry is not in force.
-        NotCurrent = "not-current", "only an entry in force can be removed";
-        /// It would end on or before the day it started.
-        EndsTooSoon = "ends-too-soon", "give a day after the day of registration";
-        /// The ground needs a review conference of this authority.
-        NoReviewConference = "no-review-conference", "name the review conference that decided it";
-        /// The child may not be 18 on that day.
-        NotEighteen = "not-eighteen", "give a day on or after the eighteenth birthday";
-        /// I1: the other authority has not held its conference or not accepted in writing.
-        NotAccepted = "transfer-not-accepted", "wait for the transfer-in conference and the other authority's written acceptance";
-        /// I6: the ground is for temporary entries.
-        NotTemporary = "not-temporary", "this ground is only for temporary entries";
-        /// I6: a temporary entry ends with its home registration.
-        HomeDecides = "home-authority-decides", "a temporary entry ends when the home authority says so";
-    }
-}
-
-impl ProposedRemoval<'_> {
-    /// Every rule it would break.
-    ///
-    /// # Source
-    ///
-    /// I4, I5: WSP-4.9. I1: WSP-4.9, MK-MOVE. I6: WSP-4.12.
-    pub fn violations(&self) -> Vec<RemovalViolation> {
-        let mut violations = Vec::new();
-        if !self.status.is_current() {
-            violations.push(RemovalViolation::NotCurrent);
+impl Rule for Violation {
+    fn origin(&self) -> &'static str {
+        match self {
+            Self::NoConferenceDecision | Self::ConferenceCannotRegister | Self::NoHomeRegistration => "WSP-4.12",
+            Self::PeriodOverlaps | Self::StartsAndEndsOnOneDay | Self::EndsBeforeStart => "CIN-VAL",
+            Self::EndDoesNotFitStatus => "DESIGN",
+            Self::NoCategory => "WSP-3.2.10",
+            Self::CategoryNotOfNation => "WSP-3.2.9, CIN-VAL",
         }
-        if self.removed_on <= self.started_on {
-            violations.push(RemovalViolation::EndsTooSoon);
-        }
-        let temporary = self.status == RegistrationStatus::TemporarilyRegistered;
-        violations.extend(match self.ground {
-            RemovalGround::ReviewConferenceDecision if temporary => Some(RemovalViolation::HomeDecides),
-            RemovalGround::ReviewConferenceDecision if self.conference != Some(ConferenceKind::Review) => {
-                Some(RemovalViolation::NoReviewConference)
-            }
-            RemovalGround::ReachedEighteen if !self.birth.is_some_and(|birth| birth.is_certainly_adult_on(self.removed_on)) => {
-                Some(RemovalViolation::NotEighteen)
-            }
-            RemovalGround::Transferred if temporary => Some(RemovalViolation::HomeDecides),
-            RemovalGround::Transferred if !self.acceptance_held || self.conference != Some(ConferenceKind::TransferIn) => {
-                Some(RemovalViolation::NotAccepted)
-            }
-            RemovalGround::HomeAuthorityEnded if !temporary => Some(RemovalViolation::NotTemporary),
-            RemovalGround::ReviewConferenceDecision
-            | RemovalGround::ReachedEighteen
-            | RemovalGround::Died
-            | RemovalGround::LeftUnitedKingdom
-            | RemovalGround::Transferred
-            | RemovalGround::HomeAuthorityEnded => None,
-        });
-        violations
     }
 }
 
@@ -610,44 +544,6 @@ mod tests {
             ]
         );
         assert_eq!(ProposedRegistration { status: RegistrationStatus::EnteredInError, ..entry }.violations(), []);
-    }
-
-    #[test]
-    fn a_name_comes_off_on_its_grounds_only() {
-        use RegistrationStatus::{PreviouslyRegistered, Registered, TemporarilyRegistered};
-        use RemovalGround::{Died, HomeAuthorityEnded, LeftUnitedKingdom, ReachedEighteen, ReviewConferenceDecision, Transferred};
-        let review = Some(ConferenceKind::Review);
-        let transfer = Some(ConferenceKind::TransferIn);
-        let birth = BirthDate::Exact("2008-06-15".parse().unwrap());
-        let table = [
-            (Registered, ReviewConferenceDecision, review, false, "2026-03-04", None),
-            (Registered, ReviewConferenceDecision, None, false, "2026-03-04", Some(RemovalViolation::NoReviewConference)),
-            (Registered, ReviewConferenceDecision, transfer, true, "2026-03-04", Some(RemovalViolation::NoReviewConference)),
-            (Registered, ReachedEighteen, None, false, "2026-06-15", None),
-            (Registered, ReachedEighteen, None, false, "2026-06-14", Some(RemovalViolation::NotEighteen)),
-            (Registered, Died, None, false, "2026-03-04", None),
-            (Registered, Died, None, false, "2026-03-03", Some(RemovalViolation::EndsTooSoon)),
-            (Registered, LeftUnitedKingdom, None, false, "2026-03-04", None),
-            (Registered, Transferred, transfer, true, "2026-03-04", None),
-            (Registered, Transferred, transfer, false, "2026-03-04", Some(RemovalViolation::NotAccepted)),
-            (Registered, Transferred, None, true, "2026-03-04", Some(RemovalViolation::NotAccepted)),
-            (Registered, HomeAuthorityEnded, None, false, "2026-03-04", Some(RemovalViolation::NotTemporary)),
-            (TemporarilyRegistered, HomeAuthorityEnded, None, false, "2026-03-04", None),
-            (TemporarilyRegistered, ReviewConferenceDecision, review, false, "2026-03-04", Some(RemovalViolation::HomeDecides)),
-            (PreviouslyRegistered, Died, None, false, "2026-03-04", Some(RemovalViolation::NotCurrent)),
-        ];
-        for (status, ground, conference, acceptance_held, removed_on, violation) in table {
-            let removal = ProposedRemoval {
-                status,
-                started_on: day("2026-03-03"),
-                removed_on: day(removed_on),
-                ground,
-                conference,
-                birth: Some(&birth),
-                acceptance_held,
-            };
-            assert_eq!(removal.violations(), Vec::from_iter(violation), "{status} {ground} {removed_on}");
-        }
     }
 
     #[test]
