@@ -24,6 +24,7 @@ pub mod coded;
 pub mod conference;
 pub mod contact;
 pub mod dates;
+pub mod facts;
 pub mod identifiers;
 pub mod ids;
 pub mod language;
