@@ -20,6 +20,7 @@
 
 pub mod calendar;
 pub mod category;
+pub mod clocks;
 pub mod coded;
 pub mod conference;
 pub mod contact;
