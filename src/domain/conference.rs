@@ -398,7 +398,8 @@ mod tests {
         use RegistrationStatus::{PreviouslyRegistered, Registered, TemporarilyRegistered};
         let set = neglect();
         let entry = |status, on| Some((status, day(on)));
-        let table: &[(ConferenceKind, Decision, Option<(RegistrationStatus, NaiveDate)>, bool, &[&str])] = &[
+        type Row = (ConferenceKind, Decision, Option<(RegistrationStatus, NaiveDate)>, bool, &'static [&'static str]);
+        let table: &[Row] = &[
             (Review, StayOn, entry(Registered, "2026-03-02"), true, &[]),
             (Review, StayOn, entry(Registered, "2026-03-03"), true, &["/children/0/child review-before-plan"]),
             (Review, StayOn, entry(Registered, "2026-03-04"), true, &["/children/0/child review-before-plan"]),

@@ -231,7 +231,8 @@ mod tests {
 
     #[test]
     fn a_name_comes_off_on_its_grounds_only_and_with_what_each_needs() {
-        let table: &[(RegistrationStatus, RemovalGround, &[Evidence], &str, bool, &[&str])] = &[
+        type Row = (RegistrationStatus, RemovalGround, &'static [Evidence], &'static str, bool, &'static [&'static str]);
+        let table: &[Row] = &[
             (Registered, ReviewConferenceDecision, &[ReviewConference], "2026-03-04", false, &[]),
             (Registered, ReviewConferenceDecision, &[], "2026-03-04", false, &["no-review-conference"]),
             (

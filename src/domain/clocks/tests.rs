@@ -102,7 +102,8 @@ fn registration_on_the_third_of_march_starts_its_clocks() {
 fn a_clock_grows_old_day_by_day() {
     let events = [plain(1, "2026-03-03", Registered)];
     use Role::{Coordinator, SeniorSafeguardingManager, TeamManager};
-    let table: &[(&str, ClockState, i64, &[Role], Option<(Role, &str)>)] = &[
+    type Row = (&'static str, ClockState, i64, &'static [Role], Option<(Role, &'static str)>);
+    let table: &[Row] = &[
         ("2026-03-03", ClockState::Running, 7, &[], Some((Coordinator, "2026-03-08"))),
         ("2026-03-07", ClockState::Running, 3, &[], Some((Coordinator, "2026-03-08"))),
         ("2026-03-08", ClockState::DueSoon, 2, &[Coordinator], Some((TeamManager, "2026-03-11"))),

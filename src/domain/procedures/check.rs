@@ -75,7 +75,7 @@ impl Procedures {
     fn check_clock(&self, clock: &ClockRule) -> Checked {
         let place = || format!("clock.{}", clock.code);
         require(!clock.starts.is_empty() && !clock.met_by.is_empty(), place, "needs an event in starts and one in met_by")?;
-        require(clock.due.is_some() != !clock.with.is_empty(), place, "needs either due or with")?;
+        require(clock.due.is_some() == clock.with.is_empty(), place, "needs either due or with")?;
         // One step only, so that no clock can hang on itself.
         let hangs_on_a_span = |code: &Code| self.clock(code.as_str()).is_some_and(|other| other.due.is_some());
         require(clock.with.iter().all(hangs_on_a_span), place, "with must name clocks that have a due of their own")?;
