@@ -39,6 +39,7 @@ pub mod reason;
 pub mod registration;
 pub mod removal;
 pub mod retention;
+pub mod returns;
 pub mod roles;
 pub mod rule;
 pub mod search_set;
