@@ -10,6 +10,8 @@ use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use serde::Deserialize;
 
+use crate::domain::procedures::{Procedures, ProceduresError};
+
 const DEFAULT: &str = include_str!("../../config/default.toml");
 const MEMBERS: &str = include_str!("../../config/regions.toml");
 /// What the demo lays over the defaults.
@@ -45,6 +47,7 @@ pub struct Config {
     pub database: Database,
     pub keys: Keys,
     pub members: Members,
+    pub procedures: ProceduresFile,
     #[serde(default)]
     pub contacts: BTreeMap<String, Contacts>,
     #[serde(default)]
@@ -81,6 +84,8 @@ section! {
     Keys { folder: PathBuf }
     /// The members of the federation.
     Members { file: String }
+    /// The procedures of the region.
+    ProceduresFile { file: String }
     /// Whom to ring at an authority.
     Contacts { office: ContactEntry, out_of_hours: ContactEntry }
     /// One way to reach somebody.
@@ -201,6 +206,23 @@ impl Config {
         Ok(file.region)
     }
 
+    /// The child protection procedures of this region: of the file it names, else those that the members file names for it.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a rule in it does not hold together.
+    pub fn procedures(&self) -> Result<Procedures, ConfigError> {
+        let refused = |error: ProceduresError| invalid("procedures.file", error.to_string());
+        if !self.procedures.file.is_empty() {
+            let text = std::fs::read_to_string(&self.procedures.file)
+                .map_err(|error| ConfigError::Unreadable(format!("{}: {error}", self.procedures.file)))?;
+            return Procedures::read(&text).map_err(refused);
+        }
+        let members = self.member_regions()?;
+        let own = members.iter().find(|region| region.code == self.region.code);
+        let code = own.map_or("", |region| region.procedures.as_str());
+        Procedures::embedded(code).cloned().map_err(refused)
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         let members = self.member_regions()?;
         let own = members.iter().find(|region| region.code == self.region.code).ok_or_else(|| {
@@ -221,6 +243,10 @@ impl Config {
                     return Err(invalid(format!("contacts.{gss}.{key}"), "needs a name and a phone"));
                 }
             }
+        }
+        let procedures = self.procedures()?;
+        if procedures.nation.as_str() != own.nation {
+            return Err(invalid("procedures.file", format!("holds procedures of another nation: this region is in {}", own.nation)));
         }
         if self.issuers.is_empty() {
             return Err(invalid("issuers", "name at least one identity provider; nobody can sign in without one"));
@@ -276,6 +302,26 @@ mod tests {
     #[test]
     fn the_defaults_with_a_region_its_contacts_and_an_issuer_are_enough() {
         Config::from_text(&demo("")).expect("a usable configuration");
+    }
+
+    #[test]
+    fn a_region_has_the_procedures_of_its_members_file_or_a_file_of_its_own() {
+        let gwent = Config::from_text(&demo("")).expect("a usable configuration");
+        assert_eq!(gwent.procedures().expect("procedures").code.as_str(), "wales");
+        let named = |file: &str| {
+            let path = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
+            Config::from_text(&demo(&format!("[procedures]\nfile = {path:?}"))).map(|config| config.procedures().expect("procedures"))
+        };
+        assert_eq!(named("config/procedures/wales.toml").expect("the same as a file").code.as_str(), "wales");
+        for (file, said) in [
+            ("config/procedures/england.toml", "another nation"),
+            ("tests/procedures/scotland.toml", "another nation"),
+            ("config/default.toml", "procedures.file"),
+            ("config/procedures/nowhere.toml", "nowhere.toml"),
+        ] {
+            let error = named(file).expect_err(file).to_string();
+            assert!(error.contains(said), "{file}: {error}");
+        }
     }
 
     #[test]

@@ -29,6 +29,7 @@ const TABLE: &str = include_str!("../../data/bank-holidays.toml");
 pub struct Calendar {
     first_year: i32,
     last_year: i32,
+    announced_until: NaiveDate,
     holidays: BTreeSet<NaiveDate>,
 }
 
@@ -48,6 +49,10 @@ fn read(text: &str) -> Result<Table, CalendarError> {
         i32::try_from(year).map_err(|_| CalendarError::BrokenTable)
     };
     let (first_year, last_year) = (year("first-year")?, year("last-year")?);
+    let announced_until = table
+        .get("announced-until")
+        .and_then(|day| NaiveDate::parse_from_str(&day.to_string(), "%Y-%m-%d").ok())
+        .ok_or(CalendarError::BrokenTable)?;
     let calendar = |division: &str| -> Result<Calendar, CalendarError> {
         let rows = table.get(division).and_then(toml::Value::as_table).ok_or(CalendarError::BrokenTable)?;
         let holidays: BTreeSet<NaiveDate> = rows
@@ -56,7 +61,7 @@ fn read(text: &str) -> Result<Table, CalendarError> {
             .collect::<Result<_, _>>()?;
         // Every year has at least seven holidays, so one without any is a gap in the table.
         if (first_year..=last_year).all(|year| holidays.iter().any(|day| day.year() == year)) {
-            Ok(Calendar { first_year, last_year, holidays })
+            Ok(Calendar { first_year, last_year, announced_until, holidays })
         } else {
             Err(CalendarError::BrokenTable)
         }
@@ -86,6 +91,12 @@ impl Calendar {
     /// First and last year of the table.
     pub const fn years(&self) -> (i32, i32) {
         (self.first_year, self.last_year)
+    }
+
+    /// The last day for which the holidays were announced; those after it are computed by the rules, and a date that rests on
+    /// them may still move.
+    pub const fn announced_until(&self) -> NaiveDate {
+        self.announced_until
     }
 
     /// Whether a day is a bank holiday, weekday or not.
@@ -261,7 +272,7 @@ mod tests {
     fn the_table_has_every_holiday_and_no_other() {
         for nation in Nation::ALL {
             let calendar = Calendar::for_nation(nation).unwrap();
-            assert_eq!(calendar.years(), (2020, 2035));
+            assert_eq!((calendar.years(), calendar.announced_until()), ((2020, 2035), day("2027-12-31")));
             for year in 2020..=2035 {
                 let table: BTreeSet<NaiveDate> = calendar.holidays.iter().copied().filter(|day| day.year() == year).collect();
                 assert_eq!(table, computed(nation, year), "{nation} {year}");
@@ -349,8 +360,8 @@ mod tests {
         for text in [
             "",
             "first-year = 2020",
-            "first-year = 2020\nlast-year = 2020\n[england-and-wales]\n[scotland]\n[northern-ireland]",
-            "first-year = 2020\nlast-year = 2020\n[england-and-wales]\n2020-13-01 = \"x\"",
+            "first-year = 2020\nlast-year = 2020\nannounced-until = 2020-12-31\n[england-and-wales]\n[scotland]\n[northern-ireland]",
+            "first-year = 2020\nlast-year = 2020\nannounced-until = 2020-12-31\n[england-and-wales]\n2020-13-01 = \"x\"",
         ] {
             assert_eq!(read(text).err(), Some(CalendarError::BrokenTable), "{text}");
         }
