@@ -18,6 +18,7 @@ mod notices;
 mod openapi;
 mod questions;
 mod registrations;
+mod revocations;
 mod sandbox;
 mod store;
 mod tasks;

@@ -294,8 +294,35 @@ fn a_method_that_a_path_does_not_have_names_those_it_has(app: &TestApp) {
     assert_eq!(allowed(Method::POST, "/v1/notices"), "GET");
     assert_eq!(allowed(Method::GET, "/v1/checks/batch"), "POST");
     assert_eq!(allowed(Method::PATCH, &format!("/v1/tasks/{}/closure", Uuid::now_v7())), "POST");
-    assert_eq!(allowed(Method::POST, "/health/live"), "GET");
-    assert_eq!(allowed(Method::PUT, "/openapi.json"), "GET");
+    assert_eq!(allowed(Method::POST, "/health/live"), "GET, HEAD");
+    assert_eq!(allowed(Method::PUT, "/openapi.json"), "GET, HEAD");
+    assert_eq!(allowed(Method::OPTIONS, "/metrics"), "GET, HEAD");
+}
+
+on_both!(what_is_public_answers_head_and_what_is_recorded_does_not);
+fn what_is_public_answers_head_and_what_is_recorded_does_not(app: &TestApp) {
+    for path in ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/openapi.yaml", "/.well-known/jwks.json", "/docs/", "/docs"]
+    {
+        let (get, head) = (app.anonymous().get(path), app.anonymous().request(Method::HEAD, path).send());
+        assert_eq!((head.status, head.body.as_str()), (get.status, ""), "{path}");
+        for name in ["content-type", "cache-control", "location"] {
+            assert_eq!(head.header(name), get.header(name), "{path}: {name}");
+        }
+        if path != "/metrics" {
+            assert_eq!(head.header("content-length"), get.header("content-length"), "{path}");
+        }
+    }
+    assert_eq!(app.anonymous().request(Method::HEAD, "/docs/nothing.js").send().status, 404);
+    // A look at what is kept about people is recorded, so there is none that shows nothing.
+    let id = app.enter(&Child::usual()).child;
+    for (path, allow) in [("/v1/checks".to_owned(), "GET, POST"), (format!("/v1/children/{id}"), "GET"), ("/v1/audit".to_owned(), "GET")] {
+        let id = Uuid::now_v7().to_string();
+        let headers = crate::support::program::headers(Some(&Caller::custodian()), &[("x-request-id", &id)]);
+        let refused = crate::support::http::send(&Method::HEAD, &app.url(&path), &headers, None);
+        assert_eq!((refused.status, refused.header("allow")), (405, Some(allow)), "{path}");
+        let audit = app.database().audit_of_request(&id);
+        assert_eq!((audit.len(), audit[0].operation.as_str(), audit[0].outcome.as_str()), (1, "unknown", "refused"), "{path}");
+    }
 }
 
 on_both!(every_problem_is_said_in_the_language_of_the_caller);

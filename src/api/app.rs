@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use crate::authz::token::Verifier;
-use crate::register::Region;
-use crate::store::Store;
+use crate::register::{Region, revocations};
+use crate::store::{Store, StoreError};
 
 /// The parts of a running server that handlers use.
 #[derive(Debug, Clone)]
@@ -20,6 +21,19 @@ pub struct App {
     pub turns: Turns,
     /// Longest body, in bytes.
     pub body_limit: usize,
+}
+
+impl App {
+    /// Reads which tokens are revoked, if there are any new ones.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn refresh_revocations(&self) -> Result<(), StoreError> {
+        let read = Instant::now();
+        let new = self.store.revocations(self.verifier.revocations_known()).await?;
+        self.verifier.learn_revocations(new.map(revocations::arranged), read);
+        Ok(())
+    }
 }
 
 /// Who is at work under which idempotency key. Across servers the database decides; on one server this answers at once.

@@ -14,6 +14,7 @@ pub mod paging;
 pub mod problem;
 pub mod registrations;
 pub mod respond;
+pub mod revocations;
 pub mod routes;
 pub mod sandbox;
 pub mod shapes;

@@ -7,7 +7,7 @@ use utoipa::openapi::{Components, Ref, RefOr};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
 use super::problem::{FieldError, Kind, Problem, ProblemDocument};
-use super::{audit, checks, children, directory, notices, operational, registrations, vocabulary};
+use super::{audit, checks, children, directory, notices, operational, registrations, revocations, vocabulary};
 use crate::words::Language;
 
 /// The header that makes a repeated request harmless.
@@ -103,6 +103,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("/v1/checks/batch", include_str!("../../openapi/examples/batch-request.json")),
     ("/v1/children", include_str!("../../openapi/examples/child-request.json")),
     ("/v1/registrations", include_str!("../../openapi/examples/registration-request.json")),
+    ("/v1/revocations", include_str!("../../openapi/examples/revocation-request.json")),
 ];
 
 struct Finishing;
@@ -219,6 +220,7 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         notices::list_tasks, notices::read_task, notices::close_task,
         directory::read,
         audit::index, audit::checkpoint, audit::proof, audit::consistency,
+        revocations::add, revocations::index,
         operational::live, operational::ready,
     ),
     components(schemas(ProblemDocument)),
@@ -232,6 +234,7 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         (name = "Tasks", description = "What a person must do"),
         (name = "Directory", description = "Who is in the federation, and whom to ring there"),
         (name = "Audit", description = "Who looked, at what, with what result; and the proof that nothing of it was changed"),
+        (name = "Revocations", description = "Tokens and people that are believed no more"),
         (name = "Health", description = "For those who keep the server running"),
     )
 )]

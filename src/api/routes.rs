@@ -1,12 +1,12 @@
 //! Which handler answers which path. The OpenAPI document says the same; a test compares the two.
 
-use actix_web::web::{self, Data, ServiceConfig, get, post};
-use actix_web::{HttpRequest, HttpResponse, Resource, Route};
+use actix_web::web::{self, Data, ServiceConfig, get, head, post};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route};
 
 use super::app::App;
 use super::gate::{authenticate, facts};
 use super::problem::{Kind, Problem};
-use super::{audit, checks, children, directory, notices, operational, registrations, sandbox};
+use super::{audit, checks, children, directory, notices, operational, registrations, revocations, sandbox};
 use crate::authz::{Operation, unauthenticated};
 
 /// A resource that answers every other method with 405 and what is allowed.
@@ -16,6 +16,17 @@ fn resource(path: &str, allow: &'static str, routes: impl IntoIterator<Item = Ro
         resource = resource.route(route);
     }
     resource.default_service(web::to(move |request: HttpRequest| refuse(request, Some(allow))))
+}
+
+/// A resource that is the same for everybody and read by programs: it answers HEAD as well. Under `/v1` HEAD is 405: every look
+/// at what is kept about people is recorded, and a look that shows nothing would be recorded for nothing.
+fn public<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    resource(path, "GET, HEAD", [get().to(handler.clone()), head().to(handler)])
 }
 
 /// What no handler answers: 401 without a token, so that nobody learns what exists; then 404 or 405. Both are recorded.
@@ -64,14 +75,15 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
         .service(resource("/v1/audit/checkpoint", "GET", [get().to(audit::checkpoint)]))
         .service(resource("/v1/audit/consistency", "GET", [get().to(audit::consistency)]))
         .service(resource("/v1/audit/proof/{id}", "GET", [get().to(audit::proof)]))
-        .service(resource("/health/live", "GET", [get().to(operational::live)]))
-        .service(resource("/health/ready", "GET", [get().to(operational::ready)]))
-        .service(resource("/metrics", "GET", [get().to(operational::metrics)]))
-        .service(resource("/openapi.json", "GET", [get().to(operational::openapi_json)]))
-        .service(resource("/openapi.yaml", "GET", [get().to(operational::openapi_yaml)]))
-        .service(resource("/.well-known/jwks.json", "GET", [get().to(operational::jwks)]))
-        .service(resource("/docs", "GET", [get().to(operational::docs_root)]))
-        .service(resource("/docs/{tail:.*}", "GET", [get().to(operational::docs)]));
+        .service(resource("/v1/revocations", "GET, POST", [get().to(revocations::index), post().to(revocations::add)]))
+        .service(public("/health/live", operational::live))
+        .service(public("/health/ready", operational::ready))
+        .service(public("/metrics", operational::metrics))
+        .service(public("/openapi.json", operational::openapi_json))
+        .service(public("/openapi.yaml", operational::openapi_yaml))
+        .service(public("/.well-known/jwks.json", operational::jwks))
+        .service(public("/docs", operational::docs_root))
+        .service(public("/docs/{tail:.*}", operational::docs));
     if with_sandbox {
         config.service(resource("/sandbox/clock", "POST", [post().to(sandbox::clock)])).service(resource(
             "/sandbox/reset",

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::schema::{ArrayItems, Object, Schema, SchemaType, Type};
 use utoipa::openapi::{Components, KnownFormat, RefOr, SchemaFormat};
 
+use super::revocations::CLAIM_LONGEST;
 use crate::authz::Operation;
 use crate::domain::category::Category;
 use crate::domain::contact::{EMAIL_CHARACTERS_MAX, PHONE_CHARACTERS_MAX};
@@ -40,6 +41,8 @@ enum Form {
     PartialDate,
     /// A point in time with its zone.
     Instant,
+    /// A claim of a token, to the byte.
+    Claim,
     /// A part of a name; empty means not known.
     Name,
     /// One line of at most so many characters; an empty one is a mistake.
@@ -115,6 +118,7 @@ const FIELDS: &[(Form, &[&str])] = &[
             "HouseholdMemberView/id",
             "HouseholdMemberView/relatedChildId",
             "NewHouseholdMemberShape/relatedChildId",
+            "RevocationView/id",
             "RegistrationRequest/childId",
             "RegistrationView/id",
             "RegistrationView/childId",
@@ -159,7 +163,7 @@ const FIELDS: &[(Form, &[&str])] = &[
         ],
     ),
     (Form::PartialDate, &["ChildQuestion/dateOfBirth", "CarerShape/dateOfBirth", "ChildRequest/dateOfBirth"]),
-    (Form::Instant, &["VerificationShape/at", "EntryView/recordedAt"]),
+    (Form::Instant, &["RevocationRequest/until", "VerificationShape/at", "EntryView/recordedAt"]),
     (
         Form::Name,
         &["NameShape/given", "NameShape/middle", "NameShape/family", "NewNameShape/given", "NewNameShape/middle", "NewNameShape/family"],
@@ -179,10 +183,12 @@ const FIELDS: &[(Form, &[&str])] = &[
             "CoreGroupMemberShape/name",
             "CoreGroupMemberShape/agency",
             "CoreGroupMemberShape/role",
+            "RevocationRequest/reason",
         ],
     ),
     (Form::Line(64), &["NewIdentifierShape/value"]),
     (Form::Line(35), &["ChildRequest/preferredLanguage"]),
+    (Form::Claim, &["RevocationRequest/issuer", "RevocationRequest/tokenId", "RevocationRequest/subject"]),
     (Form::AddressLine, &["AddressShape/lines", "NewAddressShape/lines", "AddressView/lines"]),
     (Form::Note, &["ChildRequest/communicationNeeds", "ReasonRequest/reason", "AcknowledgementRequest/note"]),
     (Form::Phone, &["OnBehalfOfShape/callBackNumber", "CoordinatorShape/phone", "CoreGroupMemberShape/phone"]),
@@ -237,6 +243,8 @@ const REQUIRED: &[&str] = &[
     "NewIdentifierShape/value",
     "NewHouseholdMemberShape/relationship",
     "ReasonRequest/reason",
+    "RevocationRequest/issuer",
+    "RevocationRequest/reason",
     "RegistrationRequest/childId",
     "RegistrationRequest/authority",
     "RegistrationRequest/registeredOn",
@@ -393,6 +401,10 @@ impl Form {
             Self::Name => {
                 text.max_length = Some(NAME_PART_CHARACTERS_MAX);
                 json!("Haf")
+            }
+            Self::Claim => {
+                (text.min_length, text.max_length) = (Some(1), Some(CLAIM_LONGEST));
+                text.example.clone().or_else(|| text.examples.first().cloned()).unwrap_or_else(|| json!("a.price"))
             }
             Self::Line(characters) => {
                 pattern("\\S");

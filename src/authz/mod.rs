@@ -6,6 +6,7 @@
 mod permit;
 pub mod policy;
 mod principal;
+pub mod revocation;
 pub mod token;
 
 pub use permit::{Access, Action, Context, Permit, Refusal, decide, program_permit, unauthenticated};

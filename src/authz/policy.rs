@@ -109,6 +109,10 @@ operations! {
     ReadAuditProof = "readAuditProof" { Custodian: Scope, Coordinator: Own, Auditor: Scope }
     /// Prove that the audit log only grew.
     ReadAuditConsistency = "readAuditConsistency" { Custodian: Scope, Coordinator: Own, Auditor: Scope }
+    /// Revoke a token or a person.
+    AddRevocation = "addRevocation" { Operator: Scope }
+    /// List what is revoked.
+    ListRevocations = "listRevocations" { Auditor: Scope, Operator: Scope }
     /// Load people and registrations in bulk. Only the program does it, at the request of whoever runs it.
     Import = "import" {}
     /// Refresh the matcher's statistics. Only the program does it.
@@ -134,11 +138,16 @@ mod tests {
     const AUDIT: [Operation; 4] =
         [Operation::ListAudit, Operation::ReadAuditCheckpoint, Operation::ReadAuditProof, Operation::ReadAuditConsistency];
 
+    /// The operations that say which tokens are believed no more, and nothing of a case.
+    const REVOCATIONS: [Operation; 2] = [Operation::AddRevocation, Operation::ListRevocations];
+
     #[test]
     fn those_who_must_not_see_a_case_cannot_reach_one() {
         for operation in Operation::ALL {
             for role in [Role::Operator, Role::Statistics, Role::Auditor, Role::ConferenceChair, Role::Peer] {
-                let open = *operation == Operation::ReadDirectory || (role == Role::Auditor && AUDIT.contains(operation));
+                let open = *operation == Operation::ReadDirectory
+                    || (role == Role::Auditor && AUDIT.contains(operation))
+                    || ([Role::Operator, Role::Auditor].contains(&role) && REVOCATIONS.contains(operation));
                 assert!(open || reach(*operation, role).is_none(), "{} {}", operation.as_str(), role.as_str());
             }
         }

@@ -19,9 +19,11 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 
 use super::principal::{Organisation, Principal, Scope};
+use super::revocation::{Revocations, Stamp};
 use crate::domain::roles::{Role, Sector};
 
-/// A verified token is remembered for this long at most: the time a revocation may take to be seen.
+/// A verified token is remembered for this long at most: a key that its issuer withdrew is not believed longer than that. A
+/// revocation is looked for each time, remembered or not.
 const REMEMBER: Duration = Duration::from_secs(60);
 /// Verified tokens remembered at once; beyond it the memory is emptied. 20,000 people at once is more than a region has.
 const REMEMBERED: usize = 20_000;
@@ -35,6 +37,9 @@ const KEYS_FRESH: Duration = Duration::from_secs(600);
 const KEYS_STALE: Duration = Duration::from_secs(24 * 3600);
 /// An unknown `kid` makes us fetch at most this often.
 const REFETCH: Duration = Duration::from_secs(60);
+
+/// When the revocations were not read for this long, no token is believed until they are.
+const REVOCATIONS_STALE: Duration = Duration::from_secs(60);
 
 /// Why a token was not accepted. The caller is told only that it was not; the code goes into the audit log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +68,9 @@ pub enum TokenError {
     /// Its claims do not say who acts in which role for whom, or say it for another region.
     #[error("unusable claims")]
     UnusableClaims,
+    /// It, or the person for whom it stands, was revoked.
+    #[error("revoked")]
+    Revoked,
 }
 
 impl TokenError {
@@ -77,6 +85,7 @@ impl TokenError {
             Self::WrongAudience => "token-wrong-audience",
             Self::NotNow => "token-not-now",
             Self::UnusableClaims => "token-unusable-claims",
+            Self::Revoked => "token-revoked",
         }
     }
 }
@@ -124,15 +133,22 @@ struct Issuer {
     keys: RwLock<KeySet>,
 }
 
-/// Who a token stands for, until when it is remembered, and when it expires.
-type Remembered = (Arc<Principal>, Instant, DateTime<Utc>);
+/// A token that was verified.
+#[derive(Clone)]
+struct Verified {
+    principal: Arc<Principal>,
+    stamp: Arc<Stamp>,
+    expires: DateTime<Utc>,
+}
 
 /// Verifies access tokens.
 pub struct Verifier {
     home: Home,
     issuers: Vec<Issuer>,
     fetch: Fetch,
-    remembered: Mutex<HashMap<[u8; 32], Remembered>>,
+    /// Verified tokens by their digest, and until when each is remembered.
+    remembered: Mutex<HashMap<[u8; 32], (Verified, Instant)>>,
+    revocations: RwLock<(Arc<Revocations>, Option<Instant>)>,
 }
 
 impl std::fmt::Debug for Verifier {
@@ -152,6 +168,7 @@ struct Claims {
     exp: u64,
     iat: Option<u64>,
     nbf: Option<u64>,
+    jti: Option<String>,
     name: Option<String>,
     client_id: Option<String>,
     role: String,
@@ -194,7 +211,34 @@ impl Verifier {
                 Issuer { trusted, keys: RwLock::new(keys) }
             })
             .collect();
-        Self { home, issuers, fetch, remembered: Mutex::new(HashMap::new()) }
+        Self { home, issuers, fetch, remembered: Mutex::default(), revocations: RwLock::default() }
+    }
+
+    /// Whether an issuer is one of those that the region trusts.
+    pub fn trusts(&self, issuer: &str) -> bool {
+        self.issuers.iter().any(|known| known.trusted.issuer == issuer)
+    }
+
+    /// How many revocations are known; nothing before they were read for the first time.
+    pub fn revocations_known(&self) -> Option<usize> {
+        let known = self.revocations.read().unwrap_or_else(PoisonError::into_inner);
+        known.1.map(|_| known.0.count())
+    }
+
+    /// Whether the revocations were read so long ago that no token may be believed by them.
+    pub fn revocations_stale(&self) -> bool {
+        let known = self.revocations.read().unwrap_or_else(PoisonError::into_inner);
+        known.1.is_some_and(|read| read.elapsed() >= REVOCATIONS_STALE)
+    }
+
+    /// Takes note that the revocations were read at `read`: there are no others than those known, or these. None ever goes, so
+    /// of two readings that overtook each other the one with more of them is the later one.
+    pub fn learn_revocations(&self, all: Option<Revocations>, read: Instant) {
+        let mut known = self.revocations.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(all) = all.filter(|all| all.count() >= known.0.count()) {
+            known.0 = Arc::new(all);
+        }
+        known.1 = known.1.max(Some(read));
     }
 
     /// Verifies the value of an `Authorization` header at an instant (wall time).
@@ -213,29 +257,36 @@ impl Verifier {
         }
         let mut fingerprint = [0; 32];
         fingerprint.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
-        if let Some(principal) = self.recall(&fingerprint, now) {
-            return Ok(principal);
+        if let Some(verified) = self.recall(&fingerprint, now) {
+            return self.unless_revoked(verified, now);
         }
-        let (principal, expires) = self.check(token, now).await?;
+        let verified = self.check(token, now).await?;
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= REMEMBERED {
             remembered.clear();
         }
-        remembered.insert(fingerprint, (Arc::clone(&principal), Instant::now() + REMEMBER, expires));
-        Ok(principal)
+        remembered.insert(fingerprint, (verified.clone(), Instant::now() + REMEMBER));
+        drop(remembered);
+        self.unless_revoked(verified, now)
     }
 
-    fn recall(&self, fingerprint: &[u8; 32], now: DateTime<Utc>) -> Option<Arc<Principal>> {
+    fn unless_revoked(&self, verified: Verified, now: DateTime<Utc>) -> Result<Arc<Principal>, TokenError> {
+        let revocations = Arc::clone(&self.revocations.read().unwrap_or_else(PoisonError::into_inner).0);
+        let Verified { principal, stamp, .. } = verified;
+        if revocations.cover(&principal.issuer, &principal.subject, &stamp, now) { Err(TokenError::Revoked) } else { Ok(principal) }
+    }
+
+    fn recall(&self, fingerprint: &[u8; 32], now: DateTime<Utc>) -> Option<Verified> {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        let (principal, until, expires) = remembered.get(fingerprint)?;
-        if Instant::now() < *until && now < *expires {
-            return Some(Arc::clone(principal));
+        let (verified, until) = remembered.get(fingerprint)?;
+        if Instant::now() < *until && now < verified.expires {
+            return Some(verified.clone());
         }
         remembered.remove(fingerprint);
         None
     }
 
-    async fn check(&self, token: &str, now: DateTime<Utc>) -> Result<(Arc<Principal>, DateTime<Utc>), TokenError> {
+    async fn check(&self, token: &str, now: DateTime<Utc>) -> Result<Verified, TokenError> {
         let header = decode_header(token).map_err(|_| TokenError::Malformed)?;
         let kind = header.typ.as_deref().unwrap_or_default();
         if !kind.eq_ignore_ascii_case("at+jwt") && !kind.eq_ignore_ascii_case("application/at+jwt") {
@@ -277,13 +328,14 @@ impl Verifier {
             return Err(TokenError::NotNow);
         }
         let expires = i64::try_from(claims.exp).ok().and_then(|exp| DateTime::from_timestamp(exp, 0)).ok_or(TokenError::NotNow)?;
-        Ok((Arc::new(self.principal(claims)?), expires))
+        let stamp = Stamp { token_id: claims.jti.clone(), issued_at: claims.iat.and_then(|issued| i64::try_from(issued).ok()) };
+        Ok(Verified { principal: Arc::new(self.principal(claims)?), stamp: Arc::new(stamp), expires })
     }
 
     /// Reads who acts, in which role, for whom.
     fn principal(&self, claims: Claims) -> Result<Principal, TokenError> {
         let unusable = TokenError::UnusableClaims;
-        if claims.sub.is_empty() || claims.sub.len() > 255 {
+        if claims.sub.is_empty() || claims.sub.len() > 255 || claims.jti.as_ref().is_some_and(|id| id.is_empty() || id.len() > 255) {
             return Err(unusable);
         }
         let role: Role = claims.role.parse().map_err(|_| unusable)?;
@@ -471,6 +523,40 @@ mod tests {
         assert!(verifier.verify(Some(&bearer), now).await.is_ok());
         assert!(verifier.verify(Some(&bearer), now + chrono::TimeDelta::seconds(299)).await.is_ok());
         assert_eq!(verifier.verify(Some(&bearer), now + chrono::TimeDelta::seconds(301)).await, Err(TokenError::NotNow));
+    }
+
+    #[tokio::test]
+    async fn a_remembered_token_is_refused_from_its_revocation_on() {
+        use crate::authz::revocation::{Revocation, Revoked};
+
+        let known = Key::new("known");
+        let (verifier, _) = verifier(&Arc::new(Mutex::new(Ok(Key::set(&[&known])))));
+        let now = Utc::now();
+        let (bearer, read) = (known.bearer("a", now), Instant::now());
+        let revoke = |subjects: &[&str]| {
+            let revocation =
+                |subject: &&str| Revocation { issuer: "https://id".into(), revoked: Revoked::Subject((*subject).into(), now), until: None };
+            verifier.learn_revocations(Some(Revocations::new(subjects.iter().map(revocation))), read);
+        };
+        assert!(verifier.verify(Some(&bearer), now).await.is_ok());
+        revoke(&["b", "a"]);
+        assert_eq!(verifier.verify(Some(&bearer), now).await, Err(TokenError::Revoked));
+        assert_eq!(verifier.revocations_known(), Some(2));
+        // A reading that was overtaken by a later one does not bring it back.
+        revoke(&["b"]);
+        assert_eq!(verifier.verify(Some(&bearer), now).await, Err(TokenError::Revoked));
+        assert!(verifier.verify(Some(&known.bearer("c", now)), now).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn revocations_that_were_not_read_for_a_minute_are_stale() {
+        let (verifier, _) = verifier(&Arc::new(Mutex::new(Err("away".into()))));
+        assert!(!verifier.revocations_stale(), "nobody promised to read any");
+        let earlier = Instant::now().checked_sub(REVOCATIONS_STALE).unwrap();
+        verifier.learn_revocations(None, earlier);
+        assert!(verifier.revocations_stale());
+        verifier.learn_revocations(None, Instant::now());
+        assert!(!verifier.revocations_stale());
     }
 
     #[test]

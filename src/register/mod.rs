@@ -15,6 +15,7 @@ pub mod notices;
 pub mod receipts;
 mod region;
 pub mod registrations;
+pub mod revocations;
 pub mod sandbox;
 pub mod tasks;
 

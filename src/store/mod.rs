@@ -26,6 +26,7 @@ pub mod note;
 pub mod notices;
 pub mod plans;
 pub mod registrations;
+pub mod revocations;
 pub mod sandbox;
 pub mod schema;
 pub mod settings;
@@ -282,6 +283,22 @@ impl Store {
             Ok((found, draft)) => self.unit(access, draft, move |tx| write(tx, &found)).await,
             Err(error) => Err(self.failed(access, error).await),
         }
+    }
+
+    /// The tokens that are revoked, when there are more of them than `known`. Like the upkeep of the audit log it is no access to
+    /// anybody's record and leaves no entry.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revocations(&self, known: Option<usize>) -> Result<Option<Vec<revocations::RevocationRow>>, StoreError> {
+        self.on_reader(move |inner| {
+            let begin = match inner.url {
+                DatabaseUrl::Sqlite(_) => "BEGIN",
+                DatabaseUrl::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            };
+            inner.with_transaction(begin, |connection| revocations::beyond(connection, known))
+        })
+        .await
     }
 
     /// Puts a refusal into the audit log.

@@ -675,6 +675,21 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    revocation (id) {
+        id -> crate::store::types::DbUuid,
+        issuer -> Text,
+        token_id -> Nullable<Text>,
+        subject -> Nullable<Text>,
+        reason -> Text,
+        revoked_at -> crate::store::types::DbInstant,
+        revoked_by -> Text,
+        ends_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     child,
     child_particulars,
@@ -718,6 +733,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     plan_milestone,
     clock_departure,
     clock_escalation,
+    revocation,
 );
 
 diesel::joinable!(enquiry_match -> enquiry (enquiry_id));

@@ -28,6 +28,8 @@ use crate::store::{Sizes, Store, StoreError, migrations};
 const KEYS_EVERY: Duration = Duration::from_secs(30);
 /// How often entries of the audit log that wait get their places (PostgreSQL).
 const SEQUENCE_EVERY: Duration = Duration::from_millis(200);
+/// How often it is looked whether tokens were revoked on another server.
+const REVOCATIONS_EVERY: Duration = Duration::from_secs(1);
 /// How long to leave the audit log alone after its upkeep failed.
 const LOG_REST: Duration = Duration::from_secs(5);
 
@@ -122,7 +124,9 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
     }
     matcher::bring_up_to_date(&store, &region).await.map_err(StartError::Index)?;
     let verifier = Arc::new(verifier(config, &region)?);
-    Ok(App { store, verifier, region, turns: Turns::default(), body_limit: config.server.body_limit_bytes })
+    let app = App { store, verifier, region, turns: Turns::default(), body_limit: config.server.body_limit_bytes };
+    app.refresh_revocations().await?;
+    Ok(app)
 }
 
 fn verifier(config: &Config, region: &Region) -> Result<Verifier, StartError> {
@@ -235,7 +239,7 @@ fn keep_log(app: &App, log: Arc<LogSigner>, checkpoint_every: Duration) {
     });
 }
 
-/// Work that goes on beside the requests: looking for new keys, refreshing the matcher's statistics.
+/// Work that goes on beside the requests: looking for new keys and for revocations, refreshing the matcher's statistics.
 fn background(app: &App, refresh_every: Duration) {
     let signer = Arc::clone(&app.region.signer);
     actix_web::rt::spawn(async move {
@@ -244,6 +248,19 @@ fn background(app: &App, refresh_every: Duration) {
             if let Err(error) = signer.refresh() {
                 tracing::error!(error = %error, "the key folder cannot be read; the present key stays in use");
             }
+        }
+    });
+    let verifying = app.clone();
+    actix_web::rt::spawn(async move {
+        let mut is_away = false;
+        loop {
+            tokio::time::sleep(REVOCATIONS_EVERY).await;
+            let refreshed = verifying.refresh_revocations().await;
+            // Said once: the database says the rest itself, and a line a second would hide it.
+            if let (Err(error), false) = (&refreshed, is_away) {
+                tracing::error!(error = %error, "the revocations cannot be read; after a minute no token is believed until they are");
+            }
+            is_away = refreshed.is_err();
         }
     });
     let (store, region) = (app.store.clone(), Arc::clone(&app.region));

@@ -330,7 +330,7 @@ impl Drop for TestApp {
 }
 
 /// The configuration of a test: the demo's, then what every test needs, then what this one wants otherwise.
-fn configuration_text(folder: &Folder, database: &str, key_set: &str, more: &str) -> String {
+pub(super) fn configuration_text(folder: &Folder, database: &str, key_set: &str, more: &str) -> String {
     let base: toml::Table = toml::from_str(DEMO).expect("the demo's settings");
     let ours = toml::toml! {
         [region]

@@ -61,7 +61,7 @@ pub struct TestDatabase {
     kind: Backend,
     /// Whether it stands on the server that all tests share.
     shared: bool,
-    _folder: Option<Folder>,
+    folder: Option<Folder>,
 }
 
 /// One row of the audit log, as the checks on it need it.
@@ -121,10 +121,10 @@ impl TestDatabase {
                     url: format!("sqlite:{}", folder.path().join("register.sqlite").display()),
                     kind,
                     shared: true,
-                    _folder: Some(folder),
+                    folder: Some(folder),
                 }
             }
-            Backend::Postgres => Self { url: postgres::server().create_database(), kind, shared: true, _folder: None },
+            Backend::Postgres => Self { url: postgres::server().create_database(), kind, shared: true, folder: None },
         }
     }
 
@@ -137,19 +137,24 @@ impl TestDatabase {
                 database
             }
             Backend::Postgres => {
-                Self { url: postgres::server().create_database_from(postgres_template()), kind, shared: true, _folder: None }
+                Self { url: postgres::server().create_database_from(postgres_template()), kind, shared: true, folder: None }
             }
         }
     }
 
     /// A database on a PostgreSQL server of the test's own, which goes with that server.
     pub fn of(url: &str) -> Self {
-        Self { url: url.to_owned(), kind: Backend::Postgres, shared: false, _folder: None }
+        Self { url: url.to_owned(), kind: Backend::Postgres, shared: false, folder: None }
     }
 
     /// Its URL, as the configuration wants it.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The folder of an embedded one.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_ref().map(Folder::path)
     }
 
     /// Its URL, parsed.

@@ -13,6 +13,7 @@ pub mod http;
 pub mod logs;
 pub mod people;
 pub mod postgres;
+pub mod program;
 pub mod tokens;
 
 /// Makes two tests of a function: `NAME::on_sqlite` and `NAME::on_postgres`. A second argument is laid over the

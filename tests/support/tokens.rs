@@ -165,6 +165,16 @@ impl Caller {
         self.signed(&Self::header(), &Key::issuer().encoding)
     }
 
+    /// Genuinely signed, with a claim that stands once more: which of the two counts would depend on who reads them.
+    fn twice(&self, claim: &str, value: Value) -> String {
+        let header = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&Self::header()).expect("a header"));
+        let once = Value::Object(self.claims.clone()).to_string();
+        let payload = URL_SAFE_NO_PAD.encode(format!("{},{}:{}}}", once.strip_suffix('}').expect("an object"), json!(claim), value));
+        let signed = format!("{header}.{payload}");
+        let signature = jsonwebtoken::crypto::sign(signed.as_bytes(), &Key::issuer().encoding, Algorithm::EdDSA).expect("a signature");
+        format!("{signed}.{signature}")
+    }
+
     /// The same claims in tokens that must not be believed, each with what is wrong with it.
     pub fn forged_tokens(&self) -> Vec<(&'static str, String)> {
         let issuer = &Key::issuer().encoding;
@@ -183,6 +193,15 @@ impl Caller {
         symmetric.typ = Some("at+jwt".into());
         symmetric.kid = Some(KID.into());
         vec![
+            ("truncated", genuine[..genuine.len() - 8].to_owned()),
+            ("truncated in its claims", format!("{head}.{}.{signature}", &payload[..payload.len() - 4])),
+            ("without its last part", signed_part.to_owned()),
+            ("a claim that stands twice", self.twice("role", json!("custodian"))),
+            ("an issuer that stands twice", self.twice("iss", json!(ISSUER))),
+            ("an expiry that stands twice", self.twice("exp", json!(now + 3600))),
+            ("an audience that stands twice", self.twice("aud", json!(AUDIENCE))),
+            ("an identifier that stands twice", self.clone().with("jti", json!("one")).twice("jti", json!("two"))),
+            ("issued in the future", self.clone().with("iat", json!(now + 600)).token()),
             ("signed by a stranger under the issuer's key identifier", self.signed(&Self::header(), &Key::stranger().encoding)),
             ("claims changed after signing", format!("{head}.{promoted}x.{signature}")),
             ("no signature", format!("{head}.{payload}.")),
