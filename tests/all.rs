@@ -19,6 +19,7 @@ mod openapi;
 mod questions;
 mod registrations;
 mod revocations;
+mod same_work;
 mod sandbox;
 mod store;
 mod tasks;

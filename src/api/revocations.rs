@@ -191,9 +191,9 @@ pub async fn add(gate: Gate<action::AddRevocation>) -> Result<HttpResponse, Prob
             },
             move |tx, revoking: &Revoking| match revoking {
                 Revoking::Before(answer) => Ok(answer.clone()),
-                Revoking::New { key, what, .. } => idempotency::once(tx, key, |tx| {
-                    created(None, None, &RevocationView::new(&revocations::add(tx, what, at, &by)?)).map_err(Problem::from)
-                }),
+                Revoking::New { key, what, .. } => {
+                    idempotency::once(tx, key, |tx| created(None, None, &RevocationView::new(&revocations::add(tx, what, at, &by)?)))
+                }
             },
         )
         .await?;

@@ -33,11 +33,16 @@ pub struct Stamp {
     pub issued_at: Option<i64>,
 }
 
+/// An issuer and its `jti` or `sub`.
+type Of = (String, String);
+/// Since when, and until when.
+type Span = (DateTime<Utc>, Option<DateTime<Utc>>);
+
 /// The revocations that are known, arranged so that a token is looked up and not searched for.
 #[derive(Debug, Clone, Default)]
 pub struct Revocations {
-    tokens: HashMap<(String, String), Option<DateTime<Utc>>>,
-    subjects: HashMap<(String, String), Vec<(DateTime<Utc>, Option<DateTime<Utc>>)>>,
+    tokens: HashMap<Of, Option<DateTime<Utc>>>,
+    subjects: HashMap<Of, Vec<Span>>,
     read: usize,
 }
 

@@ -188,19 +188,16 @@ pub fn find(
     principal: &Principal,
     reach: Reach,
 ) -> Result<Registration, RegisterError> {
-    let found: Vec<RegistrationRow> = rows::find(connection, id.into())?.into_iter().collect();
-    // The same statements run whether the entry exists or not.
-    let entry = assemble(connection, found)?.pop();
-    let coordinates = match &entry {
-        Some(entry) => rows::coordinates(connection, &principal.key(), entry.row.child_id)?,
-        None => rows::coordinates(connection, &principal.key(), id.into())?,
-    };
-    let entry = entry.ok_or(RegisterError::NotFound)?;
-    let visible = match reach {
-        Reach::Scope => principal.scope.covers(&entry.row.authority),
+    let row = rows::find(connection, id.into())?;
+    // The same statements run whether there is no entry or one that the caller may not know of; what holds of it is read last.
+    let child = row.as_ref().map_or_else(|| id.into(), |row| row.child_id);
+    let coordinates = rows::coordinates(connection, &principal.key(), child)?;
+    let visible = |row: &RegistrationRow| match reach {
+        Reach::Scope => principal.scope.covers(&row.authority),
         Reach::Own => coordinates,
     };
-    if visible { Ok(entry) } else { Err(RegisterError::NotFound) }
+    let row = row.filter(visible).ok_or(RegisterError::NotFound)?;
+    assemble(connection, vec![row])?.pop().ok_or(RegisterError::NotFound)
 }
 
 fn rule(pointer: &str, violation: &Violation) -> RegisterError {

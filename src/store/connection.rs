@@ -4,7 +4,7 @@ use diesel::connection::SimpleConnection;
 use diesel::r2d2::ManageConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
 
-use super::StoreError;
+use super::{StoreError, statements};
 
 /// Where a region's register lives, chosen by URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl AnyConnection {
     /// # Errors
     /// When the database cannot be reached.
     pub fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        match url {
+        let mut opened = match url {
             DatabaseUrl::Sqlite(path) => {
                 let mut connection = SqliteConnection::establish(path).map_err(StoreError::Connect)?;
                 // The busy timeout comes first: switching the journal mode may itself have to wait.
@@ -83,7 +83,7 @@ impl AnyConnection {
                      PRAGMA mmap_size = 268435456;
                      PRAGMA temp_store = MEMORY;",
                 )?;
-                Ok(Self::Sqlite(connection))
+                Self::Sqlite(connection)
             }
             DatabaseUrl::Postgres(url) => {
                 let mut connection = PgConnection::establish(url).map_err(StoreError::Connect)?;
@@ -91,9 +91,11 @@ impl AnyConnection {
                     "SET TIME ZONE 'UTC'; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s';
                      SET client_min_messages = warning; SET jit = off",
                 )?;
-                Ok(Self::Pg(connection))
+                Self::Pg(connection)
             }
-        }
+        };
+        statements::watch(&mut opened);
+        Ok(opened)
     }
 
     /// Runs statements that return nothing.

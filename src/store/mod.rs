@@ -30,6 +30,7 @@ pub mod revocations;
 pub mod sandbox;
 pub mod schema;
 pub mod settings;
+mod statements;
 pub mod tasks;
 pub mod types;
 pub mod verify;
@@ -373,10 +374,12 @@ impl Store {
                 DatabaseUrl::Sqlite(_) => "BEGIN",
                 DatabaseUrl::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             };
-            inner.with_transaction(begin, |connection| {
-                let mut snapshot = Snapshot { connection, now, wall, access: &access, audit: AuditDraft::new() };
-                let value = read(&mut snapshot)?;
-                Ok((value, snapshot.audit))
+            statements::counted(access.operation, || {
+                inner.with_transaction(begin, |connection| {
+                    let mut snapshot = Snapshot { connection, now, wall, access: &access, audit: AuditDraft::new() };
+                    let value = read(&mut snapshot)?;
+                    Ok((value, snapshot.audit))
+                })
             })
         })
         .await
@@ -432,7 +435,7 @@ impl Store {
                 let (answer, answered) = oneshot::channel();
                 writer
                     .submit(move |connection| {
-                        let result = in_savepoint(connection, &access, draft, now, wall, &work);
+                        let result = statements::counted(access.operation, || in_savepoint(connection, &access, draft, now, wall, &work));
                         Box::new(move |committed| {
                             // The caller may have gone away; the work is kept all the same.
                             let _ = answer.send(committed.map_err(E::from).and(result));
@@ -449,8 +452,10 @@ impl Store {
                         let mut attempt = 0;
                         loop {
                             attempt += 1;
-                            let result = inner.with_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ", |connection| {
-                                attempt_unit(connection, &access, draft.clone(), now, wall, &work)
+                            let result = statements::counted(access.operation, || {
+                                inner.with_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ", |connection| {
+                                    attempt_unit(connection, &access, draft.clone(), now, wall, &work)
+                                })
                             });
                             match result {
                                 Err(error) if error.is_retryable() && attempt < ATTEMPTS => {

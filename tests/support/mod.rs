@@ -11,6 +11,7 @@ pub mod app;
 pub mod database;
 pub mod http;
 pub mod logs;
+pub mod operations;
 pub mod people;
 pub mod postgres;
 pub mod program;

@@ -144,6 +144,11 @@ impl Caller {
         format!("{}#{}", ISSUER, self.subject())
     }
 
+    /// The role in which they act.
+    pub fn role(&self) -> &str {
+        self.claims["role"].as_str().expect("a role")
+    }
+
     /// Their subject.
     pub fn subject(&self) -> &str {
         self.claims["sub"].as_str().expect("a subject")

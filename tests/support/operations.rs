@@ -1,0 +1,199 @@
+//! A request that succeeds, for every operation of the OpenAPI document. An operation without one fails the tests that walk
+//! the document.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use cofrestr::authz::Operation;
+use cofrestr::domain::roles::Role;
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::http::Answer;
+use super::people::Entry;
+use super::tokens::{Caller, ISSUER, NEWPORT};
+
+/// Who sends what where: without a body it is read, with one created or changed.
+pub type Send<'a> = dyn Fn(&Caller, &str, Option<&Value>) -> Answer + 'a;
+
+/// How long an entry of the audit log may take to be covered by a checkpoint.
+const COVERED_WITHIN: Duration = Duration::from_secs(30);
+
+/// A request that succeeds.
+#[derive(Debug, Clone)]
+pub struct Example {
+    /// The method.
+    pub method: Method,
+    /// The path, with a real identifier in it.
+    pub path: String,
+    /// The body of what creates or changes.
+    pub body: Option<Value>,
+}
+
+/// What stands in the document of an operation.
+#[derive(Debug, Clone)]
+pub struct Documented {
+    /// The method.
+    pub method: Method,
+    /// The path, with `{id}` in it.
+    pub path: String,
+    /// The statuses with which it may answer.
+    pub statuses: Vec<u16>,
+    /// Whether it changes a resource that was read with an entity tag.
+    pub changes: bool,
+}
+
+/// Every operation of a document, by its identifier.
+pub fn documented(document: &Value) -> BTreeMap<String, Documented> {
+    let mut operations = BTreeMap::new();
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let id = operation["operationId"].as_str().expect("an operationId").to_owned();
+            let parameters = operation["parameters"].as_array();
+            let documented = Documented {
+                method: method.to_uppercase().parse().expect("a method"),
+                path: path.clone(),
+                statuses: operation["responses"].as_object().expect("responses").keys().map(|s| s.parse().expect("a status")).collect(),
+                changes: parameters.is_some_and(|all| all.iter().any(|parameter| parameter["name"] == "If-Match")),
+            };
+            assert!(operations.insert(id.clone(), documented).is_none(), "{id} stands twice");
+        }
+    }
+    assert!(operations.len() > 25, "the document has hardly any operation");
+    operations
+}
+
+/// The roles that may do an operation.
+pub fn allowed(operation: &str) -> Vec<Role> {
+    let known = Operation::ALL.iter().find(|known| known.as_str() == operation);
+    known.map(|known| known.allowed().iter().map(|(role, _)| *role).collect()).unwrap_or_default()
+}
+
+/// Where requests that succeed are made: what they need is entered first.
+pub struct Ground<'a> {
+    send: &'a Send<'a>,
+    /// The n-th child, as it is entered.
+    child: &'a dyn Fn(usize) -> Value,
+    /// A question that finds the n-th child.
+    question: &'a dyn Fn(usize) -> Value,
+    entered: Cell<usize>,
+}
+
+impl<'a> Ground<'a> {
+    /// The ground on which children of this kind are entered.
+    pub fn new(send: &'a Send<'a>, child: &'a dyn Fn(usize) -> Value, question: &'a dyn Fn(usize) -> Value) -> Self {
+        Self { send, child, question, entered: Cell::new(0) }
+    }
+
+    fn post(&self, caller: &Caller, path: &str, body: &Value) -> Answer {
+        (self.send)(caller, path, Some(body)).expect(201)
+    }
+
+    /// The items of a list, as somebody sees it.
+    fn items(&self, caller: &Caller, path: &str) -> Vec<Value> {
+        (self.send)(caller, path, None).expect(200).list("/items")
+    }
+
+    /// Enters another child; answers which and under what identifier.
+    fn child(&self) -> (usize, String) {
+        let number = self.entered.replace(self.entered.get() + 1);
+        (number, self.post(&Caller::custodian(), "/v1/children", &(self.child)(number)).text("/id"))
+    }
+
+    fn entry(&self, child: &str, coordinator: &Caller) -> Value {
+        let coordinator = json!({"name": "Carys Mathias", "person": coordinator.key()});
+        // Without a review date: that raises a task.
+        Entry::of(NEWPORT).with("coordinator", coordinator).with("reviewDueOn", Value::Null).child(child).0
+    }
+
+    /// Enters another child with an entry whose co-ordinator is `caller`.
+    fn registered(&self, caller: &Caller) -> (usize, String, String) {
+        let (number, child) = self.child();
+        let entry = self.post(&Caller::custodian(), "/v1/registrations", &self.entry(&child, caller)).text("/id");
+        (number, child, entry)
+    }
+
+    /// The notice that `caller` has of an enquiry about another child.
+    fn notice(&self, caller: &Caller) -> String {
+        let (number, child, _) = self.registered(caller);
+        self.post(&Caller::health(), "/v1/checks", &(self.question)(number));
+        let is_coordinator = caller.role() == "coordinator";
+        let reader = if is_coordinator { caller.clone() } else { Caller::custodian() };
+        let wanted = if is_coordinator { "coordinator" } else { "custodian" };
+        let all = self.items(&reader, "/v1/notices?limit=200");
+        let notice = all.iter().find(|notice| notice["childId"] == child.as_str() && notice["toRole"] == wanted);
+        notice.expect("a notice of the enquiry")["id"].as_str().expect("an id").to_owned()
+    }
+
+    fn task(&self, caller: &Caller) -> String {
+        let (_, child, _) = self.registered(caller);
+        let all = self.items(&Caller::custodian(), "/v1/tasks?limit=200");
+        all.iter().find(|task| task["childId"] == child.as_str()).expect("a task")["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// An entry of the audit log about another child, when it can be proved.
+    fn audited(&self, caller: &Caller) -> String {
+        let (_, child, _) = self.registered(caller);
+        let entries = self.items(&Caller::custodian(), &format!("/v1/audit?child={child}"));
+        let id = entries.last().expect("an entry")["id"].as_str().expect("an id").to_owned();
+        let begun = Instant::now();
+        while (self.send)(&Caller::custodian(), &format!("/v1/audit/proof/{id}"), None).status != 200 {
+            assert!(begun.elapsed() < COVERED_WITHIN, "no checkpoint covers the entry");
+            sleep(Duration::from_millis(50));
+        }
+        id
+    }
+
+    /// A request of an operation about something that `caller` may know of, if anybody in their role may.
+    pub fn example(&self, operation: &str, caller: &Caller) -> Example {
+        let asker = if allowed("askCheck").iter().any(|role| role.as_str() == caller.role()) { caller.clone() } else { Caller::health() };
+        let reason = json!({"reason": "Entered twice by mistake"});
+        let get = |path: String| Example { method: Method::GET, path, body: None };
+        let post = |path: String, body: Value| Example { method: Method::POST, path, body: Some(body) };
+        let of_child = |what: &str, body: Value| post(format!("/v1/children/{}/{what}", self.registered(caller).1), body);
+        let item = |list: &str| (self.child)(self.entered.get())[list][0].clone();
+        match operation {
+            "live" => get("/health/live".into()),
+            "ready" => get("/health/ready".into()),
+            "askCheck" => post("/v1/checks".into(), (self.question)(self.registered(caller).0)),
+            "askChecks" => post("/v1/checks/batch".into(), json!({"checks": [(self.question)(self.registered(caller).0)]})),
+            "listChecks" => get("/v1/checks".into()),
+            "readCheck" => {
+                let number = self.registered(caller).0;
+                get(format!("/v1/checks/{}", self.post(&asker, "/v1/checks", &(self.question)(number)).text("/id")))
+            }
+            "addChild" => post("/v1/children".into(), (self.child)(self.entered.replace(self.entered.get() + 1))),
+            "readChild" => get(format!("/v1/children/{}", self.registered(caller).1)),
+            "addName" => of_child("names", item("names")),
+            "addAddress" => of_child("addresses", item("addresses")),
+            "addIdentifier" => of_child("identifiers", item("identifiers")),
+            "addHouseholdMember" => of_child("household", item("household")),
+            "markChildInError" => post(format!("/v1/children/{}/entered-in-error", self.child().1), reason),
+            "closeIdentity" => post(format!("/v1/children/{}/adoption", self.child().1), reason),
+            "addRegistration" => post("/v1/registrations".into(), self.entry(&self.child().1, caller)),
+            "listRegistrations" => get("/v1/registrations".into()),
+            "readRegistration" => get(format!("/v1/registrations/{}", self.registered(caller).2)),
+            "markRegistrationInError" => post(format!("/v1/registrations/{}/entered-in-error", self.registered(caller).2), reason),
+            "listNotices" => get("/v1/notices".into()),
+            "readNotice" => get(format!("/v1/notices/{}", self.notice(caller))),
+            "acknowledgeNotice" => post(format!("/v1/notices/{}/acknowledgement", self.notice(caller)), json!({"note": "Rang the ward"})),
+            "listTasks" => get("/v1/tasks".into()),
+            "readTask" => get(format!("/v1/tasks/{}", self.task(caller))),
+            "closeTask" => post(format!("/v1/tasks/{}/closure", self.task(caller)), reason),
+            "readDirectory" => get("/v1/directory".into()),
+            "listAudit" => get("/v1/audit".into()),
+            "readAuditCheckpoint" => get("/v1/audit/checkpoint".into()),
+            "readAuditProof" => get(format!("/v1/audit/proof/{}", self.audited(caller))),
+            "readAuditConsistency" => get("/v1/audit/consistency?from=1".into()),
+            "addRevocation" => {
+                let revocation = json!({"issuer": ISSUER, "tokenId": Uuid::now_v7().to_string(), "reason": "The device was lost"});
+                post("/v1/revocations".into(), revocation)
+            }
+            "listRevocations" => get("/v1/revocations".into()),
+            other => panic!("{other} has no request that succeeds: add one to tests/support/operations.rs"),
+        }
+    }
+}
