@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use crate::support::app::TestApp;
 use crate::support::on_both;
+use crate::support::operations::{Example, Ground, allowed, documented};
 use crate::support::people::{Child, Question};
-use crate::support::tokens::Caller;
+use crate::support::tokens::{Caller, TORFAEN};
 
 /// Method and path of each operation, from the document that the server gives out.
 pub fn operations(app: &TestApp) -> BTreeMap<String, (Method, String)> {
@@ -67,6 +68,81 @@ fn every_role_may_do_what_the_policy_says_and_nothing_else(app: &TestApp) {
         }
     }
     assert!(allowed > 50 && refused > 150, "{allowed} allowed and {refused} refused");
+}
+
+/// Somebody in the same role who reaches nothing of Newport and asked nothing.
+fn stranger(role: Role, caller: &Caller) -> Caller {
+    match role {
+        Role::Partner => caller.clone().named("another-partner"),
+        _ => Caller::of_authority(role.as_str(), TORFAEN),
+    }
+}
+
+/// A child of whom nothing is like the one before, so that a question finds one alone.
+fn somebody(number: usize) -> Child {
+    const SYLLABLES: [&str; 10] = ["bran", "cel", "dwy", "fron", "gwen", "hyw", "llin", "mor", "pen", "tud"];
+    let word = |number: usize| -> String { [number / 100, number / 10, number].iter().map(|digit| SYLLABLES[digit % 10]).collect() };
+    Child::named(&word(number), &word(number * 7 + 13))
+        .born(&format!("20{:02}-{:02}-{:02}", 10 + number % 14, 1 + number % 12, 1 + number % 28))
+        .nhs("9990001006")
+        .living_at(&["14 Stryd y Felin", "Casnewydd"], "NP20 4QR")
+        .mother("Angharad", "Trahaearn")
+}
+
+fn question_about(number: usize) -> Value {
+    let child = somebody(number).0;
+    Question::nobody().child("names", child["names"].clone()).child("dateOfBirth", child["dateOfBirth"].clone()).0
+}
+
+fn tried(app: &TestApp, caller: Option<&Caller>, example: &Example) -> u16 {
+    let client = caller.map_or_else(|| app.anonymous(), |caller| app.as_caller(caller));
+    match &example.body {
+        Some(body) => client.change(&example.path, "\"1\"", body).status,
+        None => client.get(&example.path).status,
+    }
+}
+
+on_both!(the_access_table_is_the_one_that_was_reviewed, "[audit]\ncheckpoint_ms = 100");
+fn the_access_table_is_the_one_that_was_reviewed(app: &TestApp) {
+    let send = |caller: &Caller, path: &str, body: Option<&Value>| match body {
+        Some(body) => app.as_caller(caller).post(path, body),
+        None => app.as_caller(caller).get(path),
+    };
+    let child = |number: usize| somebody(number).0;
+    let ground = Ground::new(&send, &child, &question_about);
+    let document = app.anonymous().get("/openapi.json").expect(200).json();
+    let mut table = String::from("# Every operation, tried as every role: within its scope, outside of it, and as nobody.\n");
+    for operation in documented(&document).keys() {
+        let shared = ground.example(operation, &Caller::custodian());
+        let allowed = allowed(operation);
+        table.push_str(&format!("{operation:<24} {:<28} {}\n", "nobody", tried(app, None, &shared)));
+        for (role, caller) in callers() {
+            // Whoever is let in changes what they are let in to: they get something of their own.
+            let own = if allowed.contains(&role) { ground.example(operation, &caller) } else { shared.clone() };
+            let within = tried(app, Some(&caller), &own);
+            let outside = tried(app, Some(&stranger(role, &caller)), &shared);
+            let name = if role == Role::Partner { caller.subject() } else { role.as_str() };
+            table.push_str(&format!("{operation:<24} {name:<28} {within} {outside}\n"));
+            assert_eq!(within != 403, allowed.contains(&role) || !document_guards(operation), "{operation} as {name}: {within}");
+        }
+    }
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/access.txt");
+    if std::env::var_os("UPDATE_ACCESS").is_some() {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(&path, &table).expect("a written table");
+    }
+    let reviewed = std::fs::read_to_string(&path).unwrap_or_default();
+    let changed: Vec<_> = table.lines().filter(|line| !reviewed.lines().any(|other| other == *line)).collect();
+    assert!(
+        reviewed == table,
+        "who may do what has changed; these lines are new:\n{}\nWhen that is meant: UPDATE_ACCESS=1 cargo test access, and say why in the commit",
+        changed.join("\n")
+    );
+}
+
+/// Whether an operation needs a token.
+fn document_guards(operation: &str) -> bool {
+    !matches!(operation, "live" | "ready")
 }
 
 on_both!(no_forged_token_is_believed);
