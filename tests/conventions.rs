@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::support::app::{Request, TestApp};
 use crate::support::http::Answer;
 use crate::support::on_both;
+use crate::support::operations::{Example, Ground, documented};
 use crate::support::people::{Child, Question};
 use crate::support::tokens::{Caller, NEWPORT};
 
@@ -129,6 +130,43 @@ on_both!(any_version_will_do_for_a_star);
 fn any_version_will_do_for_a_star(app: &TestApp) {
     let path = format!("/v1/children/{}/entered-in-error", app.enter(&Child::usual()).child);
     app.custodian().change(&path, "*", &json!({"reason": "A reason"})).expect(200);
+}
+
+/// Changes of one resource that are sent at once.
+const AT_ONCE: usize = 50;
+
+on_both!(of_fifty_changes_with_one_tag_one_wins);
+fn of_fifty_changes_with_one_tag_one_wins(app: &TestApp) {
+    let send = |caller: &Caller, path: &str, body: Option<&Value>| match body {
+        Some(body) => app.as_caller(caller).post(path, body),
+        None => app.as_caller(caller).get(path),
+    };
+    let child = |_| Child::usual().0;
+    let question = |_| Question::usual().0;
+    let ground = Ground::new(&send, &child, &question);
+    let document = app.anonymous().get("/openapi.json").expect(200).json();
+    let mut tried = 0;
+    for (operation, _) in documented(&document).into_iter().filter(|(_, operation)| operation.changes) {
+        let Example { path, body, .. } = ground.example(&operation, &Caller::custodian());
+        let (path, body) = (&path, &body.expect("a body"));
+        let start = &std::sync::Barrier::new(AT_ONCE);
+        let mut answers: Vec<(u16, String)> = std::thread::scope(|scope| {
+            let change = || {
+                start.wait();
+                let answer = app.custodian().change(path, "\"1\"", body);
+                (answer.status, answer.at("/code").as_str().unwrap_or_default().to_owned())
+            };
+            let changing: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(change)).collect();
+            changing.into_iter().map(|thread| thread.join().expect("an answer")).collect()
+        });
+        answers.sort();
+        assert!(matches!(answers[0].0, 200 | 201), "{operation}: nobody won: {answers:?}");
+        for (status, code) in &answers[1..] {
+            assert_eq!((*status, code.as_str()), (412, "precondition-failed"), "{operation}");
+        }
+        tried += 1;
+    }
+    assert!(tried >= 9, "only {tried} operations change something");
 }
 
 // -- The order of refusal ---------------------------------------------------------------------------------------------
