@@ -13,6 +13,7 @@ mod conventions;
 mod demo;
 mod health;
 mod imports;
+mod kill;
 mod migrations;
 mod notices;
 mod openapi;

@@ -176,6 +176,19 @@ impl TestDatabase {
         with!(&mut self.open(), |c| diesel::sql_query(sql).get_result::<Number>(c)).expect(sql).n
     }
 
+    /// Asks for the number over and over, on one connection: each call answers the present one.
+    pub fn watch(&self, sql: &str) -> impl FnMut() -> i64 + use<> {
+        let (mut connection, sql) = (self.open(), sql.to_owned());
+        move || with!(&mut connection, |c| diesel::sql_query(&sql).get_result::<Number>(c)).expect("a number").n
+    }
+
+    /// Keeps everybody else from writing until what is answered is dropped.
+    pub fn hold(&self) -> Box<dyn std::any::Any> {
+        let mut connection = self.open();
+        with!(&mut connection, |c| c.batch_execute("BEGIN EXCLUSIVE")).expect("an exclusive transaction");
+        Box::new(connection)
+    }
+
     /// The texts that a query answers; it calls them `value`.
     pub fn texts(&self, sql: &str) -> Vec<String> {
         let rows: Vec<Text> = with!(&mut self.open(), |c| diesel::sql_query(sql).load(c)).expect(sql);

@@ -85,11 +85,6 @@ impl Program {
         *self = Self::run(database, folder, self.name.clone(), self.runs + 1);
     }
 
-    /// The number of the process.
-    pub fn id(&self) -> u32 {
-        self.process.id()
-    }
-
     /// Host and port.
     pub fn address(&self) -> &str {
         &self.address
