@@ -7,6 +7,7 @@ mod support;
 mod access;
 mod architecture;
 mod audit;
+mod canary;
 mod checks;
 mod children;
 mod conventions;

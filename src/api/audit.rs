@@ -341,7 +341,7 @@ pub async fn index(gate: Gate<action::ListAudit>) -> Result<HttpResponse, Proble
 /// consistent with it.
 #[utoipa::path(
     get, path = "/v1/audit/checkpoint", operation_id = "readAuditCheckpoint", tag = "Audit",
-    responses((status = 200, description = "The checkpoint", body = CheckpointView), super::openapi::ListProblems),
+    responses((status = 200, description = "The checkpoint", body = CheckpointView), super::openapi::OnlyProblems),
 )]
 pub async fn checkpoint(gate: Gate<action::ReadAuditCheckpoint>) -> Result<HttpResponse, Problem> {
     let Gate { permit, incoming, app, .. } = gate;

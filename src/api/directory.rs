@@ -62,7 +62,7 @@ pub struct MemberAuthorityView {
 /// The regions of the federation, their authorities, and whom to ring there at this minute.
 #[utoipa::path(
     get, path = "/v1/directory", operation_id = "readDirectory", tag = "Directory",
-    responses((status = 200, description = "The members", body = DirectoryView), super::openapi::ListProblems),
+    responses((status = 200, description = "The members", body = DirectoryView), super::openapi::OnlyProblems),
 )]
 pub async fn read(gate: Gate<action::ReadDirectory>) -> Result<HttpResponse, Problem> {
     let Gate { permit, incoming, language, app } = gate;

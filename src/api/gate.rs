@@ -4,8 +4,9 @@
 //! looked up (404) – 406, 413, 415, 400, for changes 428 and 412, and at last 422. A body can never win over a missing token,
 //! because nothing of it is looked at here.
 
+use std::collections::HashSet;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
@@ -262,9 +263,35 @@ pub fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// Whether the name of an item can be a misspelt field. Anything else was made up by the caller and is not repeated.
-fn is_plain(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 40 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+/// Words that people use for a field that is called otherwise.
+const MISNOMERS: [&str; 18] = [
+    "address",
+    "birthDate",
+    "comment",
+    "dob",
+    "firstName",
+    "forename",
+    "gender",
+    "lastName",
+    "middleName",
+    "nhs",
+    "nickname",
+    "notes",
+    "postal",
+    "remark",
+    "street",
+    "surname",
+    "telephone",
+    "town",
+];
+
+/// Whether the name of an item is one of this API's words, or another word for one, so that it may be repeated. Anything else was
+/// made up by the caller, and may be somebody's name.
+fn is_word(name: &str) -> bool {
+    static WORDS: OnceLock<HashSet<String>> = OnceLock::new();
+    let plain = |name: &str| -> String { name.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect() };
+    let words = WORDS.get_or_init(|| super::openapi::field_names().iter().map(String::as_str).chain(MISNOMERS).map(plain).collect());
+    words.contains(&plain(name))
 }
 
 /// Gives a JSON value its shape; a mistake is named by its place, never by what was sent.
@@ -275,14 +302,14 @@ fn shape<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Problem> {
             use serde_path_to_error::Segment;
             match segment {
                 Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-                Segment::Map { key } if is_plain(key) => pointer.push_str(&format!("/{key}")),
+                Segment::Map { key } if is_word(key) => pointer.push_str(&format!("/{key}")),
                 Segment::Map { .. } => break,
                 Segment::Enum { .. } | Segment::Unknown => {}
             }
         }
         let message = error.inner().to_string();
         let named = message.split('`').nth(1).unwrap_or_default().to_owned();
-        let plain = is_plain(&named);
+        let plain = is_word(&named);
         let code = if message.starts_with("unknown field") {
             "unknown-field"
         } else if message.starts_with("missing field") {

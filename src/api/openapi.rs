@@ -57,6 +57,14 @@ problem_sets! {
         InternalError = 500, "A defect on our side";
         Unavailable = 503, "The register cannot answer at the moment; try later";
     }
+    /// Problems of requests that read the one thing of its kind, and take no parameter.
+    OnlyProblems {
+        Unauthenticated = 401, "There is no valid token";
+        Forbidden = 403, "The role may not do this";
+        NotAcceptable = 406, "No form of answer that the caller accepts";
+        InternalError = 500, "A defect on our side";
+        Unavailable = 503, "The register cannot answer at the moment; try later";
+    }
     /// Problems of requests that list.
     ListProblems {
         BadRequest = 400, "The query is not understood";
@@ -239,6 +247,16 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
     )
 )]
 pub struct Document;
+
+/// The names of all fields of requests and answers.
+pub fn field_names() -> Vec<String> {
+    let components = Document::openapi().components.unwrap_or_default();
+    let schemas = components.schemas.into_values().filter_map(|schema| match schema {
+        RefOr::T(utoipa::openapi::Schema::Object(object)) => Some(object.properties.into_keys()),
+        _ => None,
+    });
+    schemas.flatten().collect()
+}
 
 /// The document as YAML, as it stands in `openapi/cofrestr.yaml`.
 ///

@@ -17,6 +17,8 @@ mod receipt;
 mod serve;
 mod sheet;
 
+pub use serve::keep_panics_quiet;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -23,8 +23,17 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = Config::load(Some(&args.config))?;
     log(&config);
+    keep_panics_quiet();
     web::run(&config).context("the server cannot run")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A panic is a defect, and its text may hold whatever was at hand: the log says where it was and nothing else.
+pub fn keep_panics_quiet() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "a defect: a thread panicked");
+    }));
 }
 
 /// Structured logs to standard error. Nothing personal is ever put into one.

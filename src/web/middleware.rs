@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
@@ -22,6 +23,34 @@ fn uuid(request: &ServiceRequest, name: &HeaderName) -> Option<Uuid> {
     request.headers().get(name)?.to_str().ok()?.parse::<Uuid>().ok().filter(|id| !id.is_nil() && !id.is_max())
 }
 
+/// Whether this is a `traceparent` of the form that is known: version 00, hexadecimal digits in their places. Anything else may
+/// hold anything and is not passed on.
+///
+/// # Source
+/// W3C Trace Context, section 3.2.2.
+fn is_traceparent(value: &[u8]) -> bool {
+    const FORM: &[u8] = b"00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
+    let hexadecimal = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    value.len() == FORM.len() && FORM.iter().zip(value).all(|(form, byte)| if *form == b'x' { hexadecimal(*byte) } else { form == byte })
+}
+
+/// A method as logs and metrics know it: a method that is none may be anything.
+fn method_name(method: &Method) -> &'static str {
+    const KNOWN: [Method; 9] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::CONNECT,
+        Method::TRACE,
+    ];
+    const NAMES: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
+    KNOWN.iter().position(|known| known == method).map_or("other", |place| NAMES[place])
+}
+
 /// The middleware.
 ///
 /// # Errors
@@ -36,8 +65,8 @@ pub async fn around(request: ServiceRequest, next: Next<impl MessageBody + 'stat
         .and_then(|value| value.to_str().ok())
         .map_or(Language::English, Language::from_accept_language);
     request.extensions_mut().insert(RequestFacts { context: Context { request_id, correlation_id }, language });
-    let traceparent = request.headers().get("traceparent").cloned();
-    let method = request.method().clone();
+    let traceparent = request.headers().get("traceparent").filter(|value| is_traceparent(value.as_bytes())).cloned();
+    let method = method_name(request.method());
 
     let response = next.call(request).await?;
     // The route, never the path: a path may hold an identifier, and nobody knows what a caller put there.
@@ -76,7 +105,7 @@ pub async fn around(request: ServiceRequest, next: Next<impl MessageBody + 'stat
     }
     let status = response.status().as_u16();
     let elapsed = started.elapsed();
-    metrics::histogram!("cofrestr_http_request_seconds", "route" => route.clone(), "method" => method.to_string(), "status" => status.to_string())
+    metrics::histogram!("cofrestr_http_request_seconds", "route" => route.clone(), "method" => method, "status" => status.to_string())
         .record(elapsed.as_secs_f64());
     tracing::info!(
         operation = %format_args!("{method} {route}"),
@@ -104,4 +133,30 @@ fn explained(response: ServiceResponse<impl MessageBody + 'static>, language: La
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response.headers_mut().remove(header::CONTENT_LENGTH);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_traceparent_of_the_known_form_passes() {
+        for (value, passes) in [
+            ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", true),
+            ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0", false),
+            ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x", false),
+            ("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", false),
+            ("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", false),
+            ("00-Gwenllian-Trahaearn", false),
+            ("", false),
+        ] {
+            assert_eq!(is_traceparent(value.as_bytes()), passes, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_method_that_is_none_has_no_name() {
+        assert_eq!(method_name(&Method::PATCH), "PATCH");
+        assert_eq!(method_name(&Method::from_bytes(b"GWENLLIAN").unwrap()), "other");
+    }
 }
