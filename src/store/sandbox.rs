@@ -33,7 +33,7 @@ const EMPTIED: [&str; 23] = [
 ];
 
 /// Empties the register and its enquiry log. The audit log is append-only in a sandbox too, and the settings hold what the
-/// sandbox began with: both stay.
+/// sandbox began with: both stay, and so do revocations, so that no reset makes a token good again.
 ///
 /// # Errors
 /// When the database fails.
@@ -50,9 +50,18 @@ mod tests {
     use super::super::migrations;
     use super::*;
 
-    /// What a reset leaves: the log of who did what, and what the sandbox began with.
-    const KEPT: [&str; 8] =
-        ["audit_entry", "audit_child", "audit_pending", "audit_leaf", "audit_node", "audit_checkpoint", "audit_commitment", "setting"];
+    /// What a reset leaves: the log of who did what, what the sandbox began with, and which tokens are believed no more.
+    const KEPT: [&str; 9] = [
+        "audit_entry",
+        "audit_child",
+        "audit_pending",
+        "audit_leaf",
+        "audit_node",
+        "audit_checkpoint",
+        "audit_commitment",
+        "setting",
+        "revocation",
+    ];
 
     #[test]
     fn a_reset_decides_about_every_table() {
