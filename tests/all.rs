@@ -15,6 +15,7 @@ mod demo;
 mod health;
 mod imports;
 mod kill;
+mod limits;
 mod migrations;
 mod notices;
 mod openapi;

@@ -66,8 +66,20 @@ fn every_operation_documents_its_problems_and_headers(app: &TestApp) {
                 continue;
             }
             let has = |status: &str| responses.contains_key(status);
-            for status in ["401", "403", "406", "500", "503"] {
+            for status in ["401", "403", "406", "429", "500", "503"] {
                 assert!(has(status), "{id} does not document {status}");
+            }
+            for (status, response) in responses {
+                for (name, there) in [
+                    ("RateLimit-Policy", status != "401"),
+                    ("RateLimit", status != "401"),
+                    ("Retry-After", status == "429" || status == "503"),
+                ] {
+                    let reference = &response["headers"][name]["$ref"];
+                    assert_eq!(reference.is_string(), there, "{id} {status}: {name}");
+                    let pointer = reference.as_str().map(|reference| reference.trim_start_matches('#'));
+                    assert!(pointer.is_none_or(|pointer| document.pointer(pointer).is_some()), "{id} {status}: {reference}");
+                }
             }
             assert!(has("404") || !path.contains('{'), "{id}: 404");
             let parameters: BTreeSet<_> =

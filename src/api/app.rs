@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use super::limits::Limits;
 use crate::authz::token::Verifier;
 use crate::register::{Region, revocations};
 use crate::store::{Store, StoreError};
@@ -19,6 +20,8 @@ pub struct App {
     pub region: Arc<Region>,
     /// Requests with an idempotency key that are under way on this server.
     pub turns: Turns,
+    /// How many requests callers may send.
+    pub limits: Limits,
     /// Longest body, in bytes.
     pub body_limit: usize,
 }

@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::fields::Fields;
 use super::gate::{Gate, Incoming, etag};
+use super::limits::Told;
 use super::paging::{Links, Page};
 use super::problem::{Kind, Problem};
 use super::respond::{created, item, kept, list};
@@ -29,9 +30,11 @@ use crate::domain::short_reference::ShortReference;
 use crate::domain::text::{CaseReference, Line};
 use crate::domain::verification::VerificationMethod;
 use crate::matching::{Birth, Field, Flag, Level, NameKind, Person, PersonAddress, PersonCarer, PersonName, Reason as MatchReason};
+use crate::register::budgets::{self, Hold, Reckoning};
 use crate::register::checks::{self, Checked, Question, StoredAnswer, StoredMatch};
 use crate::register::idempotency::{self, Answer, Key};
 use crate::register::{Region, RegisterError};
+use crate::store::Snapshot;
 use crate::store::enquiries::EnquiryRow;
 use crate::words::{self, Language, say};
 
@@ -813,14 +816,35 @@ impl CheckView {
 /// What the reading part of a request found: an answer given before, or the parts of a new one.
 enum Asked {
     Before(Answer),
-    New { key: Key, checked: Vec<Checked>, answer: Answer, _turn: Turn },
+    New { key: Key, checked: Vec<Checked>, answer: Answer, subjects: Vec<String>, _turn: Turn, _hold: Arc<Hold> },
+}
+
+/// Refuses when the caller asked about too many children already; what is left is told either way.
+fn admit(
+    snapshot: &mut Snapshot<'_>,
+    region: &Region,
+    principal: &Principal,
+    children: usize,
+    hold: &Hold,
+    told: &Told,
+) -> Result<Reckoning, RegisterError> {
+    let reckoning = region.budgets.reckon(snapshot, principal)?;
+    let admitted = region.budgets.admit(&reckoning, children as u64, hold);
+    told.standing(region.budgets.standing(&reckoning, 0));
+    admitted.map(|()| reckoning)
+}
+
+/// How many of these checks named nobody.
+fn empty(checked: &[Checked]) -> u64 {
+    checked.iter().filter(|checked| checked.answer.matches.is_empty()).count() as u64
 }
 
 /// The unit of work of one or several new checks.
 fn keep(region: &Region, tx: &mut crate::store::Tx<'_>, asked: &Asked) -> Result<Answer, Problem> {
     match asked {
         Asked::Before(answer) => Ok(answer.clone()),
-        Asked::New { key, checked, answer, .. } => idempotency::once(tx, key, |tx| {
+        Asked::New { key, checked, answer, subjects, .. } => idempotency::once(tx, key, |tx| {
+            budgets::spend(tx, subjects, checked.len() as u64, empty(checked))?;
             for checked in checked {
                 checks::record(tx, region, checked)?;
             }
@@ -842,8 +866,11 @@ fn keep(region: &Region, tx: &mut crate::store::Tx<'_>, asked: &Asked) -> Result
         super::openapi::CreateProblems),
 )]
 pub async fn ask(gate: Gate<action::AskCheck>) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, language, app } = gate;
+    let Gate { permit, incoming, language, told, app } = gate;
     let principal = Arc::clone(permit.principal());
+    // Held until the answer is on its way, and until the unit of work has ended although the caller has gone.
+    let held = Arc::new(app.region.budgets.hold());
+    let hold = Arc::clone(&held);
     let (reader, writer) = (Arc::clone(&app.region), Arc::clone(&app.region));
     let answer = app
         .store
@@ -855,16 +882,21 @@ pub async fn ask(gate: Gate<action::AskCheck>) -> Result<HttpResponse, Problem> 
                     return Ok(Asked::Before(answer));
                 }
                 let question = creation.body.question("", &reader, &principal, snapshot.now(), language)?;
+                let reckoning = admit(snapshot, &reader, &principal, 1, &hold, &told)?;
                 let mut checked = checks::find(snapshot, &reader, &question, &principal)?;
                 checks::sign(snapshot, &reader, std::slice::from_mut(&mut checked))?;
                 let view = CheckView::new(&checked.row, &checked.answer, &reader, &principal, Reach::Own, language, snapshot.now());
                 let location = format!("/v1/checks/{}", view.id);
                 let answer = created(Some(location), Some(etag(checked.row.version)), &view)?;
-                Ok(Asked::New { key: creation.key, checked: vec![checked], answer, _turn: creation.turn })
+                let checked = vec![checked];
+                told.standing(reader.budgets.standing(&reckoning, empty(&checked)));
+                let subjects = budgets::subjects(&principal);
+                Ok(Asked::New { key: creation.key, checked, answer, subjects, _turn: creation.turn, _hold: hold })
             },
             move |tx, asked: &Asked| keep(&writer, tx, asked),
         )
         .await?;
+    drop(held);
     Ok(kept(answer))
 }
 
@@ -878,8 +910,11 @@ pub async fn ask(gate: Gate<action::AskCheck>) -> Result<HttpResponse, Problem> 
     responses((status = 201, description = "The answers, in the order of the questions", body = BatchView), super::openapi::CreateProblems),
 )]
 pub async fn ask_several(gate: Gate<action::AskChecks>) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, language, app } = gate;
+    let Gate { permit, incoming, language, told, app } = gate;
     let principal = Arc::clone(permit.principal());
+    // Held until the answer is on its way, and until the unit of work has ended although the caller has gone.
+    let held = Arc::new(app.region.budgets.hold());
+    let hold = Arc::clone(&held);
     let (reader, writer) = (Arc::clone(&app.region), Arc::clone(&app.region));
     let answer = app
         .store
@@ -908,6 +943,7 @@ pub async fn ask_several(gate: Gate<action::AskChecks>) -> Result<HttpResponse, 
                 if !errors.is_empty() {
                     return Err(Problem::invalid(errors));
                 }
+                let reckoning = admit(snapshot, &reader, &principal, questions.len(), &hold, &told)?;
                 let mut checked = Vec::new();
                 for (index, question) in questions.iter().enumerate() {
                     let one = checks::find(snapshot, &reader, question, &principal).map_err(|error| match error {
@@ -931,11 +967,14 @@ pub async fn ask_several(gate: Gate<action::AskChecks>) -> Result<HttpResponse, 
                     .map(|one| CheckView::new(&one.row, &one.answer, &reader, &principal, Reach::Own, language, now))
                     .collect();
                 let answer = created(None, None, &BatchView { items })?;
-                Ok(Asked::New { key: creation.key, checked, answer, _turn: creation.turn })
+                told.standing(reader.budgets.standing(&reckoning, empty(&checked)));
+                let subjects = budgets::subjects(&principal);
+                Ok(Asked::New { key: creation.key, checked, answer, subjects, _turn: creation.turn, _hold: hold })
             },
             move |tx, asked: &Asked| keep(&writer, tx, asked),
         )
         .await?;
+    drop(held);
     Ok(kept(answer))
 }
 
@@ -949,7 +988,7 @@ pub async fn ask_several(gate: Gate<action::AskChecks>) -> Result<HttpResponse, 
         super::openapi::ReadProblems),
 )]
 pub async fn read(gate: Gate<action::ReadCheck>) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, language, app } = gate;
+    let Gate { permit, incoming, language, app, .. } = gate;
     let principal = Arc::clone(permit.principal());
     let reach = permit.reach();
     let region = Arc::clone(&app.region);

@@ -65,7 +65,7 @@ pub struct MemberAuthorityView {
     responses((status = 200, description = "The members", body = DirectoryView), super::openapi::OnlyProblems),
 )]
 pub async fn read(gate: Gate<action::ReadDirectory>) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, language, app } = gate;
+    let Gate { permit, incoming, language, app, .. } = gate;
     let region = Arc::clone(&app.region);
     app.store
         .read(permit, move |snapshot| {

@@ -1,6 +1,6 @@
 //! The gate: the one extractor through which every handler gets its permit and its request.
 //!
-//! It keeps the order of refusal: 401 (no valid token), 403 (not for this role), then – inside the work, after the object was
+//! It keeps the order of refusal: 401 (no valid token), 429 (too many requests by this caller), 403 (not for this role), then – inside the work, after the object was
 //! looked up (404) – 406, 413, 415, 400, for changes 428 and 412, and at last 422. A body can never win over a missing token,
 //! because nothing of it is looked at here.
 
@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::app::{App, Turn};
+use super::limits::Told;
 use super::problem::{FieldError, Kind, Problem};
 use crate::authz::{Action, Context, Operation, Permit, Principal, decide, unauthenticated};
 use crate::register::idempotency::Key;
@@ -53,6 +54,8 @@ pub struct Gate<A: Action> {
     pub incoming: Incoming,
     /// The language of the answer.
     pub language: Language,
+    /// What the answer will say of limits.
+    pub told: Told,
     /// What handlers use.
     pub app: Data<App>,
 }
@@ -116,15 +119,23 @@ impl<A: Action> FromRequest for Gate<A> {
                 caller: principal.key(),
                 app: app.clone(),
             };
-            Ok(Self { permit, incoming, language: facts.language, app })
+            let told = told(&request);
+            Ok(Self { permit, incoming, language: facts.language, told, app })
         })
     }
 }
 
-/// Verifies the token; a refusal is in the audit log before the caller hears of it.
+/// What the answer to a request will say of limits; the same for everybody who asks.
+fn told(request: &HttpRequest) -> Told {
+    request.extensions_mut().get_or_insert_with(Told::default).clone()
+}
+
+/// Verifies the token and counts the request; a refusal is in the audit log before the caller hears of it. Of refusals because
+/// of too many requests the first in each minute is.
 ///
 /// # Errors
-/// 401 when there is no valid token; 503 when it cannot be known whether it was revoked, or the refusal could not be recorded.
+/// 401 when there is no valid token; 429 when there were too many requests; 503 when it cannot be known whether the token was
+/// revoked, or the refusal could not be recorded.
 pub async fn authenticate(app: &App, request: &HttpRequest, operation: Operation, context: Context) -> Result<Arc<Principal>, Problem> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
     if app.verifier.revocations_stale() {
@@ -135,11 +146,29 @@ pub async fn authenticate(app: &App, request: &HttpRequest, operation: Operation
     // Two Authorization headers: which one counts would depend on who reads them.
     let only = if headers.next().is_some() { None } else { first };
     match app.verifier.verify(only, app.store.clock().wall()).await {
-        Ok(principal) => Ok(principal),
-        Err(error) => {
-            app.store.record(&unauthenticated(operation, context, error.code())).await?;
-            Err(Kind::Unauthenticated.into())
-        }
+        Ok(principal) => match app.limits.caller(&principal, &told(request)) {
+            Ok(()) => Ok(principal),
+            Err(over) => {
+                if over.record {
+                    let mut refusal = unauthenticated(operation, context, Kind::RateLimited.slug());
+                    refusal.access.principal = Some(principal);
+                    app.store.record(&refusal).await?;
+                }
+                Err(over.into())
+            }
+        },
+        Err(error) => match app.limits.stranger(request.peer_addr().map(|address| address.ip())) {
+            Ok(()) => {
+                app.store.record(&unauthenticated(operation, context, error.code())).await?;
+                Err(Kind::Unauthenticated.into())
+            }
+            Err(over) => {
+                if over.record {
+                    app.store.record(&unauthenticated(operation, context, Kind::RateLimited.slug())).await?;
+                }
+                Err(over.into())
+            }
+        },
     }
 }
 

@@ -7,6 +7,7 @@ pub mod children;
 pub mod directory;
 pub mod fields;
 pub mod gate;
+pub mod limits;
 pub mod notices;
 pub mod openapi;
 pub mod operational;

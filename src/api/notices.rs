@@ -238,7 +238,7 @@ impl TaskView {
     responses((status = 200, description = "A page of notices, newest first", body = NoticeList), super::openapi::ListProblems),
 )]
 pub async fn list_notices(gate: Gate<action::ListNotices>) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, language, app } = gate;
+    let Gate { permit, incoming, language, app, .. } = gate;
     let to = notices::addressee(permit.principal(), permit.reach(), &app.region);
     app.store
         .read(permit, move |snapshot| {
@@ -271,7 +271,7 @@ pub async fn list_notices(gate: Gate<action::ListNotices>) -> Result<HttpRespons
         super::openapi::ReadProblems),
 )]
 pub async fn read_notice(gate: Gate<action::ReadNotice>) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, language, app } = gate;
+    let Gate { permit, incoming, language, app, .. } = gate;
     let principal = Arc::clone(permit.principal());
     let reach = permit.reach();
     let region = Arc::clone(&app.region);
@@ -299,7 +299,7 @@ pub async fn read_notice(gate: Gate<action::ReadNotice>) -> Result<HttpResponse,
         super::openapi::ChangeProblems),
 )]
 pub async fn acknowledge(gate: Gate<action::AcknowledgeNotice>) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, language, app } = gate;
+    let Gate { permit, incoming, language, app, .. } = gate;
     let principal = Arc::clone(permit.principal());
     let by = principal.key();
     let reach = permit.reach();
@@ -332,7 +332,7 @@ pub async fn acknowledge(gate: Gate<action::AcknowledgeNotice>) -> Result<HttpRe
     responses((status = 200, description = "A page of tasks, newest first", body = TaskList), super::openapi::ListProblems),
 )]
 pub async fn list_tasks(gate: Gate<action::ListTasks>) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, language, app } = gate;
+    let Gate { permit, incoming, language, app, .. } = gate;
     let lists = work_lists(permit.principal(), &app.region);
     app.store
         .read(permit, move |snapshot| {
@@ -364,7 +364,7 @@ pub async fn list_tasks(gate: Gate<action::ListTasks>) -> Result<HttpResponse, P
         super::openapi::ReadProblems),
 )]
 pub async fn read_task(gate: Gate<action::ReadTask>) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, language, app } = gate;
+    let Gate { permit, incoming, language, app, .. } = gate;
     let principal = Arc::clone(permit.principal());
     let region = Arc::clone(&app.region);
     app.store
@@ -392,7 +392,7 @@ pub async fn read_task(gate: Gate<action::ReadTask>) -> Result<HttpResponse, Pro
         super::openapi::ChangeProblems),
 )]
 pub async fn close_task(gate: Gate<action::CloseTask>) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, language, app } = gate;
+    let Gate { permit, incoming, language, app, .. } = gate;
     let principal = Arc::clone(permit.principal());
     let by = principal.key();
     let region = Arc::clone(&app.region);

@@ -1,9 +1,11 @@
 //! The OpenAPI document, made from the handlers.
 
 use utoipa::openapi::example::Example;
+use utoipa::openapi::header::Header;
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
+use utoipa::openapi::schema::Type;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Components, Ref, RefOr};
+use utoipa::openapi::{Components, Object, Ref, RefOr};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
 use super::problem::{FieldError, Kind, Problem, ProblemDocument};
@@ -54,6 +56,7 @@ problem_sets! {
         Forbidden = 403, "The role may not do this";
         NotFound = 404, "There is nothing here that the caller may know of";
         NotAcceptable = 406, "No form of answer that the caller accepts";
+        TooMany = 429, "Too many requests; Retry-After says how long to wait";
         InternalError = 500, "A defect on our side";
         Unavailable = 503, "The register cannot answer at the moment; try later";
     }
@@ -71,6 +74,7 @@ problem_sets! {
         Unauthenticated = 401, "There is no valid token";
         Forbidden = 403, "The role may not do this";
         NotAcceptable = 406, "No form of answer that the caller accepts";
+        TooMany = 429, "Too many requests; Retry-After says how long to wait";
         InternalError = 500, "A defect on our side";
         Unavailable = 503, "The register cannot answer at the moment; try later";
     }
@@ -84,6 +88,7 @@ problem_sets! {
         TooLarge = 413, "The body is too large";
         UnsupportedMediaType = 415, "The body is not application/json";
         Unprocessable = 422, "Items of the request are wrong; each is named with its place and what would help";
+        TooMany = 429, "Too many requests, or about too many children; Retry-After says how long to wait";
         InternalError = 500, "A defect on our side";
         Unavailable = 503, "The register cannot answer at the moment; try later";
     }
@@ -100,10 +105,31 @@ problem_sets! {
         UnsupportedMediaType = 415, "The body is not application/json";
         Unprocessable = 422, "Items of the request are wrong; each is named with its place and what would help";
         PreconditionRequired = 428, "There is no If-Match";
+        TooMany = 429, "Too many requests; Retry-After says how long to wait";
         InternalError = 500, "A defect on our side";
         Unavailable = 503, "The register cannot answer at the moment; try later";
     }
 }
+
+const RETRY_AFTER: &str = "Retry-After";
+
+/// Header fields that many answers have: name, what it says, an example; a number or a text.
+const HEADERS: &[(&str, &str, &str, Type)] = &[
+    (
+        "RateLimit-Policy",
+        "The limits on this caller (draft-ietf-httpapi-ratelimit-headers-10): `q` in `w` seconds. `requests` are of any kind, \
+         `checks` count every child asked about, `empty-answers` those checks that named nobody",
+        "\"requests\";q=600;w=60, \"checks\";q=100;w=3600, \"empty-answers\";q=40;w=3600",
+        Type::String,
+    ),
+    (
+        "RateLimit",
+        "What is left: `r` more, and seconds `t` until there will be more. `checks` and `empty-answers` stand on answers to checks",
+        "\"requests\";r=599;t=1, \"checks\";r=70;t=1234, \"empty-answers\";r=33;t=1234",
+        Type::String,
+    ),
+    (RETRY_AFTER, "Seconds to wait before the request is sent again", "2", Type::Integer),
+];
 
 /// Bodies that stand in the document as examples; the tests send every one of them.
 pub const EXAMPLES: &[(&str, &str)] = &[
@@ -124,6 +150,16 @@ impl Modify for Finishing {
         bearer.description = Some("An access token (RFC 9068) of an identity provider that the region trusts.".into());
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
         vocabulary::fields(components);
+        for (name, says, example, kind) in HEADERS {
+            let mut text = Object::with_type(kind.clone());
+            text.example = Some(match example.parse::<u64>() {
+                Ok(number) => number.into(),
+                Err(_) => (*example).into(),
+            });
+            let mut header = Header::new(text);
+            header.description = Some((*says).to_owned());
+            components.headers.insert((*name).to_owned(), RefOr::T(header));
+        }
         let described = components.clone();
         let mut named = Vec::new();
         for (path, item) in &mut document.paths.paths {
@@ -170,8 +206,17 @@ fn finish(path: &str, operation: &mut Operation, components: &Components, named:
         content.example = written.or_else(|| vocabulary::example(components, content.schema.as_ref()?));
     }
     let has = |header: &str| headers.iter().any(|name| name == header);
+    let guarded = operation.responses.responses.contains_key("401");
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
+        // Whoever is not known has no limits to be told.
+        let limited = guarded && status != "401";
+        for (name, ..) in HEADERS {
+            let is_there = if *name == RETRY_AFTER { guarded && (status == "429" || status == "503") } else { limited };
+            if is_there {
+                response.headers.insert((*name).to_owned(), RefOr::Ref(Ref::new(format!("#/components/headers/{name}"))));
+            }
+        }
         for (media, content) in &mut response.content {
             let RefOr::T(content) = content else { continue };
             if media != "application/problem+json" {
@@ -196,7 +241,7 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         Kind::MalformedQuery => !creates && !changes,
         Kind::MalformedJson => creates || changes,
         Kind::IdempotencyKeyMissing | Kind::IdempotencyKeyReused | Kind::IdempotencyInProgress => creates,
-        Kind::CallerNotVerified | Kind::OnBehalfNotAllowed | Kind::Insufficient => asks,
+        Kind::CallerNotVerified | Kind::OnBehalfNotAllowed | Kind::Insufficient | Kind::TooManyChecks | Kind::TooManyEmptyAnswers => asks,
         Kind::AuthorityOutsideScope => matches!(operation, "addChild" | "addRegistration"),
         Kind::AlreadyAcknowledged => operation == "acknowledgeNotice",
         Kind::AlreadyClosed => operation == "closeTask",

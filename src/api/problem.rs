@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::register::RegisterError;
+use crate::register::budgets::WINDOW_SECONDS;
 use crate::store::{Failure, StoreError};
 use crate::words::{self, Language};
 
@@ -87,6 +88,10 @@ problems! {
     PreconditionRequired = 428, "precondition-required";
     /// Too many requests.
     RateLimited = 429, "rate-limited";
+    /// Too many checks in an hour.
+    TooManyChecks = 429, "too-many-checks";
+    /// Too many checks that named nobody in an hour.
+    TooManyEmptyAnswers = 429, "too-many-empty-answers";
     /// A defect on our side.
     InternalError = 500, "internal-error";
     /// The database does not answer.
@@ -138,6 +143,7 @@ impl From<Kind> for Problem {
         let retry_after = match kind {
             Kind::TemporarilyUnavailable => Some(2),
             Kind::IdempotencyInProgress | Kind::RateLimited => Some(1),
+            Kind::TooManyChecks | Kind::TooManyEmptyAnswers => Some(WINDOW_SECONDS),
             _ => None,
         };
         Self { kind, errors: Vec::new(), allow: None, retry_after, again: false }
@@ -148,6 +154,11 @@ impl Problem {
     /// The problem of items that are wrong.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         Self { errors, ..Kind::Invalid.into() }
+    }
+
+    /// A problem that goes away after some seconds.
+    pub fn for_seconds(kind: Kind, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..kind.into() }
     }
 
     /// The problem of a method that a path does not have.
@@ -266,6 +277,8 @@ impl From<RegisterError> for Problem {
             RegisterError::KeyReused => Kind::IdempotencyKeyReused.into(),
             RegisterError::CallerNotVerified => Kind::CallerNotVerified.into(),
             RegisterError::OnBehalfNotAllowed => Kind::OnBehalfNotAllowed.into(),
+            RegisterError::TooManyChecks { seconds } => Self::for_seconds(Kind::TooManyChecks, seconds),
+            RegisterError::TooManyEmptyAnswers { seconds } => Self::for_seconds(Kind::TooManyEmptyAnswers, seconds),
             RegisterError::Insufficient => Kind::Insufficient.into(),
             RegisterError::Rule { pointer, code, detail } => Self::invalid(vec![FieldError::worded(pointer, code, detail)]),
         }

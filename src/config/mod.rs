@@ -17,6 +17,9 @@ const MEMBERS: &str = include_str!("../../config/regions.toml");
 /// What the demo lays over the defaults.
 pub const DEMO: &str = include_str!("../../config/demo.toml");
 
+/// The largest budget that can be set.
+const BUDGET_MOST: u64 = 1_000_000_000;
+
 /// Why a configuration cannot be used. The text says what to change.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -31,6 +34,10 @@ pub enum ConfigError {
         /// What is wrong with it and what would be right.
         problem: String,
     },
+}
+
+fn between(key: &str, value: u64, low: u64, high: u64) -> Result<(), ConfigError> {
+    if (low..=high).contains(&value) { Ok(()) } else { Err(invalid(key, format!("must be between {low} and {high}"))) }
 }
 
 fn invalid(key: impl Into<String>, problem: impl Into<String>) -> ConfigError {
@@ -55,6 +62,7 @@ pub struct Config {
     pub search: Search,
     pub matching: Matching,
     pub enquiries: Enquiries,
+    pub limits: Limits,
     pub disclosure: Disclosure,
     pub audit: Audit,
     pub sandbox: Sandbox,
@@ -98,6 +106,16 @@ section! {
     Matching { candidate_budget: usize, refresh_minutes: u64 }
     /// The enquiry log.
     Enquiries { look_back_days: i64, valid_minutes: i64, repeat_raises_task: bool, batch_limit: usize }
+    /// How much a caller may ask.
+    Limits {
+        requests_per_minute: u32,
+        failed_tokens_per_minute: u32,
+        person_checks_noted_per_hour: u32,
+        person_checks_per_hour: u32,
+        person_empty_answers_per_hour: u32,
+        client_checks_per_hour: u32,
+        organisation_checks_per_hour: u32,
+    }
     /// What is told to whom beyond the minimum.
     Disclosure { former_registrations: Vec<String>, earlier_agencies: Vec<String> }
     /// The audit log.
@@ -264,15 +282,13 @@ impl Config {
                 _ => return Err(invalid(key, "needs either jwks_url or jwks_file")),
             }
         }
-        let between = |key: &str, value: u64, low: u64, high: u64| {
-            if (low..=high).contains(&value) { Ok(()) } else { Err(invalid(key, format!("must be between {low} and {high}"))) }
-        };
         between("search.deadline_ms", self.search.deadline_ms, 200, 10_000)?;
         between("matching.candidate_budget", self.matching.candidate_budget as u64, 50, 10_000)?;
         between("matching.refresh_minutes", self.matching.refresh_minutes, 1, 10_080)?;
         between("enquiries.batch_limit", self.enquiries.batch_limit as u64, 1, 500)?;
-        between("enquiries.look_back_days", self.enquiries.look_back_days.unsigned_abs(), 1, 3_660)?;
-        between("enquiries.valid_minutes", self.enquiries.valid_minutes.unsigned_abs(), 1, 1_440)?;
+        between("enquiries.look_back_days", u64::try_from(self.enquiries.look_back_days).unwrap_or(0), 1, 3_660)?;
+        between("enquiries.valid_minutes", u64::try_from(self.enquiries.valid_minutes).unwrap_or(0), 1, 1_440)?;
+        self.check_limits()?;
         between("audit.checkpoint_ms", self.audit.checkpoint_ms, 100, 60_000)?;
         between("server.body_limit_bytes", self.server.body_limit_bytes as u64, 4_096, 16 << 20)?;
         if self.server.tls_certificate.is_empty() != self.server.tls_key.is_empty() {
@@ -286,6 +302,44 @@ impl Config {
         }
         if !["json", "text"].contains(&self.log.format.as_str()) {
             return Err(invalid("log.format", "must be json or text"));
+        }
+        Ok(())
+    }
+
+    /// Nothing here means "without limit": whoever wants none must write a number that is never reached.
+    fn check_limits(&self) -> Result<(), ConfigError> {
+        let Limits { person_checks_noted_per_hour: noted, person_checks_per_hour: person, .. } = self.limits;
+        for (key, value) in [
+            ("requests_per_minute", self.limits.requests_per_minute),
+            ("failed_tokens_per_minute", self.limits.failed_tokens_per_minute),
+            ("person_checks_noted_per_hour", noted),
+            ("person_checks_per_hour", person),
+            ("person_empty_answers_per_hour", self.limits.person_empty_answers_per_hour),
+            ("client_checks_per_hour", self.limits.client_checks_per_hour),
+            ("organisation_checks_per_hour", self.limits.organisation_checks_per_hour),
+        ] {
+            between(&format!("limits.{key}"), u64::from(value), 1, BUDGET_MOST)?;
+        }
+        if noted > person {
+            return Err(invalid(
+                "limits.person_checks_noted_per_hour",
+                "must not be more than person_checks_per_hour: it would never be reached",
+            ));
+        }
+        // Fields of the HTTP answer speak of the person's budget; a narrower one of all together would make them untrue.
+        for (key, value) in [
+            ("limits.client_checks_per_hour", self.limits.client_checks_per_hour),
+            ("limits.organisation_checks_per_hour", self.limits.organisation_checks_per_hour),
+        ] {
+            if value < person {
+                return Err(invalid(key, "must not be less than person_checks_per_hour"));
+            }
+        }
+        if u64::from(person) < self.enquiries.batch_limit as u64 {
+            return Err(invalid(
+                "enquiries.batch_limit",
+                "must not be more than limits.person_checks_per_hour: such a batch could never be asked",
+            ));
         }
         Ok(())
     }
@@ -333,6 +387,16 @@ mod tests {
             (demo("[server]\nbnid = \"x\""), "bnid"),
             (demo("[server]\nbind = \"0.0.0.0:8470\""), "sandbox.enabled"),
             (demo("[search]\ndeadline_ms = 199"), "search.deadline_ms"),
+            (demo("").replace("requests_per_minute = 1000000", "requests_per_minute = 0"), "limits.requests_per_minute"),
+            (demo("").replace("person_checks_per_hour = 1000000", "person_checks_per_hour = 49"), "limits.person_checks_noted_per_hour"),
+            (
+                demo("[enquiries]\nbatch_limit = 51")
+                    .replace("person_checks_noted_per_hour = 1000000", "person_checks_noted_per_hour = 1")
+                    .replace("person_checks_per_hour = 1000000", "person_checks_per_hour = 50"),
+                "enquiries.batch_limit",
+            ),
+            (demo("").replace("client_checks_per_hour = 1000000000", "client_checks_per_hour = 999999"), "limits.client_checks_per_hour"),
+            (demo("[enquiries]\nlook_back_days = -90"), "enquiries.look_back_days"),
             (demo("[search]\ndeadline_ms = 10001"), "search.deadline_ms"),
             (demo("[[issuers]]\nissuer = \"x\"\naudience = \"y\"\njwks_url = \"http://elsewhere\""), "issuers[1]"),
         ] {

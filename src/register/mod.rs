@@ -4,6 +4,7 @@
 //! permit was made. What lies outside the caller's reach is [`RegisterError::NotFound`], like what does not exist.
 
 pub mod audit;
+pub mod budgets;
 pub mod bulk;
 pub mod checks;
 pub mod children;
@@ -57,6 +58,18 @@ pub enum RegisterError {
     /// The role may not ask on behalf of a caller.
     #[error("this role may not ask on behalf of a caller")]
     OnBehalfNotAllowed,
+    /// The caller, or all of their client or organisation, asked about too many children.
+    #[error("too many checks")]
+    TooManyChecks {
+        /// When to try again, in seconds.
+        seconds: u64,
+    },
+    /// The caller's checks named nobody too often.
+    #[error("too many checks that named nobody")]
+    TooManyEmptyAnswers {
+        /// When to try again, in seconds.
+        seconds: u64,
+    },
     /// There is too little to search on.
     #[error("too little to search on")]
     Insufficient,
@@ -74,7 +87,15 @@ pub enum RegisterError {
 
 impl Failure for RegisterError {
     fn is_refusal(&self) -> bool {
-        matches!(self, Self::NotFound | Self::OutsideScope | Self::CallerNotVerified | Self::OnBehalfNotAllowed)
+        matches!(
+            self,
+            Self::NotFound
+                | Self::OutsideScope
+                | Self::CallerNotVerified
+                | Self::OnBehalfNotAllowed
+                | Self::TooManyChecks { .. }
+                | Self::TooManyEmptyAnswers { .. }
+        )
     }
 
     fn code(&self) -> &'static str {
@@ -89,6 +110,8 @@ impl Failure for RegisterError {
             Self::KeyReused => "idempotency-key-reused",
             Self::CallerNotVerified => "caller-not-verified",
             Self::OnBehalfNotAllowed => "on-behalf-not-allowed",
+            Self::TooManyChecks { .. } => "too-many-checks",
+            Self::TooManyEmptyAnswers { .. } => "too-many-empty-answers",
             Self::Insufficient => "insufficient",
             Self::Rule { code, .. } => code,
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::budgets::Budgets;
 use super::keys::Signer;
 use super::matcher::Matcher;
 use crate::authz::Principal;
@@ -124,6 +125,8 @@ pub struct Region {
     pub matcher: Matcher,
     /// Signs receipts.
     pub signer: Arc<Signer>,
+    /// How much callers may ask.
+    pub budgets: Arc<Budgets>,
     /// What is told to whom.
     pub disclosure: Disclosure,
     /// Time budget of a check when the enquirer names none, in milliseconds.
@@ -200,6 +203,7 @@ impl Region {
             members,
             matcher,
             signer,
+            budgets: Arc::new(Budgets::new(&config.limits)),
             disclosure: Disclosure {
                 former_registrations: config.disclosure.former_registrations.clone(),
                 earlier_agencies: config.disclosure.earlier_agencies.clone(),

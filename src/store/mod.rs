@@ -10,6 +10,7 @@
 //! and commit and writes the audit entry in the same transaction – for refusals, failures and empty results too.
 
 pub mod audit;
+pub mod budgets;
 pub mod children;
 pub mod clock;
 pub mod conferences;
@@ -106,6 +107,11 @@ impl Snapshot<'_> {
         self.now
     }
 
+    /// The clock on the wall when the snapshot was taken.
+    pub fn wall(&self) -> DateTime<Utc> {
+        self.wall
+    }
+
     /// What the audit entry will say.
     pub fn audit(&mut self) -> &mut AuditDraft {
         &mut self.audit
@@ -126,6 +132,7 @@ impl Snapshot<'_> {
 pub struct Tx<'a> {
     pub(crate) connection: &'a mut AnyConnection,
     now: DateTime<Utc>,
+    wall: DateTime<Utc>,
     audit: AuditDraft,
 }
 
@@ -133,6 +140,11 @@ impl Tx<'_> {
     /// Procedure time: one instant for the whole transaction.
     pub fn now(&self) -> DateTime<Utc> {
         self.now
+    }
+
+    /// The clock on the wall: the instant of the audit entry.
+    pub fn wall(&self) -> DateTime<Utc> {
+        self.wall
     }
 
     /// What the audit entry will say.
@@ -530,7 +542,7 @@ fn attempt_unit<T, E: Failure>(
     wall: DateTime<Utc>,
     work: &impl Fn(&mut Tx<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
-    let mut tx = Tx { connection, now, audit: draft };
+    let mut tx = Tx { connection, now, wall, audit: draft };
     let value = work(&mut tx)?;
     let draft = tx.audit;
     audit::append(connection, access, &draft, wall)?;

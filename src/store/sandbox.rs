@@ -6,9 +6,12 @@ use super::error::StoreError;
 
 /// The tables that a reset empties: children, and everything that rests on them. What refers stands before what it refers
 /// to.
-const EMPTIED: [&str; 23] = [
+const EMPTIED: [&str; 26] = [
     "notice",
+    "task_evidence",
     "task",
+    "enquiry_mark",
+    "check_budget",
     "enquiry_match",
     "enquiry_key",
     "enquiry",

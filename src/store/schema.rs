@@ -358,6 +358,42 @@ diesel::table! {
         closed_at -> Nullable<crate::store::types::DbInstant>,
         closed_by -> Nullable<Text>,
         close_reason -> Nullable<Text>,
+        about -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    task_evidence (pattern, enquiry_id) {
+        pattern -> Text,
+        enquiry_id -> crate::store::types::DbUuid,
+        task_id -> crate::store::types::DbUuid,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    enquiry_mark (enquiry_id) {
+        enquiry_id -> crate::store::types::DbUuid,
+        marked_at -> crate::store::types::DbInstant,
+        work_list -> Text,
+        own_name -> Bool,
+        own_address -> Bool,
+        out_of_hours -> Bool,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    check_budget (subject, window_start, slot) {
+        subject -> Text,
+        window_start -> crate::store::types::DbInstant,
+        slot -> BigInt,
+        checks -> BigInt,
+        empty_answers -> BigInt,
     }
 }
 
@@ -713,6 +749,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     enquiry_key,
     notice,
     task,
+    task_evidence,
+    enquiry_mark,
+    check_budget,
     audit_entry,
     audit_child,
     audit_pending,
@@ -737,3 +776,5 @@ diesel::allow_tables_to_appear_in_same_query!(
 );
 
 diesel::joinable!(enquiry_match -> enquiry (enquiry_id));
+diesel::joinable!(enquiry_mark -> enquiry (enquiry_id));
+diesel::joinable!(task_evidence -> enquiry (enquiry_id));

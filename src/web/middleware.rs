@@ -11,6 +11,7 @@ use actix_web::{Error, HttpMessage};
 use uuid::Uuid;
 
 use crate::api::gate::RequestFacts;
+use crate::api::limits::Told;
 use crate::api::problem::{Kind, Problem};
 use crate::authz::Context;
 use crate::words::Language;
@@ -71,6 +72,7 @@ pub async fn around(request: ServiceRequest, next: Next<impl MessageBody + 'stat
     let response = next.call(request).await?;
     // The route, never the path: a path may hold an identifier, and nobody knows what a caller put there.
     let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+    let told = response.request().extensions().get::<Told>().map(Told::fields).unwrap_or_default();
     let mut response = explained(response, language, request_id);
     let is_docs = route.starts_with("/docs");
     let headers = response.headers_mut();
@@ -83,6 +85,9 @@ pub async fn around(request: ServiceRequest, next: Next<impl MessageBody + 'stat
     ];
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    for (name, value) in told {
+        headers.insert(name, value);
     }
     let policy = if is_docs {
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"

@@ -13,6 +13,7 @@ use actix_web::web::Data;
 use actix_web::{App as Application, HttpServer};
 
 use crate::api::app::{App, Turns};
+use crate::api::limits::{self, Limits};
 use crate::api::{operational, routes};
 use crate::authz::token::{Home, KeySource, TrustedIssuer, Verifier};
 use crate::config::Config;
@@ -124,7 +125,14 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
     }
     matcher::bring_up_to_date(&store, &region).await.map_err(StartError::Index)?;
     let verifier = Arc::new(verifier(config, &region)?);
-    let app = App { store, verifier, region, turns: Turns::default(), body_limit: config.server.body_limit_bytes };
+    let app = App {
+        store,
+        verifier,
+        region,
+        turns: Turns::default(),
+        limits: Limits::new(&config.limits),
+        body_limit: config.server.body_limit_bytes,
+    };
     app.refresh_revocations().await?;
     Ok(app)
 }
@@ -261,6 +269,13 @@ fn background(app: &App, refresh_every: Duration) {
                 tracing::error!(error = %error, "the revocations cannot be read; after a minute no token is believed until they are");
             }
             is_away = refreshed.is_err();
+        }
+    });
+    let limits = app.limits.clone();
+    actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(limits::PRUNE_EVERY).await;
+            limits.prune();
         }
     });
     let (store, region) = (app.store.clone(), Arc::clone(&app.region));

@@ -35,6 +35,8 @@ pub const TUESDAY: &str = "2026-11-17T10:00:00Z";
 /// A running server with everything under it.
 pub struct TestApp {
     server: Option<Server>,
+    /// A second server over the same database, with the same keys.
+    other: Option<Server>,
     configuration: String,
     database: Arc<TestDatabase>,
     /// Keys and key set; gone when this is dropped.
@@ -110,6 +112,7 @@ impl TestApp {
         let server = Server::start(&configuration).unwrap_or_else(|error| panic!("the server did not start: {error}"));
         let app = Self {
             server: Some(server),
+            other: None,
             configuration,
             database,
             folder,
@@ -127,6 +130,12 @@ impl TestApp {
     pub fn restart(&mut self) {
         self.server.take().expect("a running server").stop();
         self.server = Some(Server::start(&self.configuration).unwrap_or_else(|error| panic!("the server did not start again: {error}")));
+    }
+
+    /// Sends the requests that follow to another server over the same database; the first time it is started.
+    pub fn turn_to_the_other(&mut self) {
+        let other = self.other.take().map_or_else(|| Server::start(&self.configuration), Ok);
+        self.other = self.server.replace(other.unwrap_or_else(|error| panic!("the other server did not start: {error}")));
     }
 
     /// The address under which it listens.
@@ -306,9 +315,9 @@ impl TestApp {
         }
         let audited: BTreeSet<_> = audit.iter().map(|entry| entry.request_id.as_str()).collect();
         for (request, status) in self.answered.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            // Only a database that did not answer may leave a request without its entry.
+            // Only a database that did not answer may leave a request without its entry, and a flood of them.
             assert!(
-                *status == 503 || audited.contains(request.as_str()),
+                [503, 429].contains(status) || audited.contains(request.as_str()),
                 "the request {request} ({status}) left no entry in the audit log"
             );
         }
@@ -319,12 +328,15 @@ impl Drop for TestApp {
     fn drop(&mut self) {
         if std::thread::panicking() {
             // The test has failed already; a second panic would only hide why.
-            if let Some(server) = self.server.take() {
+            for server in [self.server.take(), self.other.take()].into_iter().flatten() {
                 http::runtime().block_on(server.handle.stop(false));
             }
             return;
         }
         self.server.take().expect("a running server").stop();
+        if let Some(other) = self.other.take() {
+            other.stop();
+        }
         self.check_what_is_left();
     }
 }
@@ -454,7 +466,15 @@ impl Request<'_> {
             let (name, value) = http::header("x-request-id", &self.id);
             self.headers.insert(name, value);
         }
+        let known = self.headers.contains_key("authorization");
         let answer = http::send(&self.method, &self.app.url(&self.path), &self.headers, self.body);
+        if self.path.starts_with("/v1") {
+            for name in ["ratelimit-policy", "ratelimit"] {
+                let said = answer.header(name).is_some_and(|value| value.starts_with("\"requests\";"));
+                let over = answer.status == 429;
+                assert!(over || said == (known && answer.status != 401), "{name} of {} ({})", self.path, answer.status);
+            }
+        }
         check_what_every_answer_has(&self.path, &answer);
         if self.path == "/v1" || self.path.starts_with("/v1/") || self.path.starts_with("/v1?") {
             let id = answer.header("x-request-id").expect("an identifier").to_owned();

@@ -1,0 +1,83 @@
+//! Rows of the check budgets: how many checks somebody asked in an hour.
+//!
+//! A shared row would make transactions that run at the same time wait for each other and, on PostgreSQL, fail with 40001.
+//! Therefore each adds to a row of its own: on PostgreSQL the slot is the number of the server process that serves the
+//! connection, which runs one transaction at a time; SQLite has one writer and needs one slot. A reader adds up a few rows.
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use diesel::upsert::excluded;
+
+use super::connection::{AnyConnection, with};
+use super::error::StoreError;
+use super::schema::check_budget;
+use super::types::Instant;
+
+/// What was used in one hour, in one slot.
+#[derive(Debug, Clone, Queryable)]
+pub struct UseRow {
+    /// Who used it.
+    pub subject: String,
+    /// When the hour began.
+    pub window_start: Instant,
+    /// Checks.
+    pub checks: i64,
+    /// Checks that named nobody.
+    pub empty_answers: i64,
+}
+
+/// What somebody used in the hours since an instant, one row for each hour and slot.
+///
+/// # Errors
+/// When the database fails.
+pub fn used(connection: &mut AnyConnection, subjects: &[String], since: Instant) -> Result<Vec<UseRow>, StoreError> {
+    Ok(with!(connection, |c| check_budget::table
+        .filter(check_budget::subject.eq_any(subjects))
+        .filter(check_budget::window_start.ge(since))
+        .select((check_budget::subject, check_budget::window_start, check_budget::checks, check_budget::empty_answers))
+        .load(c))?)
+}
+
+/// Adds to what everybody in `subjects` used.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn add(connection: &mut AnyConnection, subjects: &[String], hour: Instant, checks: i64, empty: i64) -> Result<(), StoreError> {
+    let row = |subject: &String| {
+        (
+            check_budget::subject.eq(subject.clone()),
+            check_budget::window_start.eq(hour),
+            check_budget::checks.eq(checks),
+            check_budget::empty_answers.eq(empty),
+        )
+    };
+    let key = (check_budget::subject, check_budget::window_start, check_budget::slot);
+    let sums = (
+        check_budget::checks.eq(check_budget::checks + excluded(check_budget::checks)),
+        check_budget::empty_answers.eq(check_budget::empty_answers + excluded(check_budget::empty_answers)),
+    );
+    match connection {
+        AnyConnection::Sqlite(c) => {
+            for subject in subjects {
+                let row = (row(subject), check_budget::slot.eq(0));
+                diesel::insert_into(check_budget::table).values(row).on_conflict(key).do_update().set(sums).execute(c)?;
+            }
+        }
+        AnyConnection::Pg(c) => {
+            let rows: Vec<_> =
+                subjects.iter().map(|subject| (row(subject), check_budget::slot.eq(sql::<BigInt>("pg_backend_pid()::bigint")))).collect();
+            diesel::insert_into(check_budget::table).values(rows).on_conflict(key).do_update().set(sums).execute(c)?;
+        }
+    }
+    Ok(())
+}
+
+/// Forgets hours that began before an instant: they count no more.
+///
+/// # Errors
+/// When the database fails.
+pub fn prune(connection: &mut AnyConnection, before: Instant) -> Result<(), StoreError> {
+    with!(connection, |c| diesel::delete(check_budget::table.filter(check_budget::window_start.lt(before))).execute(c))?;
+    Ok(())
+}
