@@ -26,3 +26,4 @@ mod same_work;
 mod sandbox;
 mod store;
 mod tasks;
+mod together;

@@ -11,8 +11,9 @@ use cofrestr::authz::{Action, Context, Permit, Principal, Scope, decide};
 use cofrestr::domain::ids::TaskId;
 use cofrestr::domain::roles::Role;
 use cofrestr::register::RegisterError;
+use cofrestr::register::idempotency::{self, Answer, Key};
 use cofrestr::register::tasks::{self, Kind};
-use cofrestr::store::{Sizes, Store, StoreError, Tx};
+use cofrestr::store::{Sizes, Snapshot, Store, StoreError, Tx};
 use uuid::Uuid;
 
 use crate::support::database::{Backend, TestDatabase};
@@ -274,4 +275,61 @@ fn a_database_on_a_server_is_reached_over_tls() {
     let applied = migrations::run(&DatabaseUrl::parse(&secure).expect("a URL")).expect("migrations over TLS");
     assert!(!applied.is_empty());
     server.drop_database(&plain);
+}
+
+fn key(number: usize) -> Key {
+    Key { caller: "somebody".into(), operation: "askCheck", key: format!("key-{number}"), digest: "the same".into() }
+}
+
+/// Raises a task once for a key, as a request with an idempotency key does; answers which task.
+async fn raise_once(store: Store, key: Key) -> Result<String, RegisterError> {
+    let looked = key.clone();
+    let found = move |snapshot: &mut Snapshot<'_>| idempotency::before(snapshot, &looked);
+    let work = move |tx: &mut Tx<'_>, before: &Option<Answer>| match before {
+        Some(answer) => Ok(answer.body.clone()),
+        None => {
+            let raised = idempotency::once(tx, &key, |tx| {
+                let body = raise(tx)?.to_string();
+                Ok::<_, RegisterError>(Answer { status: 201, location: None, etag: None, body })
+            });
+            raised.map(|answer| answer.body)
+        }
+    };
+    store.run(permit::<AskCheck>(), found, work).await
+}
+
+on_both_databases!(a_key_used_at_once_on_two_servers_does_its_work_once);
+fn a_key_used_at_once_on_two_servers_does_its_work_once(kind: Backend) {
+    const KEYS: usize = 30;
+    const TIMES: usize = 4;
+    let database = TestDatabase::migrated(kind);
+    let servers = [open(&database), open(&database)];
+    let answers: Vec<(usize, String)> = http::runtime().block_on(async {
+        // All at once: on each server they share commits, and meet the other server's.
+        let requests: Vec<_> = (0..KEYS * TIMES)
+            .map(|number| {
+                let server = servers[number / KEYS % 2].clone();
+                (number % KEYS, tokio::spawn(raise_once(server, key(number % KEYS))))
+            })
+            .collect();
+        let mut answers = Vec::new();
+        for (number, request) in requests {
+            answers.push((number, request.await.expect("a request that ends").expect("an answer")));
+        }
+        answers
+    });
+    let mut once: Vec<String> = (0..KEYS)
+        .map(|number| {
+            let mut of_key: Vec<_> = answers.iter().filter(|(other, _)| *other == number).map(|(_, task)| task.clone()).collect();
+            assert_eq!(of_key.len(), TIMES);
+            of_key.dedup();
+            assert_eq!(of_key.len(), 1, "one answer for key {number}, however often it was asked: {of_key:?}");
+            of_key.remove(0)
+        })
+        .collect();
+    once.sort();
+    assert_eq!(kept(&database), once, "nothing was kept twice, and nothing of what was undone");
+    let outcomes: Vec<_> = database.audit().into_iter().map(|entry| entry.outcome).collect();
+    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "granted").count(), KEYS);
+    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "replayed").count(), KEYS * (TIMES - 1));
 }

@@ -145,7 +145,10 @@ pub async fn authenticate(app: &App, request: &HttpRequest, operation: Operation
     let first = headers.next().and_then(|value| value.to_str().ok());
     // Two Authorization headers: which one counts would depend on who reads them.
     let only = if headers.next().is_some() { None } else { first };
-    match app.verifier.verify(only, app.store.clock().wall()).await {
+    let watch = std::time::Instant::now();
+    let verified = app.verifier.verify(only, app.store.clock().wall()).await;
+    metrics::histogram!("cofrestr_token_seconds").record(watch.elapsed().as_secs_f64());
+    match verified {
         Ok(principal) => match app.limits.caller(&principal, &told(request)) {
             Ok(()) => Ok(principal),
             Err(over) => {

@@ -121,7 +121,7 @@ section! {
     /// The audit log.
     Audit { checkpoint_ms: u64 }
     /// The sandbox.
-    Sandbox { enabled: bool }
+    Sandbox { enabled: bool, matching: bool }
     /// The log.
     Log { level: String, format: String }
 }
@@ -300,6 +300,9 @@ impl Config {
         if self.sandbox.enabled && !self.server.bind.starts_with("127.0.0.1:") && !self.server.bind.starts_with("[::1]:") {
             return Err(invalid("sandbox.enabled", "a sandbox listens on loopback only"));
         }
+        if !self.sandbox.matching && !self.sandbox.enabled {
+            return Err(invalid("sandbox.matching", "only a sandbox can do without matching: a register searches whom it is asked about"));
+        }
         if !["json", "text"].contains(&self.log.format.as_str()) {
             return Err(invalid("log.format", "must be json or text"));
         }
@@ -386,6 +389,7 @@ mod tests {
             (format!("{DEMO}\n[region]\ncode = \"gwent\""), "issuers"),
             (demo("[server]\nbnid = \"x\""), "bnid"),
             (demo("[server]\nbind = \"0.0.0.0:8470\""), "sandbox.enabled"),
+            (demo("").replace("enabled = true", "matching = false"), "sandbox.matching"),
             (demo("[search]\ndeadline_ms = 199"), "search.deadline_ms"),
             (demo("").replace("requests_per_minute = 1000000", "requests_per_minute = 0"), "limits.requests_per_minute"),
             (demo("").replace("person_checks_per_hour = 1000000", "person_checks_per_hour = 49"), "limits.person_checks_noted_per_hour"),

@@ -36,9 +36,6 @@ use crate::store::enquiries::{self as rows, EarlierRow, EnquiryMatchRow, Enquiry
 use crate::store::types::{Id, Instant};
 use crate::store::{Snapshot, StoreError, Tx};
 
-/// The most earlier enquiries that are looked at for one question.
-const EARLIER_LOOKED_AT: i64 = 200;
-
 /// A question, checked.
 #[derive(Debug, Clone)]
 pub struct Question {
@@ -204,7 +201,11 @@ impl Known {
     fn of(connection: &mut AnyConnection, pids: &[i64]) -> Result<Self, RegisterError> {
         let people = child_rows::by_numbers(connection, pids)?;
         let ids: Vec<Id> = people.iter().map(|person| person.id).collect();
-        Ok(Self { entries: registrations::of(connection, &ids)?, particulars: ParticularsRow::current(connection, &ids)?, people })
+        Ok(Self {
+            entries: registrations::told_in_a_check(connection, &ids)?,
+            particulars: ParticularsRow::current(connection, &ids)?,
+            people,
+        })
     }
 
     /// The person, the entry that speaks for them, and its standing.
@@ -230,7 +231,7 @@ pub fn find(snapshot: &mut Snapshot<'_>, region: &Region, question: &Question, p
     if enough_to_search(&query).is_err() {
         return Err(RegisterError::Insufficient);
     }
-    let found = region.matcher.search(snapshot.connection, &query)?;
+    let found = if region.matching { region.matcher.search(snapshot.connection, &query)? } else { Found::unsearched() };
     metrics::histogram!("cofrestr_match_seconds").record(watch.elapsed().as_secs_f64());
     metrics::histogram!("cofrestr_match_candidates").record(found.compared as f64);
 
@@ -249,10 +250,11 @@ pub fn find(snapshot: &mut Snapshot<'_>, region: &Region, question: &Question, p
     let mut coverage = Coverage::begin(question.search.clone());
     let elapsed = u32::try_from(watch.elapsed().as_millis()).unwrap_or(u32::MAX);
     for code in question.search.to_ask() {
-        let reply = if code == region.code() {
+        let reply = if code == region.code() && region.matching {
             Reply::Answered(Answer { as_of, findings: shown.clone() })
         } else {
-            // Asking other regions is the federation's work; until it is built, none of them can be reached.
+            // Asking other regions is the federation's work; until it is built, none of them can be reached. A region that
+            // searched nobody did not answer.
             Reply::Unreachable
         };
         let elapsed = if code == region.code() { elapsed } else { 0 };
@@ -336,9 +338,9 @@ fn earlier(
     let since = now - TimeDelta::days(region.look_back_days);
     let mut found: Vec<EarlierRow> = Vec::new();
     if let Some(best) = shown.first().filter(|best| best.grade >= Grade::Probable) {
-        found.extend(rows::that_matched(connection, Id(best.child), since, EARLIER_LOOKED_AT)?);
+        found.extend(rows::that_matched(connection, Id(best.child), since)?);
     }
-    let under_keys = rows::under_keys(connection, &enquiry_keys(region, query), since, EARLIER_LOOKED_AT)?;
+    let under_keys = rows::under_keys(connection, &enquiry_keys(region, query), since)?;
     if !under_keys.is_empty() {
         let context = region.matcher.context(connection, query)?;
         for row in under_keys {
@@ -487,6 +489,7 @@ fn finish(
 /// # Errors
 /// When there is no key to sign with: nothing is answered then.
 pub fn sign(snapshot: &mut Snapshot<'_>, region: &Region, checked: &mut [Checked]) -> Result<(), RegisterError> {
+    let watch = Stopwatch::now();
     let promise = snapshot.promise()?;
     let text = |at: Instant| at.get().to_rfc3339_opts(SecondsFormat::Micros, true);
     for checked in checked {
@@ -510,6 +513,7 @@ pub fn sign(snapshot: &mut Snapshot<'_>, region: &Region, checked: &mut [Checked
         row.receipt =
             region.signer.sign_at(RECEIPT_TYPE, &claims, promise.recorded_at).map_err(|_| StoreError::Corrupt("the signing key"))?;
     }
+    metrics::histogram!("cofrestr_sign_seconds").record(watch.elapsed().as_secs_f64());
     Ok(())
 }
 
@@ -557,7 +561,7 @@ fn whom_to_tell(question: &Question, known: &Known, shown: &[StoredMatch], found
 /// # Errors
 /// When the database refuses or fails.
 pub fn record(tx: &mut Tx<'_>, region: &Region, checked: &Checked) -> Result<(), RegisterError> {
-    rows::insert(tx.connection, &checked.row, &checked.matches, &checked.keys)?;
+    rows::insert(tx, &checked.row, &checked.matches, &checked.keys)?;
     for notice in &checked.notices {
         notices::give(tx, notice)?;
     }

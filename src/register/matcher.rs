@@ -4,6 +4,7 @@
 //! another server, too – is found.
 
 use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::NaiveDate;
 
@@ -11,11 +12,11 @@ use crate::authz::policy::action::RefreshStatistics;
 use crate::authz::program_permit;
 use crate::matching::{
     Birth, Context, KeyKind, Keyer, NameKind, Person, PersonAddress, PersonCarer, PersonName, Query, Ranker, Ranking, Record, Register,
-    Sex, plan,
+    Sex, Verdict, plan,
 };
 use crate::store::children::{self as child_rows};
 use crate::store::connection::AnyConnection;
-use crate::store::matching::{self as rows, Indexed};
+use crate::store::matching::{self as rows, Indexed, Statistics};
 use crate::store::settings;
 use crate::store::types::Id;
 use crate::store::{Store, StoreError, Tx};
@@ -37,6 +38,8 @@ pub struct Matcher {
     /// Over how many years the people were born, when they are no children: only for measuring on public data. A register
     /// that answers checks is always one of children.
     all_ages: Option<u16>,
+    /// How common keys and names were at the last look.
+    statistics: Arc<RwLock<Arc<Statistics>>>,
 }
 
 impl std::fmt::Debug for Matcher {
@@ -60,6 +63,14 @@ pub struct Found {
     pub truncated: bool,
     /// How many people were compared.
     pub compared: usize,
+}
+
+impl Found {
+    /// Nobody, because nobody was searched: for measuring what a check costs without matching.
+    pub fn unsearched() -> Self {
+        let nobody = || Ranking { verdict: Verdict::None, candidates: Vec::new() };
+        Self { current: nobody(), former: nobody(), same_address: Vec::new(), persons: HashMap::new(), truncated: false, compared: 0 }
+    }
 }
 
 /// A person as the matcher reads them. Hidden addresses and carers say so; the matcher makes nothing of them.
@@ -178,7 +189,7 @@ pub fn standing(entries: &[Registration], day: NaiveDate) -> &'static str {
 impl Matcher {
     /// The matcher of a register of children.
     pub fn new(keyer: Keyer, budget: usize) -> Self {
-        Self { keyer, budget, all_ages: None }
+        Self { keyer, budget, all_ages: None, statistics: Arc::default() }
     }
 
     /// The same over people of all ages, born over so many years: the rule that protects brothers, sisters and twins from
@@ -188,16 +199,29 @@ impl Matcher {
         Self { all_ages: Some(birth_years), ..self }
     }
 
+    /// How common keys and names are, as the snapshot has it.
+    fn statistics(&self, connection: &mut AnyConnection) -> Result<Arc<Statistics>, StoreError> {
+        let known = Arc::clone(&self.statistics.read().unwrap_or_else(PoisonError::into_inner));
+        let now = rows::statistics(connection, &known)?;
+        if !Arc::ptr_eq(&known, &now) {
+            *self.statistics.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&now);
+        }
+        Ok(now)
+    }
+
     /// Puts the question's context together: how large the register is and how common its names are.
     ///
     /// # Errors
     /// When the database fails.
     pub fn context(&self, connection: &mut AnyConnection, query: &Query) -> Result<Context, RegisterError> {
-        let counters = self.keyer.query_counters(query);
-        let counts: HashMap<i64, i64> = rows::token_counts(connection, &counters)?.into_iter().collect();
-        let people = u64::try_from(rows::people(connection)?).unwrap_or(0).max(1);
+        let statistics = self.statistics(connection)?;
+        Ok(self.context_of(&statistics, query))
+    }
+
+    fn context_of(&self, statistics: &Statistics, query: &Query) -> Context {
+        let people = u64::try_from(statistics.people).unwrap_or(0).max(1);
         let register = self.all_ages.map_or_else(|| Register::of_children(people), |years| Register::of_all_ages(people, years));
-        Ok(Context::new(query, &self.keyer, register, |counter| counts.get(&counter).and_then(|n| u64::try_from(*n).ok()).unwrap_or(0)))
+        Context::new(query, &self.keyer, register, |counter| statistics.tokens.get(counter).map_or(0, u64::from))
     }
 
     /// Finds who may be meant.
@@ -205,20 +229,16 @@ impl Matcher {
     /// # Errors
     /// When the database fails.
     pub fn search(&self, connection: &mut AnyConnection, query: &Query) -> Result<Found, RegisterError> {
-        let keys = self.keyer.query_keys(query);
-        let numbers: Vec<i64> = keys.iter().map(|key| key.key).collect();
-        let counts: HashMap<i64, i64> = rows::key_counts(connection, &numbers)?.into_iter().collect();
-        let plan = plan(&keys, |key| counts.get(&key).map_or(1, |n| u32::try_from(*n).unwrap_or(u32::MAX)), self.budget);
-        let mut pids = rows::behind(connection, &plan.keys)?;
-        pids.sort_unstable();
-        pids.dedup();
-        let context = self.context(connection, query)?;
+        let statistics = self.statistics(connection)?;
+        let plan = plan(&self.keyer.query_keys(query), |key| statistics.keys.get(key).unwrap_or(1), self.budget);
+        let context = self.context_of(&statistics, query);
         let mut current = Ranker::new(query, &context);
         let mut former = Ranker::new(query, &context);
         let mut same_address = Vec::new();
         let mut persons = HashMap::new();
-        let compared = pids.len();
-        for packed in rows::bodies(connection, &pids)? {
+        let candidates = rows::candidates(connection, &plan.keys)?;
+        let compared = candidates.len();
+        for packed in candidates {
             let ranker = match packed.standing.as_str() {
                 "current" => &mut current,
                 "former" => &mut former,
@@ -246,7 +266,7 @@ impl Matcher {
 pub async fn refresh(store: &Store, region_code: &str, matcher: &Matcher) -> Result<(), StoreError> {
     let keyer = matcher.keyer.clone();
     store
-        .run::<_, _, _, StoreError>(
+        .run_alone::<_, _, _, StoreError>(
             program_permit::<RefreshStatistics>("cofrestr", region_code),
             move |snapshot| {
                 let keys = rows::count_keys(snapshot.connection)?;
@@ -303,15 +323,15 @@ fn same_secret(stored: Option<&str>, own: &str) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn bring_up_to_date(store: &Store, region: &std::sync::Arc<Region>) -> Result<(), RegisterError> {
+pub async fn bring_up_to_date(store: &Store, region: &Arc<Region>) -> Result<(), RegisterError> {
     let version = crate::matching::version().to_string();
     let code = region.code().to_string();
     let wanted = version.clone();
     let own = fingerprint(&region.matcher.keyer);
     let kept = own.clone();
-    let writer = std::sync::Arc::clone(region);
+    let writer = Arc::clone(region);
     let rebuilt = store
-        .run::<_, _, _, RegisterError>(
+        .run_alone::<_, _, _, RegisterError>(
             program_permit::<RefreshStatistics>("cofrestr", &code),
             move |snapshot| {
                 same_secret(settings::get(snapshot.connection, SECRET_FINGERPRINT)?.as_deref(), &own)?;

@@ -68,7 +68,7 @@ pub fn give(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), RegisterError> {
             acknowledged_by: None,
             acknowledgement_note: None,
         }
-        .insert(tx.connection)?;
+        .insert(tx)?;
     }
     Ok(())
 }

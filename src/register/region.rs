@@ -141,6 +141,8 @@ pub struct Region {
     pub batch_limit: usize,
     /// Whether this is a sandbox.
     pub sandbox: bool,
+    /// Whether questions are searched; a sandbox can be without it, for measuring.
+    pub matching: bool,
 }
 
 fn contact(place: &str, entry: &crate::config::ContactEntry) -> Result<Contact, RegionError> {
@@ -214,6 +216,7 @@ impl Region {
             repeat_raises_task: config.enquiries.repeat_raises_task,
             batch_limit: config.enquiries.batch_limit,
             sandbox: config.sandbox.enabled,
+            matching: config.sandbox.matching,
         })
     }
 

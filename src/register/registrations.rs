@@ -152,6 +152,18 @@ pub fn of(connection: &mut AnyConnection, people: &[Id]) -> Result<Vec<Registrat
     assemble(connection, entries)
 }
 
+/// Reads the entries of people with what a check tells of them: without their categories and core groups.
+///
+/// # Errors
+/// When the database fails, or an entry has no state.
+pub fn told_in_a_check(connection: &mut AnyConnection, people: &[Id]) -> Result<Vec<Registration>, RegisterError> {
+    let entries = rows::of_children(connection, people)?;
+    let ids: Vec<Id> = entries.iter().map(|entry| entry.id).collect();
+    let states = StateRow::current(connection, &ids)?;
+    let coordinators = CoordinatorRow::current(connection, &ids)?;
+    put_together(entries, &states, &[], &coordinators, &[])
+}
+
 /// Puts entries together with what holds of them.
 ///
 /// # Errors
@@ -162,6 +174,16 @@ pub fn assemble(connection: &mut AnyConnection, entries: Vec<RegistrationRow>) -
     let categories = CategoryRow::current(connection, &ids)?;
     let coordinators = CoordinatorRow::current(connection, &ids)?;
     let core_group = CoreGroupRow::current(connection, &ids)?;
+    put_together(entries, &states, &categories, &coordinators, &core_group)
+}
+
+fn put_together(
+    entries: Vec<RegistrationRow>,
+    states: &[StateRow],
+    categories: &[CategoryRow],
+    coordinators: &[CoordinatorRow],
+    core_group: &[CoreGroupRow],
+) -> Result<Vec<Registration>, RegisterError> {
     entries
         .into_iter()
         .map(|row| {

@@ -115,7 +115,7 @@ async fn put_in(store: &Store, region: &Arc<Region>, fresh: Option<Seed>) -> Res
     }
     let invented_for = Arc::clone(region);
     store
-        .run(
+        .run_alone(
             permit(region.code().as_str()),
             move |snapshot| {
                 let stored = stored_seed(snapshot.connection)?;

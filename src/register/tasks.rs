@@ -37,8 +37,9 @@ pub fn raise(
     enquiry: Option<CheckId>,
 ) -> Result<TaskId, RegisterError> {
     let row = row(tx.now(), kind, authority, child, registration, enquiry);
-    row.insert(tx.connection)?;
-    TaskId::try_from(row.id.0).map_err(|_| StoreError::Corrupt("task id").into())
+    let id = row.id.0;
+    row.insert(tx)?;
+    TaskId::try_from(id).map_err(|_| StoreError::Corrupt("task id").into())
 }
 
 /// A task as it will be raised.

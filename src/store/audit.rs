@@ -17,6 +17,7 @@ use super::error::StoreError;
 use super::log;
 use super::merkle::{self, Hash};
 use super::schema::{audit_child, audit_commitment, audit_entry, child, registration, registration_coordinator};
+use super::sheaf::Sheaf;
 use super::types::{Id, Instant};
 use crate::authz::Access;
 
@@ -258,8 +259,35 @@ pub struct AuditRecord {
     pub detail: Vec<(String, String)>,
 }
 
-/// Writes the entry and puts it into the log. The last statement of every unit of work.
-pub(super) fn append(connection: &mut AnyConnection, access: &Access, draft: &AuditDraft, at: DateTime<Utc>) -> Result<(), StoreError> {
+/// An entry as it is added.
+#[derive(Debug, Insertable)]
+#[diesel(table_name = audit_entry, treat_none_as_default_value = false)]
+pub(super) struct EntryInsert {
+    pub(super) id: Id,
+    recorded_at: Instant,
+    operation: &'static str,
+    outcome: &'static str,
+    code: Option<String>,
+    subject: Option<String>,
+    client: Option<String>,
+    role: Option<&'static str>,
+    organisation: Option<String>,
+    reason: Option<String>,
+    enquiry_id: Option<Id>,
+    request_id: Id,
+    correlation_id: Id,
+    record: String,
+    leaf_hash: Vec<u8>,
+}
+
+/// Writes the entry and puts it into the log, or binds it in the sheaf that will be. The last statement of every unit of work.
+pub(super) fn append(
+    connection: &mut AnyConnection,
+    sheaf: Option<&mut Sheaf>,
+    access: &Access,
+    draft: &AuditDraft,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
     let sealed = match &draft.sealed {
         Some(sealed) => sealed.clone(),
         // A receipt names the hash of the entry: it would never be found.
@@ -268,24 +296,30 @@ pub(super) fn append(connection: &mut AnyConnection, access: &Access, draft: &Au
     };
     let principal = access.principal.as_deref();
     let id = Id(draft.id);
-    let row = (
-        audit_entry::id.eq(id),
-        audit_entry::recorded_at.eq(sealed.at),
-        audit_entry::operation.eq(access.operation.as_str()),
-        audit_entry::outcome.eq(draft.outcome.as_str()),
-        audit_entry::code.eq(draft.code.as_deref()),
-        audit_entry::subject.eq(principal.map(|p| p.subject.as_str())),
-        audit_entry::client.eq(principal.and_then(|p| p.client.as_deref())),
-        audit_entry::role.eq(principal.map(|p| p.role.as_str())),
-        audit_entry::organisation.eq(principal.and_then(|p| p.organisation.as_ref()).map(|o| o.code.as_str())),
-        audit_entry::reason.eq(draft.reason.as_deref()),
-        audit_entry::enquiry_id.eq(draft.enquiry),
-        audit_entry::request_id.eq(Id(access.request_id)),
-        audit_entry::correlation_id.eq(Id(access.correlation_id)),
-        audit_entry::record.eq(&sealed.record),
-        audit_entry::leaf_hash.eq(&sealed.leaf[..]),
-    );
-    with!(&mut *connection, |c| diesel::insert_into(audit_entry::table).values(row).execute(c))?;
+    let row = EntryInsert {
+        id,
+        recorded_at: sealed.at,
+        operation: access.operation.as_str(),
+        outcome: draft.outcome.as_str(),
+        code: draft.code.clone(),
+        subject: principal.map(|p| p.subject.clone()),
+        client: principal.and_then(|p| p.client.clone()),
+        role: principal.map(|p| p.role.as_str()),
+        organisation: principal.and_then(|p| p.organisation.as_ref()).map(|o| o.code.clone()),
+        reason: draft.reason.clone(),
+        enquiry_id: draft.enquiry,
+        request_id: Id(access.request_id),
+        correlation_id: Id(access.correlation_id),
+        record: sealed.record,
+        leaf_hash: sealed.leaf.to_vec(),
+    };
+    if let Some(sheaf) = sheaf {
+        sheaf.commitments.extend(draft.key.map(|key| (id, key.to_vec())));
+        sheaf.children.extend(draft.children.iter().map(|child| (*child, id)));
+        sheaf.entries.push(row);
+        return Ok(());
+    }
+    with!(&mut *connection, |c| diesel::insert_into(audit_entry::table).values(&row).execute(c))?;
     if let Some(key) = &draft.key {
         let row = (audit_commitment::entry_id.eq(id), audit_commitment::key.eq(&key[..]));
         with!(&mut *connection, |c| diesel::insert_into(audit_commitment::table).values(row).execute(c))?;

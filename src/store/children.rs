@@ -6,6 +6,7 @@ use diesel::prelude::*;
 
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
+use super::fixed::among;
 use super::schema::{child, child_address, child_identifier, child_name, child_particulars, household_member};
 use super::types::{Id, Instant};
 use chrono::NaiveDate;
@@ -112,7 +113,7 @@ macro_rules! fact_rows {
                         return Ok(Vec::new());
                     }
                     Ok(with!(connection, |c| $table::table
-                        .filter($table::$parent.eq_any(parents))
+                        .filter($crate::store::fixed::among($table::$parent, parents))
                         .filter($table::superseded_at.is_null())
                         .order($table::id)
                         .select(Self::as_select())
@@ -236,7 +237,7 @@ pub fn by_numbers(connection: &mut AnyConnection, pids: &[i64]) -> Result<Vec<Ch
     if pids.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(with!(connection, |c| child::table.filter(child::pid.eq_any(pids)).select(ChildRow::as_select()).load(c))?)
+    Ok(with!(connection, |c| child::table.filter(among(child::pid, pids)).select(ChildRow::as_select()).load(c))?)
 }
 
 /// Moves a person from one version to the next, with a new standing if one is given. Says whether the person was still at

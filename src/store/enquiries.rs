@@ -2,11 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{Binary, Text};
 
+use super::Tx;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
+use super::fixed::{ByNumbers, fixed};
 use super::schema::{enquiry, enquiry_key, enquiry_match};
-use super::types::{Id, Instant};
+use super::types::{DbInstant, DbUuid, Id, Instant};
 
 /// A check that was asked.
 #[derive(Clone, Queryable, Selectable, Insertable)]
@@ -58,10 +61,16 @@ pub struct EnquiryMatchRow {
 ///
 /// # Errors
 /// When the database refuses or fails.
-pub fn insert(connection: &mut AnyConnection, row: &EnquiryRow, matches: &[EnquiryMatchRow], keys: &[i64]) -> Result<(), StoreError> {
+pub fn insert(tx: &mut Tx<'_>, row: &EnquiryRow, matches: &[EnquiryMatchRow], keys: &[i64]) -> Result<(), StoreError> {
+    if let Some(sheaf) = &mut tx.sheaf {
+        sheaf.enquiries.push(row.clone());
+        sheaf.matches.extend_from_slice(matches);
+        sheaf.keys.extend(keys.iter().map(|key| (*key, row.asked_at, row.id)));
+        return Ok(());
+    }
     let keys: Vec<_> =
         keys.iter().map(|k| (enquiry_key::k.eq(*k), enquiry_key::asked_at.eq(row.asked_at), enquiry_key::enquiry_id.eq(row.id))).collect();
-    with!(connection, |c| {
+    with!(&mut *tx.connection, |c| {
         diesel::insert_into(enquiry::table).values(row).execute(c)?;
         for found in matches {
             diesel::insert_into(enquiry_match::table).values(found).execute(c)?;
@@ -108,6 +117,9 @@ pub fn list(
     })
 }
 
+/// The most earlier enquiries that are looked at for one question.
+pub const LOOKED_AT: i64 = 200;
+
 /// What is told of an earlier check.
 #[derive(Clone, Queryable)]
 pub struct EarlierRow {
@@ -129,41 +141,40 @@ impl std::fmt::Debug for EarlierRow {
     }
 }
 
-/// Checks since an instant that matched a person certainly or probably.
+/// Checks since an instant that matched a person certainly or probably, newest first: at most [`LOOKED_AT`].
 ///
 /// # Errors
 /// When the database fails.
-pub fn that_matched(connection: &mut AnyConnection, child: Id, since: DateTime<Utc>, limit: i64) -> Result<Vec<EarlierRow>, StoreError> {
+pub fn that_matched(connection: &mut AnyConnection, child: Id, since: DateTime<Utc>) -> Result<Vec<EarlierRow>, StoreError> {
     Ok(with!(connection, |c| enquiry_match::table
         .inner_join(enquiry::table)
         .filter(enquiry_match::child_id.eq(child))
         .filter(enquiry_match::asked_at.ge(Instant::new(since)))
         .filter(enquiry_match::grade.ne("possible"))
         .order(enquiry::id.desc())
-        .limit(limit)
+        .limit(LOOKED_AT)
         .select((enquiry::id, enquiry::asked_at, enquiry::agency, enquiry::asked_by, enquiry::packed))
         .load(c))?)
 }
 
-/// Checks since an instant that stand under any of the keys, newest first.
+fixed! {
+    /// The newest [`LOOKED_AT`].
+    UnderKeys -> (DbUuid, DbInstant, Text, Text, Binary),
+    "SELECT e.id, e.asked_at, e.agency, e.asked_by, e.packed FROM enquiry e
+        WHERE e.id IN (SELECT y.enquiry_id FROM json_each(?) j CROSS JOIN enquiry_key y ON y.k = j.value AND y.asked_at >= ?)
+        ORDER BY e.id DESC LIMIT 200",
+    "SELECT e.id, e.asked_at, e.agency, e.asked_by, e.packed FROM enquiry e
+        WHERE e.id IN (SELECT y.enquiry_id FROM enquiry_key y WHERE y.k = ANY(?) AND y.asked_at >= ?)
+        ORDER BY e.id DESC LIMIT 200"
+}
+
+/// Checks since an instant that stand under any of the keys, newest first: at most [`LOOKED_AT`].
 ///
 /// # Errors
 /// When the database fails.
-pub fn under_keys(connection: &mut AnyConnection, keys: &[i64], since: DateTime<Utc>, limit: i64) -> Result<Vec<EarlierRow>, StoreError> {
+pub fn under_keys(connection: &mut AnyConnection, keys: &[i64], since: DateTime<Utc>) -> Result<Vec<EarlierRow>, StoreError> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(with!(connection, |c| enquiry::table
-        .filter(
-            enquiry::id.eq_any(
-                enquiry_key::table
-                    .filter(enquiry_key::k.eq_any(keys))
-                    .filter(enquiry_key::asked_at.ge(Instant::new(since)))
-                    .select(enquiry_key::enquiry_id),
-            ),
-        )
-        .order(enquiry::id.desc())
-        .limit(limit)
-        .select((enquiry::id, enquiry::asked_at, enquiry::agency, enquiry::asked_by, enquiry::packed))
-        .load(c))?)
+    Ok(with!(connection, |c| ByNumbers::<UnderKeys>::new(keys).since(Instant::new(since)).load(c))?)
 }

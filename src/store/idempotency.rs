@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::Tx;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::schema::idempotency;
@@ -42,8 +43,12 @@ pub fn find(connection: &mut AnyConnection, caller: &str, operation: &str, key: 
 /// # Errors
 /// [`StoreError::Conflict`] when another transaction kept one for the same key meanwhile: run the unit of work again, and it
 /// will find that one.
-pub fn keep(connection: &mut AnyConnection, row: &KeptRow) -> Result<(), StoreError> {
-    let kept = with!(connection, |c| diesel::insert_into(idempotency::table).values(row).execute(c));
+pub fn keep(tx: &mut Tx<'_>, row: KeptRow) -> Result<(), StoreError> {
+    if let Some(sheaf) = &mut tx.sheaf {
+        sheaf.kept.push(row);
+        return Ok(());
+    }
+    let kept = with!(&mut *tx.connection, |c| diesel::insert_into(idempotency::table).values(&row).execute(c));
     match kept.map_err(StoreError::from) {
         Ok(_) => Ok(()),
         Err(StoreError::Exists(error)) => Err(StoreError::Conflict(error)),

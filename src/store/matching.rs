@@ -1,8 +1,9 @@
 //! Rows of the matcher: packed records, blocking keys and how often they occur.
 //!
-//! A check asks three times, each with one statement whose text never changes: how common its keys are, who stands behind
-//! the rare ones, and what is known of those. Lists of keys go in as one JSON array on SQLite and as one array on
-//! PostgreSQL.
+//! A check asks with one statement whose text never changes: who stands behind its rare keys, and what is known of those. How
+//! common keys and names are is kept in memory ([`Statistics`]) for as long as the counts stay the same.
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -11,6 +12,7 @@ use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
+use super::fixed::{ByNumbers, fixed};
 use super::schema::{match_key, match_key_stat, match_record, match_summary, match_token_stat};
 use super::types::Instant;
 
@@ -31,20 +33,8 @@ struct NumberRow {
     pid: i64,
 }
 
-#[derive(QueryableByName)]
-struct BodyRow {
-    #[diesel(sql_type = BigInt)]
-    pid: i64,
-    #[diesel(sql_type = Text)]
-    standing: String,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    person: Option<i64>,
-    #[diesel(sql_type = Binary)]
-    body: Vec<u8>,
-}
-
 /// A packed record as it is compared.
-#[derive(Debug)]
+#[derive(Debug, Queryable)]
 pub struct Packed {
     /// Whose it is.
     pub pid: i64,
@@ -56,82 +46,79 @@ pub struct Packed {
     pub body: Vec<u8>,
 }
 
-fn json(numbers: &[i64]) -> String {
-    let mut text = String::with_capacity(numbers.len() * 16 + 2);
-    text.push('[');
-    for (index, number) in numbers.iter().enumerate() {
-        if index > 0 {
-            text.push(',');
-        }
-        text.push_str(&number.to_string());
+fixed! {
+    Candidates -> (BigInt, Text, Nullable<BigInt>, Binary),
+    "SELECT r.pid, r.standing, r.person, r.body FROM
+        (SELECT DISTINCT m.pid FROM json_each(?) j CROSS JOIN match_key m ON m.k = j.value) b
+        CROSS JOIN match_record r ON r.pid = b.pid",
+    "SELECT r.pid, r.standing, r.person, r.body FROM match_record r
+        WHERE r.pid IN (SELECT m.pid FROM match_key m WHERE m.k = ANY(?))"
+}
+
+/// The packed records of the people behind any of the keys, each once.
+///
+/// # Errors
+/// When the database fails.
+pub fn candidates(connection: &mut AnyConnection, keys: &[i64]) -> Result<Vec<Packed>, StoreError> {
+    Ok(with!(connection, |c| ByNumbers::<Candidates>::new(keys).load(c))?)
+}
+
+/// How often something occurs: sorted numbers beside their counts, which is the least memory.
+#[derive(Debug, Default)]
+pub struct Counts {
+    numbers: Vec<i64>,
+    counts: Vec<u32>,
+}
+
+impl Counts {
+    fn of(rows: Vec<(i64, i64)>) -> Self {
+        let (numbers, counts) = rows.into_iter().map(|(number, count)| (number, u32::try_from(count).unwrap_or(u32::MAX))).unzip();
+        Self { numbers, counts }
     }
-    text.push(']');
-    text
+
+    /// The count of a number, if it was counted.
+    pub fn get(&self, number: i64) -> Option<u32> {
+        let place = self.numbers.binary_search(&number).ok()?;
+        self.counts.get(place).copied()
+    }
 }
 
-macro_rules! by_numbers {
-    ($connection:expr, $numbers:expr, $sqlite:literal, $postgres:literal) => {
-        match $connection {
-            AnyConnection::Sqlite(c) => sql_query($sqlite).bind::<Text, _>(json($numbers)).load(c),
-            AnyConnection::Pg(c) => sql_query($postgres).bind::<Array<BigInt>, _>($numbers).load(c),
-        }
-    };
+/// How common keys and names were when they were last counted.
+#[derive(Debug, Default)]
+pub struct Statistics {
+    counted_at: Option<Instant>,
+    /// How many people the index held.
+    pub people: i64,
+    /// People behind each of the keys that are common; a key that is not here is rare.
+    pub keys: Counts,
+    /// How often each of the name counters occurs; one that is not here does not.
+    pub tokens: Counts,
 }
 
-/// How many people stand behind each of the keys that are common; a key that is not answered is rare.
+/// The statistics: those in `known` while nobody has counted again.
 ///
 /// # Errors
 /// When the database fails.
-pub fn key_counts(connection: &mut AnyConnection, keys: &[i64]) -> Result<Vec<(i64, i64)>, StoreError> {
-    let rows: Vec<CountRow> = by_numbers!(
-        connection,
-        keys,
-        "SELECT s.k, s.n FROM json_each(?) j CROSS JOIN match_key_stat s ON s.k = j.value",
-        "SELECT s.k, s.n FROM match_key_stat s WHERE s.k = ANY($1)"
-    )?;
-    Ok(rows.into_iter().map(|row| (row.k, row.n)).collect())
-}
-
-/// How often each of the name counters occurs; one that is not answered does not.
-///
-/// # Errors
-/// When the database fails.
-pub fn token_counts(connection: &mut AnyConnection, tokens: &[i64]) -> Result<Vec<(i64, i64)>, StoreError> {
-    let rows: Vec<CountRow> = by_numbers!(
-        connection,
-        tokens,
-        "SELECT s.k, s.n FROM json_each(?) j CROSS JOIN match_token_stat s ON s.k = j.value",
-        "SELECT s.k, s.n FROM match_token_stat s WHERE s.k = ANY($1)"
-    )?;
-    Ok(rows.into_iter().map(|row| (row.k, row.n)).collect())
-}
-
-/// The people behind any of the keys, each once for every key that leads to them.
-///
-/// # Errors
-/// When the database fails.
-pub fn behind(connection: &mut AnyConnection, keys: &[i64]) -> Result<Vec<i64>, StoreError> {
-    let rows: Vec<NumberRow> = by_numbers!(
-        connection,
-        keys,
-        "SELECT m.pid FROM json_each(?) j CROSS JOIN match_key m ON m.k = j.value",
-        "SELECT m.pid FROM match_key m WHERE m.k = ANY($1)"
-    )?;
-    Ok(rows.into_iter().map(|row| row.pid).collect())
-}
-
-/// The packed records of people.
-///
-/// # Errors
-/// When the database fails.
-pub fn bodies(connection: &mut AnyConnection, pids: &[i64]) -> Result<Vec<Packed>, StoreError> {
-    let rows: Vec<BodyRow> = by_numbers!(
-        connection,
-        pids,
-        "SELECT r.pid, r.standing, r.person, r.body FROM json_each(?) j CROSS JOIN match_record r ON r.pid = j.value",
-        "SELECT r.pid, r.standing, r.person, r.body FROM match_record r WHERE r.pid = ANY($1)"
-    )?;
-    Ok(rows.into_iter().map(|row| Packed { pid: row.pid, standing: row.standing, person: row.person, body: row.body }).collect())
+pub fn statistics(connection: &mut AnyConnection, known: &Arc<Statistics>) -> Result<Arc<Statistics>, StoreError> {
+    let summary: Option<(i64, Instant)> = with!(&mut *connection, |c| match_summary::table
+        .find("people")
+        .select((match_summary::n, match_summary::refreshed_at))
+        .first(c)
+        .optional())?;
+    let counted_at = summary.map(|(_, at)| at);
+    if counted_at == known.counted_at && summary.map_or(0, |(people, _)| people) == known.people {
+        return Ok(Arc::clone(known));
+    }
+    let (keys, tokens) = with!(connection, |c| {
+        let keys = match_key_stat::table.order(match_key_stat::k).load(c)?;
+        (keys, match_token_stat::table.order(match_token_stat::k).load(c)?)
+    });
+    Ok(Arc::new(Statistics {
+        counted_at,
+        people: summary.map_or(0, |(people, _)| people),
+        keys: Counts::of(keys),
+        tokens: Counts::of(tokens),
+    }))
 }
 
 /// The packed record of one person.
@@ -293,15 +280,6 @@ pub fn replace_counts(
         }
     }
     Ok(())
-}
-
-/// How many people the index held when the statistics were last counted.
-///
-/// # Errors
-/// When the database fails.
-pub fn people(connection: &mut AnyConnection) -> Result<i64, StoreError> {
-    let counted: Option<i64> = with!(connection, |c| match_summary::table.find("people").select(match_summary::n).first(c).optional())?;
-    Ok(counted.unwrap_or(0))
 }
 
 /// How many people the index holds now. Counts them: not for every check.

@@ -3,7 +3,7 @@
 //! ```text
 //!  permit ─▶ read  (a reader's snapshot: matching, finding, checking)      many at once
 //!         └▶ write (the short unit of work + its audit entry)              SQLite: one writer, group commit
-//!                   committed before anything is answered                  PostgreSQL: a transaction each, retried
+//!                   committed before anything is answered                  PostgreSQL: two writers, group commit; who fails, alone
 //! ```
 //!
 //! Nothing reaches the database except by spending a [`Permit`], which only the access decision makes. The store owns begin
@@ -17,8 +17,10 @@ pub mod conferences;
 pub mod connection;
 pub mod enquiries;
 mod error;
+mod fixed;
 pub mod idempotency;
 pub mod imports;
+mod lanes;
 pub mod log;
 pub mod matching;
 pub mod merkle;
@@ -31,6 +33,7 @@ pub mod revocations;
 pub mod sandbox;
 pub mod schema;
 pub mod settings;
+mod sheaf;
 mod statements;
 pub mod tasks;
 pub mod types;
@@ -39,7 +42,7 @@ mod writer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant as Stopwatch};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::r2d2::Pool;
@@ -50,10 +53,15 @@ use audit::{AuditDraft, AuditOutcome, AuditPromise};
 use clock::Clock;
 use connection::{AnyConnection, DatabaseUrl, Manager};
 pub use error::StoreError;
+use lanes::{Broken, LANES, Lanes};
+use sheaf::Sheaf;
 use writer::Writer;
 
 /// How often a transaction is tried again when another one is in the way (PostgreSQL 40001, 40P01).
 const ATTEMPTS: u32 = 8;
+
+/// How PostgreSQL begins a unit of work.
+const REPEATABLE_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ";
 
 /// The code of a failure that means: the database does not answer.
 const AWAY: &str = "temporarily-unavailable";
@@ -131,12 +139,20 @@ impl Snapshot<'_> {
 #[allow(missing_debug_implementations)]
 pub struct Tx<'a> {
     pub(crate) connection: &'a mut AnyConnection,
+    /// Where rows that nobody reads again are bound together with those of the other units of a group.
+    sheaf: Option<&'a mut Sheaf>,
     now: DateTime<Utc>,
     wall: DateTime<Utc>,
     audit: AuditDraft,
 }
 
 impl Tx<'_> {
+    /// Whether the work is tried for the first time, in company. Then it may rely on what was looked up before on the
+    /// reader's snapshot, as long as a key in the database notices when that is no longer so: it is done again alone.
+    pub fn is_hopeful(&self) -> bool {
+        self.sheaf.is_some()
+    }
+
     /// Procedure time: one instant for the whole transaction.
     pub fn now(&self) -> DateTime<Utc> {
         self.now
@@ -161,17 +177,28 @@ pub struct Store {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("database", &self.inner.url.kind()).finish_non_exhaustive()
+        f.debug_struct("Store").field("database", &self.kind()).finish_non_exhaustive()
     }
 }
 
 struct Inner {
-    url: DatabaseUrl,
-    pool: Pool<Manager>,
+    database: Arc<Database>,
     /// As many blocking reads at once as there are connections: the rest wait here, not on threads.
     turns: Semaphore,
-    writer: Option<Writer>,
+    writer: Writers,
     clock: Arc<Clock>,
+}
+
+/// Who writes.
+enum Writers {
+    Sqlite(Writer),
+    Postgres(Lanes),
+}
+
+/// The connections to the database.
+struct Database {
+    url: DatabaseUrl,
+    pool: Pool<Manager>,
 }
 
 impl Store {
@@ -207,27 +234,29 @@ impl Store {
         if migrations::pending(url)? {
             return Err(StoreError::Migrations("the database is behind this program; run `cofrestr migrate` first".into()));
         }
+        let writers = if matches!(url, DatabaseUrl::Postgres(_)) { LANES } else { 0 };
         let pool = Pool::builder()
-            .max_size(sizes.connections)
+            .max_size(sizes.connections + writers)
             .min_idle(Some(1))
             .connection_timeout(sizes.wait)
             .test_on_check_out(false)
             .error_handler(Box::new(diesel::r2d2::NopErrorHandler))
             .build(Manager(url.clone()))
             .map_err(StoreError::Busy)?;
+        let database = Arc::new(Database { url: url.clone(), pool });
         let writer = match url {
             DatabaseUrl::Sqlite(_) => {
                 let mut connection = AnyConnection::open(url)?;
                 prepare(&mut connection)?;
-                Some(Writer::start(connection)?)
+                Writers::Sqlite(Writer::start(connection)?)
             }
-            DatabaseUrl::Postgres(_) => None,
+            DatabaseUrl::Postgres(_) => {
+                log::prepare(&mut database.pool.get().map_err(StoreError::Busy)?.any)?;
+                Writers::Postgres(Lanes::start(&database)?)
+            }
         };
         let turns = Semaphore::new(sizes.connections as usize);
-        if writer.is_none() {
-            log::prepare(&mut pool.get().map_err(StoreError::Busy)?.any)?;
-        }
-        Ok(Self { inner: Arc::new(Inner { url: url.clone(), pool, turns, writer, clock }) })
+        Ok(Self { inner: Arc::new(Inner { database, turns, writer, clock }) })
     }
 
     /// The injected clock.
@@ -237,7 +266,7 @@ impl Store {
 
     /// `sqlite` or `postgres`.
     pub fn kind(&self) -> &'static str {
-        self.inner.url.kind()
+        self.inner.database.url.kind()
     }
 
     /// Whether the database answers, for the readiness probe. Reads nothing of anybody.
@@ -245,7 +274,7 @@ impl Store {
     /// # Errors
     /// When it does not answer.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.on_reader(|inner| inner.with_transaction("BEGIN", |_| Ok::<_, StoreError>(()))).await
+        self.on_reader(|database| database.with_transaction("BEGIN", |_| Ok::<_, StoreError>(()))).await
     }
 
     /// Reads on a snapshot and answers once the audit entry is committed.
@@ -304,14 +333,43 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn revocations(&self, known: Option<usize>) -> Result<Option<Vec<revocations::RevocationRow>>, StoreError> {
-        self.on_reader(move |inner| {
-            let begin = match inner.url {
+        self.on_reader(move |database| {
+            let begin = match database.url {
                 DatabaseUrl::Sqlite(_) => "BEGIN",
                 DatabaseUrl::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             };
-            inner.with_transaction(begin, |connection| revocations::beyond(connection, known))
+            database.with_transaction(begin, |connection| revocations::beyond(connection, known))
         })
         .await
+    }
+
+    /// The same for long work, of which others must not wait for the end: on PostgreSQL in a transaction of its own, beside
+    /// theirs. SQLite has one writer.
+    ///
+    /// # Errors
+    /// As [`Store::run`].
+    pub async fn run_alone<A, R, T, E>(
+        &self,
+        permit: Permit<A>,
+        read: impl FnOnce(&mut Snapshot<'_>) -> Result<R, E> + Send + 'static,
+        write: impl Fn(&mut Tx<'_>, &R) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        A: Action,
+        R: Send + Sync + 'static,
+        T: Send + 'static,
+        E: Failure,
+    {
+        if matches!(self.inner.writer, Writers::Sqlite(_)) {
+            return self.run(permit, read, write).await;
+        }
+        let access = Arc::new(permit.spend());
+        let (found, draft) = match self.look(&access, read).await {
+            Ok(found) => found,
+            Err(error) => return Err(self.failed(access, error).await),
+        };
+        let (now, wall) = (self.inner.clock.now(), self.inner.clock.wall());
+        self.on_reader(move |database| alone(database, &access, &draft, now, wall, &|tx: &mut Tx<'_>| write(tx, &found))).await
     }
 
     /// Puts a refusal into the audit log.
@@ -334,10 +392,10 @@ impl Store {
             let now = self.inner.clock.wall();
             let sign = Arc::clone(&sign);
             let more = match &self.inner.writer {
-                None => {
-                    self.on_reader(move |inner| {
+                Writers::Postgres(_) => {
+                    self.on_reader(move |database| {
                         // Not REPEATABLE READ: what is read after the lease must be what the holder before committed.
-                        inner.with_transaction("BEGIN ISOLATION LEVEL READ COMMITTED", |connection| {
+                        database.with_transaction("BEGIN ISOLATION LEVEL READ COMMITTED", |connection| {
                             if !log::lease(connection)? {
                                 return Ok::<_, StoreError>(false);
                             }
@@ -347,9 +405,10 @@ impl Store {
                     })
                     .await?
                 }
-                Some(writer) => {
-                    let due =
-                        self.on_reader(move |inner| inner.with_transaction("BEGIN", |connection| log::due(connection, now, every))).await?;
+                Writers::Sqlite(writer) => {
+                    let due = self
+                        .on_reader(move |database| database.with_transaction("BEGIN", |connection| log::due(connection, now, every)))
+                        .await?;
                     if !due {
                         return Ok(());
                     }
@@ -381,32 +440,35 @@ impl Store {
         let now = self.inner.clock.now();
         let wall = self.inner.clock.wall();
         let access = Arc::clone(access);
-        self.on_reader(move |inner| {
-            let begin = match inner.url {
+        self.on_reader(move |database| {
+            let watch = Stopwatch::now();
+            let begin = match database.url {
                 DatabaseUrl::Sqlite(_) => "BEGIN",
                 DatabaseUrl::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             };
-            statements::counted(access.operation, || {
-                inner.with_transaction(begin, |connection| {
+            let found = statements::counted(access.operation, || {
+                database.with_transaction(begin, |connection| {
                     let mut snapshot = Snapshot { connection, now, wall, access: &access, audit: AuditDraft::new() };
                     let value = read(&mut snapshot)?;
                     Ok((value, snapshot.audit))
                 })
-            })
+            });
+            metrics::histogram!("cofrestr_read_seconds").record(watch.elapsed().as_secs_f64());
+            found
         })
         .await
     }
 
     /// Runs blocking work on a reader's turn.
-    async fn on_reader<T, E>(&self, work: impl FnOnce(&Inner) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    async fn on_reader<T, E>(&self, work: impl FnOnce(&Database) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
         E: Failure,
     {
         let _turn = self.inner.turns.acquire().await.map_err(|_| StoreError::Stopped)?;
-        let inner = Arc::clone(&self.inner);
+        let database = Arc::clone(&self.inner.database);
         tokio::task::spawn_blocking(move || {
-            catch_unwind(AssertUnwindSafe(|| work(&inner))).unwrap_or_else(|_| Err(StoreError::Panicked.into()))
+            catch_unwind(AssertUnwindSafe(|| work(&database))).unwrap_or_else(|_| Err(StoreError::Panicked.into()))
         })
         .await
         .unwrap_or_else(|_| Err(StoreError::Stopped.into()))
@@ -442,65 +504,111 @@ impl Store {
     {
         let now = self.inner.clock.now();
         let wall = self.inner.clock.wall();
+        let (answer, answered) = oneshot::channel();
+        let queued = Stopwatch::now();
         match &self.inner.writer {
-            Some(writer) => {
-                let (answer, answered) = oneshot::channel();
-                writer
-                    .submit(move |connection| {
-                        let result = statements::counted(access.operation, || in_savepoint(connection, &access, draft, now, wall, &work));
-                        Box::new(move |committed| {
-                            // The caller may have gone away; the work is kept all the same.
-                            let _ = answer.send(committed.map_err(E::from).and(result));
-                        })
-                    })
-                    .map_err(E::from)?;
-                answered.await.unwrap_or_else(|_| Err(StoreError::Stopped.into()))
-            }
-            None => {
-                let again = draft.clone();
-                let again_access = Arc::clone(&access);
-                let result = self
-                    .on_reader(move |inner| {
-                        let mut attempt = 0;
-                        loop {
-                            attempt += 1;
-                            let result = statements::counted(access.operation, || {
-                                inner.with_transaction("BEGIN ISOLATION LEVEL REPEATABLE READ", |connection| {
-                                    attempt_unit(connection, &access, draft.clone(), now, wall, &work)
-                                })
-                            });
-                            match result {
-                                Err(error) if error.is_retryable() && attempt < ATTEMPTS => {
-                                    std::thread::sleep(Duration::from_millis(
-                                        u64::from(1u32 << attempt.min(5)) + u64::from(std::process::id() % 7),
-                                    ));
-                                }
-                                other => return other,
-                            }
-                        }
-                    })
-                    .await;
-                match result {
-                    Ok(value) => Ok(value),
-                    Err(error) if error.code() == AWAY && !error.is_retryable() => Err(error),
-                    Err(error) => {
-                        // The transaction is gone, and its entry with it: the failure gets an entry of its own.
-                        let outcome = if error.is_refusal() { AuditOutcome::Refused } else { AuditOutcome::Failed };
-                        let entry = again.but_failed(outcome, error.code());
-                        let recorded = self
-                            .on_reader(move |inner| {
-                                inner.with_transaction("BEGIN", |connection| audit::append(connection, &again_access, &entry, wall))
-                            })
-                            .await;
-                        Err(recorded.map_or_else(E::from, |()| error))
-                    }
-                }
-            }
+            Writers::Sqlite(writer) => writer.submit(move |connection| {
+                metrics::histogram!("cofrestr_write_wait_seconds").record(queued.elapsed().as_secs_f64());
+                let watch = Stopwatch::now();
+                let result = statements::counted(access.operation, || in_savepoint(connection, &access, draft, now, wall, &work));
+                metrics::histogram!("cofrestr_write_seconds").record(watch.elapsed().as_secs_f64());
+                Box::new(move |committed| {
+                    // The caller may have gone away; the work is kept all the same.
+                    let _ = answer.send(committed.map_err(E::from).and(result));
+                })
+            }),
+            Writers::Postgres(lanes) => lanes.submit(Box::new(Grouped { access, draft, now, wall, work, queued, done: None, answer })),
         }
+        .map_err(E::from)?;
+        answered.await.unwrap_or_else(|_| Err(StoreError::Stopped.into()))
     }
 }
 
-impl Inner {
+/// A unit of work of PostgreSQL that waits for its turn.
+struct Grouped<T, E, W> {
+    access: Arc<Access>,
+    draft: AuditDraft,
+    now: DateTime<Utc>,
+    wall: DateTime<Utc>,
+    work: W,
+    queued: Stopwatch,
+    done: Option<T>,
+    answer: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E, W> lanes::Unit for Grouped<T, E, W>
+where
+    T: Send,
+    E: Failure,
+    W: Fn(&mut Tx<'_>) -> Result<T, E> + Send,
+{
+    fn attempt(&mut self, connection: &mut AnyConnection, sheaf: &mut Sheaf) -> Result<(), Broken> {
+        metrics::histogram!("cofrestr_write_wait_seconds").record(self.queued.elapsed().as_secs_f64());
+        let Self { access, draft, now, wall, work, .. } = self;
+        // A panic is met again alone, and answered there.
+        let unit = || attempt_unit(connection, Some(sheaf), access, draft.clone(), *now, *wall, work);
+        match catch_unwind(AssertUnwindSafe(|| statements::counted(access.operation, unit))) {
+            Ok(Ok(value)) => {
+                self.done = Some(value);
+                Ok(())
+            }
+            Ok(Err(error)) if error.code() == AWAY && !error.is_retryable() => Err(Broken::Away),
+            Ok(Err(_)) | Err(_) => Err(Broken::Again),
+        }
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        let Self { done, answer, .. } = *self;
+        let result = committed.and_then(|()| done.ok_or(StoreError::Stopped));
+        // The caller may have gone away; the work is kept all the same.
+        let _ = answer.send(result.map_err(E::from));
+    }
+
+    fn alone(self: Box<Self>, database: &Database) {
+        let Self { access, draft, now, wall, work, answer, .. } = *self;
+        let result = catch_unwind(AssertUnwindSafe(|| alone(database, &access, &draft, now, wall, &work)))
+            .unwrap_or_else(|_| Err(StoreError::Panicked.into()));
+        let _ = answer.send(result);
+    }
+}
+
+/// A unit of work of PostgreSQL in a transaction of its own, tried again while others are in the way. A failure gets an entry of
+/// its own in the audit log: the transaction is gone, and its entry with it.
+fn alone<T, E: Failure>(
+    database: &Database,
+    access: &Access,
+    draft: &AuditDraft,
+    now: DateTime<Utc>,
+    wall: DateTime<Utc>,
+    work: &impl Fn(&mut Tx<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let mut attempt = 0;
+    let result = loop {
+        attempt += 1;
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let unit = |connection: &mut AnyConnection| attempt_unit(connection, None, access, draft.clone(), now, wall, work);
+            statements::counted(access.operation, || database.with_transaction(REPEATABLE_READ, unit))
+        }))
+        .unwrap_or_else(|_| Err(StoreError::Panicked.into()));
+        match result {
+            Err(error) if error.is_retryable() && attempt < ATTEMPTS => {
+                std::thread::sleep(Duration::from_millis(u64::from(1u32 << attempt.min(5)) + u64::from(std::process::id() % 7)));
+            }
+            other => break other,
+        }
+    };
+    match result {
+        Err(error) if error.code() != AWAY || error.is_retryable() => {
+            let outcome = if error.is_refusal() { AuditOutcome::Refused } else { AuditOutcome::Failed };
+            let entry = draft.clone().but_failed(outcome, error.code());
+            let recorded = database.with_transaction("BEGIN", |connection| audit::append(connection, None, access, &entry, wall));
+            Err(recorded.map_or_else(E::from, |()| error))
+        }
+        result => result,
+    }
+}
+
+impl Database {
     /// Runs `work` between begin and commit; rolls back when it fails.
     fn with_transaction<T, E: From<StoreError>>(&self, begin: &str, work: impl FnOnce(&mut AnyConnection) -> Result<T, E>) -> Result<T, E> {
         let mut pooled = self.begin(begin)?;
@@ -536,16 +644,17 @@ impl Inner {
 /// The work and its entry, on a transaction that somebody else ends.
 fn attempt_unit<T, E: Failure>(
     connection: &mut AnyConnection,
+    mut sheaf: Option<&mut Sheaf>,
     access: &Access,
     draft: AuditDraft,
     now: DateTime<Utc>,
     wall: DateTime<Utc>,
     work: &impl Fn(&mut Tx<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
-    let mut tx = Tx { connection, now, wall, audit: draft };
+    let mut tx = Tx { connection, sheaf: sheaf.as_deref_mut(), now, wall, audit: draft };
     let value = work(&mut tx)?;
     let draft = tx.audit;
-    audit::append(connection, access, &draft, wall)?;
+    audit::append(connection, sheaf, access, &draft, wall)?;
     Ok(value)
 }
 
@@ -560,7 +669,7 @@ fn in_savepoint<T, E: Failure>(
     work: &impl Fn(&mut Tx<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
     connection.execute("SAVEPOINT unit").map_err(StoreError::from)?;
-    let result = catch_unwind(AssertUnwindSafe(|| attempt_unit(connection, access, draft.clone(), now, wall, work)))
+    let result = catch_unwind(AssertUnwindSafe(|| attempt_unit(connection, None, access, draft.clone(), now, wall, work)))
         .unwrap_or_else(|_| Err(StoreError::Panicked.into()));
     match result {
         Ok(value) => {
@@ -571,7 +680,7 @@ fn in_savepoint<T, E: Failure>(
             connection.execute("ROLLBACK TO unit; RELEASE unit").map_err(StoreError::from)?;
             let outcome = if error.is_refusal() { AuditOutcome::Refused } else { AuditOutcome::Failed };
             let entry = draft.but_failed(outcome, error.code());
-            audit::append(connection, access, &entry, wall)?;
+            audit::append(connection, None, access, &entry, wall)?;
             Err(error)
         }
     }

@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::Tx;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::schema::notice;
@@ -33,8 +34,12 @@ impl NoticeRow {
     ///
     /// # Errors
     /// When the database refuses or fails.
-    pub fn insert(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
-        with!(connection, |c| diesel::insert_into(notice::table).values(self).execute(c))?;
+    pub fn insert(self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        if let Some(sheaf) = &mut tx.sheaf {
+            sheaf.notices.push(self);
+            return Ok(());
+        }
+        with!(&mut *tx.connection, |c| diesel::insert_into(notice::table).values(&self).execute(c))?;
         Ok(())
     }
 }

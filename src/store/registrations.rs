@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use super::children::{ROWS_PER_STATEMENT, fact_rows};
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
+use super::fixed::among;
 use super::schema::{core_group_member, registration, registration_category, registration_coordinator, registration_state};
 use super::types::{Id, Instant};
 
@@ -106,7 +107,7 @@ pub fn of_children(connection: &mut AnyConnection, children: &[Id]) -> Result<Ve
         return Ok(Vec::new());
     }
     Ok(with!(connection, |c| registration::table
-        .filter(registration::child_id.eq_any(children))
+        .filter(among(registration::child_id, children))
         .order(registration::id)
         .select(RegistrationRow::as_select())
         .load(c))?)

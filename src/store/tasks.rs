@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::Tx;
 use super::children::ROWS_PER_STATEMENT;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
@@ -33,8 +34,12 @@ impl TaskRow {
     ///
     /// # Errors
     /// When the database refuses or fails.
-    pub fn insert(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
-        with!(connection, |c| diesel::insert_into(task::table).values(self).execute(c))?;
+    pub fn insert(self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        if let Some(sheaf) = &mut tx.sheaf {
+            sheaf.tasks.push(self);
+            return Ok(());
+        }
+        with!(&mut *tx.connection, |c| diesel::insert_into(task::table).values(&self).execute(c))?;
         Ok(())
     }
 
@@ -43,9 +48,6 @@ impl TaskRow {
     /// # Errors
     /// When the database refuses or fails.
     pub fn insert_all(connection: &mut AnyConnection, rows: &[Self]) -> Result<(), StoreError> {
-        if let [row] = rows {
-            return row.insert(connection);
-        }
         for chunk in rows.chunks(ROWS_PER_STATEMENT) {
             with!(&mut *connection, |c| diesel::insert_into(task::table).values(chunk).execute(c))?;
         }

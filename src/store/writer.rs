@@ -6,6 +6,7 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Instant as Stopwatch;
 
 use super::connection::AnyConnection;
 use super::error::StoreError;
@@ -69,7 +70,10 @@ fn write(mut connection: AnyConnection, units: &Receiver<Unit>) {
             answers.push(next(&mut connection));
         }
         metrics::histogram!("cofrestr_writer_group_units").record(answers.len() as f64);
-        match connection.execute("COMMIT") {
+        let watch = Stopwatch::now();
+        let committed = connection.execute("COMMIT");
+        metrics::histogram!("cofrestr_commit_seconds").record(watch.elapsed().as_secs_f64());
+        match committed {
             Ok(()) => answers.drain(..).for_each(|answer| answer(Ok(()))),
             Err(error) => {
                 tracing::error!(error = %error, units = answers.len(), "a commit failed; nothing of it was acknowledged");

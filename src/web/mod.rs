@@ -31,6 +31,8 @@ const KEYS_EVERY: Duration = Duration::from_secs(30);
 const SEQUENCE_EVERY: Duration = Duration::from_millis(200);
 /// How often it is looked whether tokens were revoked on another server.
 const REVOCATIONS_EVERY: Duration = Duration::from_secs(1);
+/// How often the samples of the metrics are counted: until then they are kept one by one.
+const METRICS_EVERY: Duration = Duration::from_secs(5);
 /// How long to leave the audit log alone after its upkeep failed.
 const LOG_REST: Duration = Duration::from_secs(5);
 
@@ -276,6 +278,12 @@ fn background(app: &App, refresh_every: Duration) {
         loop {
             tokio::time::sleep(limits::PRUNE_EVERY).await;
             limits.prune();
+        }
+    });
+    actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(METRICS_EVERY).await;
+            operational::recorder().run_upkeep();
         }
     });
     let (store, region) = (app.store.clone(), Arc::clone(&app.region));

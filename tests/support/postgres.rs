@@ -124,6 +124,24 @@ impl PostgresServer {
         }
     }
 
+    /// A server of one's own as a region would have it, for measurements: on a disk, what is committed outlives a power cut,
+    /// and nothing else is set otherwise than its makers set it.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::private`].
+    pub fn durable() -> PostgresServer {
+        match Cluster::create_with(Keeps::OnDisk) {
+            Ok(cluster) => PostgresServer { home: Home::Private(cluster) },
+            Err(message) => panic!("{message}"),
+        }
+    }
+
+    /// The number of the server's process; nothing while it is stopped, or of an external one.
+    pub fn process(&self) -> Option<u32> {
+        Some(locked(&self.cluster()?.postmaster).as_ref()?.id())
+    }
+
     /// A new, empty database with a random name: UTF-8, ordered by code point whatever the server's own locale is.
     /// Answers its URL.
     ///
@@ -333,12 +351,25 @@ struct Cluster {
     _owner: File,
 }
 
+/// How careful a server is with what is committed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keeps {
+    /// Enough for a test.
+    ForATest,
+    /// As in real life.
+    OnDisk,
+}
+
 impl Cluster {
     /// Finds or installs the programs, makes a cluster, starts it and waits until it answers.
     fn create() -> Outcome<Arc<Cluster>> {
+        Self::create_with(Keeps::ForATest)
+    }
+
+    fn create_with(keeps: Keeps) -> Outcome<Arc<Cluster>> {
         let programs = programs()?;
         let account = Account::for_the_server()?;
-        let (directory, owner) = new_directory(account.as_ref())?;
+        let (directory, owner) = new_directory(account.as_ref(), keeps)?;
         let mut cluster = Cluster {
             watchdog: Mutex::new(Some(Watchdog::start(&directory)?)),
             programs,
@@ -349,7 +380,7 @@ impl Cluster {
             postmaster: Mutex::new(None),
             _owner: owner,
         };
-        let ready = cluster.initialise().and_then(|()| cluster.start_on_a_free_port());
+        let ready = cluster.initialise(keeps).and_then(|()| cluster.start_on_a_free_port());
         if let Err(message) = ready {
             cluster.end();
             return Err(message);
@@ -360,7 +391,7 @@ impl Cluster {
     }
 
     /// Makes the files of an empty cluster.
-    fn initialise(&self) -> Outcome<()> {
+    fn initialise(&self, keeps: Keeps) -> Outcome<()> {
         for name in ["data", "run", "tls"] {
             self.make_directory(&self.directory.join(name))?;
         }
@@ -373,14 +404,19 @@ impl Cluster {
 
         // Quick, and to a client the same: what fsync and full pages protect from is a power cut, after which nobody
         // wants the tests' databases. Commits stay synchronous. 300 connections: every test has its pools.
+        let careless = match keeps {
+            Keeps::ForATest => {
+                "fsync = off\n\
+                 synchronous_commit = on\n\
+                 full_page_writes = off\n\
+                 shared_buffers = 64MB\n\
+                 max_connections = 300\n\
+                 max_wal_size = 512MB\n"
+            }
+            Keeps::OnDisk => "",
+        };
         let settings = format!(
-            "\n\
-             fsync = off\n\
-             synchronous_commit = on\n\
-             full_page_writes = off\n\
-             shared_buffers = 64MB\n\
-             max_connections = 300\n\
-             max_wal_size = 512MB\n\
+            "\n{careless}\
              timezone = 'UTC'\n\
              log_timezone = 'UTC'\n\
              listen_addresses = '127.0.0.1'\n\
@@ -897,9 +933,9 @@ fn drop_databases_at_exit() {
 // ---------------------------------------------------------------------------------------------------------------------
 
 /// A new directory that the server's account can reach, locked as ours. Sweeps away what dead processes left there.
-fn new_directory(account: Option<&Account>) -> Outcome<(PathBuf, File)> {
+fn new_directory(account: Option<&Account>, keeps: Keeps) -> Outcome<(PathBuf, File)> {
     let mut tried = String::new();
-    let mut places: Vec<PathBuf> = places().iter().filter_map(|place| place.canonicalize().ok()).collect();
+    let mut places: Vec<PathBuf> = places(keeps).iter().filter_map(|place| place.canonicalize().ok()).collect();
     places.dedup();
     places.iter().for_each(|place| sweep(place));
     for place in &places {
@@ -920,10 +956,10 @@ fn new_directory(account: Option<&Account>) -> Outcome<(PathBuf, File)> {
 
 /// Where to look for a place, best first. A new database is some three hundred new files, which a file system in memory
 /// makes ten times faster than a disk.
-fn places() -> Vec<PathBuf> {
+fn places(keeps: Keeps) -> Vec<PathBuf> {
     let mut places = vec![env::temp_dir(), PathBuf::from("/tmp"), PathBuf::from("/var/tmp")];
     let memory = Path::new("/dev/shm");
-    if env::var_os("TMPDIR").is_none() && memory_to_spare() && room_in(memory) >= ROOM_IN_MEMORY {
+    if keeps == Keeps::ForATest && env::var_os("TMPDIR").is_none() && memory_to_spare() && room_in(memory) >= ROOM_IN_MEMORY {
         places.insert(0, memory.to_owned());
     }
     places

@@ -159,7 +159,7 @@ impl Importer {
             return self.store.read(permit, move |snapshot| plan(snapshot).map(|planned| planned.done)).await;
         }
         let region = Arc::clone(&self.region);
-        self.store.run(permit, plan, move |tx, planned| carry_out(tx, &region, planned)).await
+        self.store.run_alone(permit, plan, move |tx, planned| carry_out(tx, &region, planned)).await
     }
 }
 

@@ -1,0 +1,96 @@
+//! Rows that several units of work add, bound together: on PostgreSQL every statement is a journey to the server and back, so
+//! what the units of one commit insert goes there in one statement for each table.
+//!
+//! Only rows that no unit reads again are bound: what a check leaves behind, kept answers, entries of the audit log. They
+//! are written before the commit, in the order in which they refer to each other.
+
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Binary, Text};
+
+use super::audit::EntryInsert;
+use super::connection::AnyConnection;
+use super::enquiries::{EnquiryMatchRow, EnquiryRow};
+use super::error::StoreError;
+use super::idempotency::KeptRow;
+use super::notices::NoticeRow;
+use super::schema::{audit_entry, enquiry, idempotency, notice, task};
+use super::tasks::TaskRow;
+use super::types::{DbInstant, DbUuid, Id, Instant};
+
+/// Rows in one statement: the widest table has 22 columns, and PostgreSQL takes 65,535 values.
+const ROWS: usize = 1_000;
+
+/// The rows.
+#[derive(Debug, Default)]
+pub(super) struct Sheaf {
+    pub(super) enquiries: Vec<EnquiryRow>,
+    pub(super) matches: Vec<EnquiryMatchRow>,
+    pub(super) keys: Vec<(i64, Instant, Id)>,
+    pub(super) notices: Vec<NoticeRow>,
+    pub(super) tasks: Vec<TaskRow>,
+    pub(super) kept: Vec<KeptRow>,
+    pub(super) entries: Vec<EntryInsert>,
+    pub(super) commitments: Vec<(Id, Vec<u8>)>,
+    pub(super) children: Vec<(Id, Id)>,
+}
+
+macro_rules! insert {
+    ($connection:expr, $table:ident, $rows:expr) => {
+        for rows in $rows.chunks(ROWS) {
+            diesel::insert_into($table::table).values(rows).execute($connection)?;
+        }
+    };
+}
+
+impl Sheaf {
+    /// Writes all of them.
+    ///
+    /// # Errors
+    /// When the database refuses one or fails; then the transaction is of no more use.
+    pub(super) fn write(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        let AnyConnection::Pg(c) = connection else { return Err(StoreError::Corrupt("a sheaf is for PostgreSQL")) };
+        insert!(c, enquiry, self.enquiries);
+        if !self.matches.is_empty() {
+            sql_query("INSERT INTO enquiry_match (child_id, enquiry_id, asked_at, grade) SELECT * FROM unnest($1, $2, $3, $4)")
+                .bind::<Array<DbUuid>, _>(column(&self.matches, |row| row.child_id))
+                .bind::<Array<DbUuid>, _>(column(&self.matches, |row| row.enquiry_id))
+                .bind::<Array<DbInstant>, _>(column(&self.matches, |row| row.asked_at))
+                .bind::<Array<Text>, _>(column(&self.matches, |row| row.grade.as_str()))
+                .execute(c)?;
+        }
+        if !self.keys.is_empty() {
+            sql_query("INSERT INTO enquiry_key (k, asked_at, enquiry_id) SELECT * FROM unnest($1, $2, $3)")
+                .bind::<Array<BigInt>, _>(column(&self.keys, |row| row.0))
+                .bind::<Array<DbInstant>, _>(column(&self.keys, |row| row.1))
+                .bind::<Array<DbUuid>, _>(column(&self.keys, |row| row.2))
+                .execute(c)?;
+        }
+        insert!(c, notice, self.notices);
+        insert!(c, task, self.tasks);
+        insert!(c, idempotency, self.kept);
+        insert!(c, audit_entry, self.entries);
+        if !self.commitments.is_empty() {
+            sql_query("INSERT INTO audit_commitment (entry_id, key) SELECT * FROM unnest($1, $2)")
+                .bind::<Array<DbUuid>, _>(column(&self.commitments, |row| row.0))
+                .bind::<Array<Binary>, _>(column(&self.commitments, |row| row.1.as_slice()))
+                .execute(c)?;
+        }
+        if !self.children.is_empty() {
+            sql_query("INSERT INTO audit_child (child_id, entry_id) SELECT * FROM unnest($1, $2)")
+                .bind::<Array<DbUuid>, _>(column(&self.children, |row| row.0))
+                .bind::<Array<DbUuid>, _>(column(&self.children, |row| row.1))
+                .execute(c)?;
+        }
+        if !self.entries.is_empty() {
+            sql_query("INSERT INTO audit_pending (entry_id) SELECT * FROM unnest($1)")
+                .bind::<Array<DbUuid>, _>(column(&self.entries, |row| row.id))
+                .execute(c)?;
+        }
+        Ok(())
+    }
+}
+
+fn column<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> T) -> Vec<T> {
+    rows.iter().map(value).collect()
+}
