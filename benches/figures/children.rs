@@ -5,7 +5,9 @@ use std::path::Path;
 
 use anyhow::Result;
 use chrono::NaiveDate;
-use cofrestr::invent::{DevelopmentSet, InventedChild, Particulars, Query, SetSize, development_set, write_import};
+use cofrestr::invent::{
+    DevelopmentSet, InventedChild, Particulars, Query, SetSize, development_set, write_import, write_queries, write_register,
+};
 use serde_json::{Map, Value, json};
 
 use super::load::{Asked, Truth};
@@ -37,7 +39,10 @@ impl Register {
         }
         let truths = truths(&children);
         let misspelt = |query: &&Query| query.slices.iter().any(|slice| FAULTS.iter().any(|fault| slice.starts_with(fault)));
-        let questions = real.iter().filter(misspelt).map(|query| question(query, &truths)).collect();
+        // A slip of the pen may name a day that has not come; whoever hears that looks again.
+        let today = day.to_string();
+        let has_come = |query: &&Query| query.asked.date_of_birth <= today;
+        let questions = real.iter().filter(misspelt).filter(has_come).map(|query| question(query, &truths)).collect();
         Self { children, questions }
     }
 
@@ -58,6 +63,23 @@ impl Register {
             .map(|child| (child.given, child.family, child.date_of_birth))
             .collect()
     }
+}
+
+/// Writes a development set for `cofrestr match-report`: `register.csv`, `real.csv`, `hard.csv` and `siblings.csv`.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write_sets(folder: &Path, register: usize) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let size = SetSize { register, on_register: 5_000, off_register: 5_000, siblings: 1_500 };
+    let day = NaiveDate::from_ymd_opt(2026, 11, 17).unwrap_or_default();
+    let set = development_set(size, 7, day);
+    let file = |name: &str| std::fs::File::create(folder.join(name));
+    write_register(&set.register, file("register.csv")?)?;
+    for (name, queries) in [("real.csv", &set.real), ("hard.csv", &set.hard), ("siblings.csv", &set.siblings)] {
+        write_queries(queries, file(name)?)?;
+    }
+    Ok(())
 }
 
 /// What is right about everybody whom the import enters as registered now.

@@ -3,9 +3,10 @@
 //! ```text
 //! cargo bench --bench figures                 everything, a quarter of an hour
 //! cargo bench --bench figures -- --quick      60,000 children and 32 connections only, short runs
-//!                                --readme     the tables alone, as they stand in README.md
+//!                                --readme     the tables alone, without progress, as they stand in README.md
 //!                                --json       the measurements as JSON
 //!                                --program P  measure another build of the program
+//!                                --sets DIR   measure nothing; write a development set of 60,000 for `match-report`
 //! ```
 //!
 //! For each database and size of register: invented children are imported, the release server is started in a process of its
@@ -96,14 +97,19 @@ struct Run {
     databases: Databases,
     python: PathBuf,
     program: Option<PathBuf>,
+    quiet: bool,
     rows: Vec<Row>,
 }
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    let program =
-        arguments.iter().position(|argument| argument == "--program").and_then(|place| arguments.get(place + 1)).map(PathBuf::from);
+    let path =
+        |name: &str| arguments.iter().position(|argument| argument == name).and_then(|place| arguments.get(place + 1)).map(PathBuf::from);
+    if let Some(folder) = path("--sets") {
+        return children::write_sets(&folder, 60_000);
+    }
+    let program = path("--program");
     let plan = if has("--quick") { QUICK } else { FULL };
     let machine = Machine::here();
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -115,6 +121,7 @@ fn main() -> Result<()> {
         databases: Databases { postgres: PostgresServer::durable(), folder: folder.clone() },
         python,
         program,
+        quiet: has("--readme"),
         rows: Vec::new(),
     };
     run.all().with_context(|| format!("what was made until then is in {}", folder.display()))?;
@@ -253,6 +260,10 @@ impl Run {
     }
 
     fn add(&mut self, row: Row) {
+        if self.quiet {
+            self.rows.push(row);
+            return;
+        }
         eprintln!(
             "{} | {} | {} | {} connections | {:.0}/s | p50 {:.1} | p99 {:.1} | cpu {:.2} + {:.2} | {:.0} MB | {:.0} ms | {:?} | {:?}",
             row.what,

@@ -30,7 +30,6 @@ use crate::domain::search_set::SearchSet;
 use crate::domain::short_reference::ShortReference;
 use crate::matching::{self, Candidate, Flag, KeyKind, Person, Query, Record, Verdict, enough_to_search};
 use crate::store::children as child_rows;
-use crate::store::children::ParticularsRow;
 use crate::store::connection::AnyConnection;
 use crate::store::enquiries::{self as rows, EarlierRow, EnquiryMatchRow, EnquiryRow};
 use crate::store::types::{Id, Instant};
@@ -194,24 +193,27 @@ fn speaking(entries: &[&Registration], day: NaiveDate, unborn: bool) -> Option<(
 struct Known {
     people: Vec<child_rows::ChildRow>,
     entries: Vec<Registration>,
-    particulars: Vec<ParticularsRow>,
+    unborn: Vec<Id>,
 }
 
 impl Known {
     fn of(connection: &mut AnyConnection, pids: &[i64]) -> Result<Self, RegisterError> {
-        let people = child_rows::by_numbers(connection, pids)?;
-        let ids: Vec<Id> = people.iter().map(|person| person.id).collect();
-        Ok(Self {
-            entries: registrations::told_in_a_check(connection, &ids)?,
-            particulars: ParticularsRow::current(connection, &ids)?,
-            people,
-        })
+        let mut known = Self { people: Vec::new(), entries: Vec::new(), unborn: Vec::new() };
+        for (person, birth_kind) in child_rows::by_numbers(connection, pids)? {
+            if birth_kind.as_deref() == Some("expected") {
+                known.unborn.push(person.id);
+            }
+            known.people.push(person);
+        }
+        let ids: Vec<Id> = known.people.iter().map(|person| person.id).collect();
+        known.entries = registrations::told_in_a_check(connection, &ids)?;
+        Ok(known)
     }
 
     /// The person, the entry that speaks for them, and its standing.
     fn entry(&self, pid: i64, day: NaiveDate) -> Option<(&child_rows::ChildRow, &Registration, MatchStatus)> {
         let person = self.people.iter().find(|person| person.pid == pid)?;
-        let unborn = self.particulars.iter().any(|row| row.child_id == person.id && row.birth_kind == "expected");
+        let unborn = self.unborn.contains(&person.id);
         let entries: Vec<_> = self.entries.iter().filter(|entry| entry.row.child_id == person.id).collect();
         let (index, status) = speaking(&entries, day, unborn)?;
         Some((person, entries[index], status))

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant as Stopwatch};
 
 use chrono::NaiveDate;
 
@@ -25,6 +26,8 @@ use super::children::{Child, load, today};
 use super::registrations::Registration;
 use super::{Region, RegisterError, registrations};
 
+/// How often is looked whether somebody has counted anew. No answer depends on the counts being exact.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Records decoded at once while statistics are counted.
 const PAGE: i64 = 2_000;
 
@@ -38,8 +41,8 @@ pub struct Matcher {
     /// Over how many years the people were born, when they are no children: only for measuring on public data. A register
     /// that answers checks is always one of children.
     all_ages: Option<u16>,
-    /// How common keys and names were at the last look.
-    statistics: Arc<RwLock<Arc<Statistics>>>,
+    /// How common keys and names were at the last look, and when that was.
+    statistics: Arc<RwLock<(Arc<Statistics>, Option<Stopwatch>)>>,
 }
 
 impl std::fmt::Debug for Matcher {
@@ -199,13 +202,14 @@ impl Matcher {
         Self { all_ages: Some(birth_years), ..self }
     }
 
-    /// How common keys and names are, as the snapshot has it.
+    /// How common keys and names are, as they were counted last; another server may have counted [`LOOK_EVERY`] ago at most.
     fn statistics(&self, connection: &mut AnyConnection) -> Result<Arc<Statistics>, StoreError> {
-        let known = Arc::clone(&self.statistics.read().unwrap_or_else(PoisonError::into_inner));
-        let now = rows::statistics(connection, &known)?;
-        if !Arc::ptr_eq(&known, &now) {
-            *self.statistics.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&now);
+        let (known, looked) = self.statistics.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if looked.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
+            return Ok(known);
         }
+        let now = rows::statistics(connection, &known)?;
+        *self.statistics.write().unwrap_or_else(PoisonError::into_inner) = (Arc::clone(&now), Some(Stopwatch::now()));
         Ok(now)
     }
 
@@ -293,7 +297,9 @@ pub async fn refresh(store: &Store, region_code: &str, matcher: &Matcher) -> Res
                 rows::replace_counts(tx.connection, keys, tokens, *people, now)
             },
         )
-        .await
+        .await?;
+    matcher.statistics.write().unwrap_or_else(PoisonError::into_inner).1 = None;
+    Ok(())
 }
 
 /// The setting that says for which version of the matcher the index was made.

@@ -157,11 +157,19 @@ pub fn of(connection: &mut AnyConnection, people: &[Id]) -> Result<Vec<Registrat
 /// # Errors
 /// When the database fails, or an entry has no state.
 pub fn told_in_a_check(connection: &mut AnyConnection, people: &[Id]) -> Result<Vec<Registration>, RegisterError> {
-    let entries = rows::of_children(connection, people)?;
-    let ids: Vec<Id> = entries.iter().map(|entry| entry.id).collect();
-    let states = StateRow::current(connection, &ids)?;
-    let coordinators = CoordinatorRow::current(connection, &ids)?;
-    put_together(entries, &states, &[], &coordinators, &[])
+    let mut entries: Vec<Registration> = Vec::new();
+    for (row, state, coordinator) in rows::told_of_children(connection, people)? {
+        // An entry that could not be told must never go missing from an answer.
+        let state = state.ok_or(StoreError::Corrupt("an entry has no state"))?;
+        match entries.last_mut().filter(|last| last.row.id == row.id) {
+            Some(last) => last.coordinators.extend(coordinator),
+            None => {
+                let coordinators = coordinator.into_iter().collect();
+                entries.push(Registration { row, state, coordinators, categories: Vec::new(), core_group: Vec::new() });
+            }
+        }
+    }
+    Ok(entries)
 }
 
 /// Puts entries together with what holds of them.
@@ -174,16 +182,6 @@ pub fn assemble(connection: &mut AnyConnection, entries: Vec<RegistrationRow>) -
     let categories = CategoryRow::current(connection, &ids)?;
     let coordinators = CoordinatorRow::current(connection, &ids)?;
     let core_group = CoreGroupRow::current(connection, &ids)?;
-    put_together(entries, &states, &categories, &coordinators, &core_group)
-}
-
-fn put_together(
-    entries: Vec<RegistrationRow>,
-    states: &[StateRow],
-    categories: &[CategoryRow],
-    coordinators: &[CoordinatorRow],
-    core_group: &[CoreGroupRow],
-) -> Result<Vec<Registration>, RegisterError> {
     entries
         .into_iter()
         .map(|row| {

@@ -229,15 +229,20 @@ pub fn find(connection: &mut AnyConnection, id: Id) -> Result<Option<ChildRow>, 
     Ok(with!(connection, |c| child::table.filter(child::id.eq(id)).select(ChildRow::as_select()).first(c).optional())?)
 }
 
-/// The people with these numbers.
+/// The people with these numbers, each with the kind of their birth date: `expected` of a child who is not born yet.
 ///
 /// # Errors
 /// When the database fails.
-pub fn by_numbers(connection: &mut AnyConnection, pids: &[i64]) -> Result<Vec<ChildRow>, StoreError> {
+pub fn by_numbers(connection: &mut AnyConnection, pids: &[i64]) -> Result<Vec<(ChildRow, Option<String>)>, StoreError> {
     if pids.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(with!(connection, |c| child::table.filter(among(child::pid, pids)).select(ChildRow::as_select()).load(c))?)
+    let present = child_particulars::child_id.eq(child::id).and(child_particulars::superseded_at.is_null());
+    Ok(with!(connection, |c| child::table
+        .left_join(child_particulars::table.on(present))
+        .filter(among(child::pid, pids))
+        .select((ChildRow::as_select(), child_particulars::birth_kind.nullable()))
+        .load(c))?)
 }
 
 /// Moves a person from one version to the next, with a new standing if one is given. Says whether the person was still at

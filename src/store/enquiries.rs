@@ -13,7 +13,8 @@ use super::types::{DbInstant, DbUuid, Id, Instant};
 
 /// A check that was asked.
 #[derive(Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = enquiry)]
+// The same statement whatever is absent, so that it is prepared once.
+#[diesel(table_name = enquiry, treat_none_as_default_value = false)]
 #[allow(missing_docs)] // the columns are explained in the migration
 pub struct EnquiryRow {
     pub id: Id,

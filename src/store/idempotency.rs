@@ -10,7 +10,8 @@ use super::types::Instant;
 
 /// A kept answer.
 #[derive(Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = idempotency)]
+// The same statement whatever is absent, so that it is prepared once.
+#[diesel(table_name = idempotency, treat_none_as_default_value = false)]
 #[allow(missing_docs)] // the columns are explained in the migration
 pub struct KeptRow {
     pub caller: String,

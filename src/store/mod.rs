@@ -93,7 +93,7 @@ impl Failure for StoreError {
 /// How large the store's pools are.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
-    /// Connections for reading (and, on PostgreSQL, for writing too).
+    /// Connections for reading; on PostgreSQL those for long work too, and two more for the writers.
     pub connections: u32,
     /// How long to wait for one.
     pub wait: Duration,
@@ -207,7 +207,8 @@ impl Store {
     /// # Errors
     /// When the database cannot be reached, or its migrations are not this program's.
     pub fn open(url: &DatabaseUrl, sizes: Sizes, clock: Arc<Clock>) -> Result<Self, StoreError> {
-        Self::open_writing(url, sizes, clock, |_| Ok(()))
+        // A reader's cache is empty after every commit; the writer's stays, because nobody else writes.
+        Self::open_writing(url, sizes, clock, |writer| Ok(writer.execute("PRAGMA cache_size = -16000")?))
     }
 
     /// Opens the store for a command that writes thousands of people. The index's keys are hashes, so every unit of work

@@ -10,7 +10,8 @@ use super::types::{Id, Instant};
 
 /// A notice.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = notice)]
+// The same statement whatever is absent, so that it is prepared once.
+#[diesel(table_name = notice, treat_none_as_default_value = false)]
 #[allow(missing_docs)] // the columns are explained in the migration
 pub struct NoticeRow {
     pub id: Id,

@@ -113,6 +113,28 @@ pub fn of_children(connection: &mut AnyConnection, children: &[Id]) -> Result<Ve
         .load(c))?)
 }
 
+/// An entry with what holds of it and a co-ordinator, if there is one: a row for each co-ordinator.
+pub type ToldRow = (RegistrationRow, Option<StateRow>, Option<CoordinatorRow>);
+
+/// The entries of these people with what a check tells of them, oldest first: in one statement.
+///
+/// # Errors
+/// When the database fails.
+pub fn told_of_children(connection: &mut AnyConnection, children: &[Id]) -> Result<Vec<ToldRow>, StoreError> {
+    if children.is_empty() {
+        return Ok(Vec::new());
+    }
+    let state = registration_state::registration_id.eq(registration::id).and(registration_state::superseded_at.is_null());
+    let coordinator = registration_coordinator::registration_id.eq(registration::id).and(registration_coordinator::superseded_at.is_null());
+    Ok(with!(connection, |c| registration::table
+        .left_join(registration_state::table.on(state))
+        .left_join(registration_coordinator::table.on(coordinator))
+        .filter(among(registration::child_id, children))
+        .order((registration::id, registration_state::id, registration_coordinator::id))
+        .select((RegistrationRow::as_select(), Option::<StateRow>::as_select(), Option::<CoordinatorRow>::as_select()))
+        .load(c))?)
+}
+
 /// Whose entries a list shows.
 #[derive(Debug, Clone)]
 pub enum Whose {
