@@ -64,6 +64,14 @@ task-repeat-enquiry = Mae ail asiantaeth wedi holi am blentyn nad yw ar unrhyw g
 task-coordinator-missing = Nid oes gan y plentyn hwn gydlynydd cynllun. Enwch un heddiw.
 task-review-date-missing = Nid oes dyddiad adolygu ar y cofnod hwn. Rhowch un heddiw.
 task-category-missing = Daeth y cofnod hwn o gofrestr gynharach heb gategori. Rhowch yr hyn a benderfynodd y gynhadledd.
+task-enquiry-pattern = Mae ymholiadau rhywun yn edrych yn anarferol. Edrychwch ar y gwiriadau a'r rhesymau a roddwyd, a holwch eu sefydliad os oes angen.
+pattern-many-children-in-one-case = Nifer y plant ag enwau gwahanol yr holwyd amdanynt dan un cyfeirnod achos: { $count }.
+pattern-name-sweep = Nifer y plant ag enwau gwahanol ond yr un cyfenw yr holodd un person amdanynt: { $count }.
+pattern-date-sweep = Nifer y dyddiadau geni gwahanol y rhoddodd un person gyda'r un enw: { $count }.
+pattern-own-name = Gwiriadau am deulu â chyfenw'r ymholydd ei hun, sy'n gyfenw prin: { $count }.
+pattern-own-address = Gwiriadau am god post yr ymholydd ei hun: { $count }.
+pattern-out-of-hours-without-follow-up = Gwiriadau y tu allan i oriau swyddfa'r ymholydd, heb i ddim gael ei wneud yn eu cylch wedyn: { $count }.
+pattern-many-checks = Nifer y gwiriadau a wnaeth un person o fewn awr: { $count }.
 
 # Problemau: teitl a beth i'w wneud
 problem-unauthenticated = Nid ydych wedi mewngofnodi

@@ -64,6 +64,14 @@ task-repeat-enquiry = A second agency has asked about a child who is on no regis
 task-coordinator-missing = This child has no plan co-ordinator. Name one today.
 task-review-date-missing = This entry has no review date. Enter one today.
 task-category-missing = This entry came from an earlier register without a category. Enter what the conference decided.
+task-enquiry-pattern = Somebody's enquiries look unusual. Look at the checks and at the reasons that were given, and ask their organisation if need be.
+pattern-many-children-in-one-case = { $count } differently named children were asked about under one case reference.
+pattern-name-sweep = One person asked about { $count } differently named children with the same family name.
+pattern-date-sweep = One person asked about the same name with { $count } different dates of birth.
+pattern-own-name = Checks about a family with the enquirer's own, rare family name: { $count }.
+pattern-own-address = Checks about the enquirer's own postcode: { $count }.
+pattern-out-of-hours-without-follow-up = Checks outside the enquirer's office hours, with nothing done about them afterwards: { $count }.
+pattern-many-checks = One person asked { $count } checks within an hour.
 
 # Problems: title and what to do
 problem-unauthenticated = You are not signed in

@@ -19,6 +19,7 @@ mod limits;
 mod migrations;
 mod notices;
 mod openapi;
+mod patterns;
 mod questions;
 mod registrations;
 mod revocations;

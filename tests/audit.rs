@@ -365,6 +365,8 @@ async fn raise(store: &Store) -> Result<(), RegisterError> {
         sector: None,
         scope: Scope::Region("gwent".into()),
         organisation: None,
+        family_name: None,
+        postcode: None,
     });
     let id = Uuid::now_v7();
     let permit = decide::<AskCheck>(&somebody, Context { request_id: id, correlation_id: id }).expect("a permit");

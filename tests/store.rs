@@ -34,6 +34,8 @@ fn principal(role: Role) -> Arc<Principal> {
         sector: None,
         scope: Scope::Region("gwent".into()),
         organisation: None,
+        family_name: None,
+        postcode: None,
     })
 }
 

@@ -15,7 +15,8 @@ use super::respond::{item, kept, list};
 use crate::authz::policy::action;
 use crate::domain::ids::{NoticeId, TaskId};
 use crate::domain::text::Note;
-use crate::register::{notices, tasks, work_lists};
+use crate::register::{notices, patterns, tasks, work_lists};
+use crate::store::enquiries::EnquiryRow;
 use crate::store::notices::NoticeRow;
 use crate::store::tasks::TaskRow;
 use crate::store::types::Id;
@@ -112,12 +113,20 @@ pub struct AcknowledgementRequest {
 pub struct TaskView {
     /// Identifier.
     id: String,
-    /// `repeat-enquiry`, `coordinator-missing` or `review-date-missing`.
+    /// `repeat-enquiry`, `coordinator-missing`, `review-date-missing`, `category-missing` or `enquiry-pattern`.
     #[schema(example = "repeat-enquiry")]
     kind: String,
     /// What is to be done, in the language of the answer.
     #[schema(example = "Name a co-ordinator for this entry.")]
     text: String,
+    /// Why, where the kind does not say it all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    reasons: Vec<TaskReasonView>,
+    /// The checks on which it rests, oldest first, at most 100; only for a custodian who reads this one task.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    checks: Vec<TaskCheckView>,
     /// `open` or `closed`.
     #[schema(example = "open")]
     status: String,
@@ -140,6 +149,73 @@ pub struct TaskView {
     /// Who closed it, when and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     closure: Option<ClosureView>,
+}
+
+/// Why a task was raised.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskReasonView {
+    /// Stable code.
+    #[schema(example = "name-sweep")]
+    code: String,
+    /// How many children, names, dates or checks.
+    #[schema(example = 9)]
+    count: usize,
+    /// In words, in the language of the answer.
+    #[schema(example = "One person asked about 9 differently named children with the same family name.")]
+    text: String,
+}
+
+/// A check on which a task rests.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskCheckView {
+    /// Identifier.
+    id: String,
+    /// When it was asked.
+    asked_at: DateTime<Utc>,
+    /// Who asked.
+    #[schema(example = "https://idp.example#nurse-1")]
+    person: String,
+    /// For which agency.
+    #[schema(example = "Royal Gwent Hospital")]
+    agency: String,
+    /// The reason that the enquirer gave.
+    #[schema(example = "other")]
+    reason: String,
+    /// The same in the enquirer's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Seen alone at the bus station")]
+    reason_text: Option<String>,
+    /// The enquirer's own reference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "ED-2026-11843")]
+    case_reference: Option<String>,
+}
+
+/// The most checks shown with a task.
+const CHECKS_SHOWN: i64 = 100;
+
+/// The part of a question that a task shows.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OwnWords {
+    reason_text: Option<String>,
+}
+
+impl TaskCheckView {
+    fn new(row: EnquiryRow) -> Self {
+        let own: Option<OwnWords> = serde_json::from_str(&row.question).ok();
+        Self {
+            id: row.id.0.to_string(),
+            asked_at: row.asked_at.get(),
+            person: row.asked_by,
+            agency: row.agency,
+            reason: row.reason,
+            reason_text: own.and_then(|own| own.reason_text),
+            case_reference: row.case_reference,
+        }
+    }
 }
 
 /// That a named person closed a task.
@@ -218,6 +294,15 @@ impl TaskView {
             id: row.id.0.to_string(),
             kind: row.kind.clone(),
             text: say(language, &format!("task-{}", row.kind), &[]),
+            reasons: patterns::reasons(&row.reasons)
+                .into_iter()
+                .map(|reason| TaskReasonView {
+                    text: say(language, &format!("pattern-{}", reason.code), &[("count", &reason.count.to_string())]),
+                    code: reason.code,
+                    count: reason.count,
+                })
+                .collect(),
+            checks: Vec::new(),
             status: if closure.is_some() { "closed" } else { "open" }.to_owned(),
             to_role: row.to_role.clone(),
             authority: row.authority.clone(),
@@ -334,13 +419,14 @@ pub async fn acknowledge(gate: Gate<action::AcknowledgeNotice>) -> Result<HttpRe
 pub async fn list_tasks(gate: Gate<action::ListTasks>) -> Result<HttpResponse, Problem> {
     let Gate { permit, incoming, language, app, .. } = gate;
     let lists = work_lists(permit.principal(), &app.region);
+    let reader = permit.principal().key();
     app.store
         .read(permit, move |snapshot| {
             incoming.reading()?;
             let query: TaskQuery = incoming.query()?;
             let page = Page::new(query.cursor.as_deref(), query.limit, query.open.map(|open| ("open", open.to_string())))?;
             let before = page.before::<uuid::Uuid>().map(Id);
-            let rows = crate::store::tasks::list(snapshot.connection, &lists, query.open, before, page.fetch())?;
+            let rows = crate::store::tasks::list(snapshot.connection, &lists, &reader, query.open, before, page.fetch())?;
             let (rows, links) = page.cut(rows, "/v1/tasks", |row| row.id.0);
             if rows.is_empty() {
                 snapshot.audit().empty();
@@ -375,7 +461,13 @@ pub async fn read_task(gate: Gate<action::ReadTask>) -> Result<HttpResponse, Pro
             if let Some(child) = row.child_id {
                 snapshot.audit().child(child);
             }
-            item(row.version, &TaskView::new(&row, language))
+            let mut view = TaskView::new(&row, language);
+            // What enquirers wrote may name a child: it is for whom the task is.
+            if principal.role.as_str() == row.to_role {
+                let checks = crate::store::patterns::evidence(snapshot.connection, row.id, CHECKS_SHOWN)?;
+                view.checks = checks.into_iter().map(TaskCheckView::new).collect();
+            }
+            item(row.version, &view)
         })
         .await
         .map(kept)

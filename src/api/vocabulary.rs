@@ -24,6 +24,7 @@ use crate::domain::sex::Sex;
 use crate::domain::text::{CASE_REFERENCE_CHARACTERS_MAX, LINE_CHARACTERS_MAX, NOTE_CHARACTERS_MAX};
 use crate::domain::verification::VerificationMethod;
 use crate::register::children::{AddressKind, Relationship};
+use crate::register::patterns::Pattern;
 use crate::register::registrations::EARLIER_REGISTER;
 use crate::register::{notices, tasks};
 use crate::store::audit::AuditOutcome;
@@ -78,7 +79,7 @@ const HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f0
 
 /// Which fields have which form: `Schema/field`.
 const FIELDS: &[(Form, &[&str])] = &[
-    (Form::Code(&Reason::CODES), &["CheckRequest/reason", "CheckView/reason", "CheckSummary/reason"]),
+    (Form::Code(&Reason::CODES), &["CheckRequest/reason", "CheckView/reason", "CheckSummary/reason", "TaskCheckView/reason"]),
     (Form::Code(&Notify::CODES), &["CheckRequest/notify", "NoticeView/urgency"]),
     (Form::Code(&OutcomeCode::CODES), &["CheckView/outcome", "CheckSummary/outcome"]),
     (Form::Code(&Grade::CODES), &["MatchView/grade"]),
@@ -100,6 +101,7 @@ const FIELDS: &[(Form, &[&str])] = &[
     (Form::Code(&Role::CODES), &["NoticeView/toRole", "TaskView/toRole"]),
     (Form::Code(&notices::Kind::CODES), &["NoticeView/kind"]),
     (Form::Code(&tasks::Kind::CODES), &["TaskView/kind"]),
+    (Form::Code(&Pattern::CODES), &["TaskReasonView/code"]),
     (Form::Code(&["open", "closed"]), &["TaskView/status"]),
     (Form::Code(&["current", "entered-in-error", "closed-by-adoption"]), &["ChildView/standing"]),
     (Form::Code(&["live"]), &["LiveView/status"]),
@@ -129,6 +131,7 @@ const FIELDS: &[(Form, &[&str])] = &[
             "NoticeView/registrationId",
             "NoticeView/checkId",
             "TaskView/id",
+            "TaskCheckView/id",
             "TaskView/childId",
             "TaskView/registrationId",
             "TaskView/checkId",

@@ -9,7 +9,7 @@
 //! # use std::sync::Arc;
 //! # fn somebody(role: Role) -> Arc<Principal> {
 //! #     Arc::new(Principal { issuer: "i".into(), subject: "s".into(), name: None, client: None, role, sector: None,
-//! #         scope: Scope::Region("gwent".into()), organisation: None })
+//! #         scope: Scope::Region("gwent".into()), organisation: None, family_name: None, postcode: None })
 //! # }
 //!
 //! let context = Context { request_id: uuid::Uuid::now_v7(), correlation_id: uuid::Uuid::now_v7() };
@@ -179,6 +179,8 @@ pub fn program_permit<A: Action>(person: &str, region: &str) -> Permit<A> {
         sector: None,
         scope: Scope::Region(region.to_owned()),
         organisation: None,
+        family_name: None,
+        postcode: None,
     });
     let id = Uuid::now_v7();
     let access = Access { operation: A::OPERATION, principal: Some(Arc::clone(&principal)), request_id: id, correlation_id: id };

@@ -117,6 +117,8 @@ operations! {
     Import = "import" {}
     /// Refresh the matcher's statistics. Only the program does it.
     RefreshStatistics = "refreshStatistics" {}
+    /// Look through the enquiry log for what looks like fishing. Only the program does it.
+    DetectPatterns = "detectPatterns" {}
     /// Measure the matching. Only the program does it.
     MeasureMatching = "measureMatching" {}
     /// Put a sandbox back to how it began, or move its clock. Only in a sandbox.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::domain::roles::{Role, Sector};
+use crate::domain::sensitive::Personal;
 
 /// An organisation as its token names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,10 @@ pub struct Principal {
     pub scope: Scope,
     /// Their organisation.
     pub organisation: Option<Organisation>,
+    /// Their own family name, when the token has it: to notice a question about their own family.
+    pub family_name: Option<Personal<String>>,
+    /// Their own postcode, when the token has it.
+    pub postcode: Option<Personal<String>>,
 }
 
 impl Principal {

@@ -21,6 +21,7 @@ use serde::Deserialize;
 use super::principal::{Organisation, Principal, Scope};
 use super::revocation::{Revocations, Stamp};
 use crate::domain::roles::{Role, Sector};
+use crate::domain::sensitive::Personal;
 
 /// A verified token is remembered for this long at most: a key that its issuer withdrew is not believed longer than that. A
 /// revocation is looked for each time, remembered or not.
@@ -176,6 +177,9 @@ struct Claims {
     region: Option<String>,
     authority: Option<String>,
     organisation: Option<OrganisationClaim>,
+    // Whatever shape an identity provider gives them: nobody is locked out because of them.
+    family_name: Option<serde_json::Value>,
+    address: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -343,6 +347,8 @@ impl Verifier {
         if (role == Role::Partner) != sector.is_some() {
             return Err(unusable);
         }
+        // OpenID Connect Core 1.0, 5.1: family_name, address.postal_code.
+        let own = |value: &serde_json::Value| value.as_str().map(|text| Personal::new(text.to_owned()));
         let organisation = claims.organisation.map(|claim| Organisation { code: claim.code, name: claim.name });
         let scope = match (claims.region, claims.authority, &organisation) {
             (Some(region), None, _) if region == self.home.region && role != Role::Partner => Scope::Region(region),
@@ -361,6 +367,8 @@ impl Verifier {
             sector,
             scope,
             organisation,
+            family_name: claims.family_name.as_ref().and_then(own),
+            postcode: claims.address.as_ref().and_then(|address| own(&address["postal_code"])),
         })
     }
 

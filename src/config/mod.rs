@@ -63,6 +63,7 @@ pub struct Config {
     pub matching: Matching,
     pub enquiries: Enquiries,
     pub limits: Limits,
+    pub fishing: Fishing,
     pub disclosure: Disclosure,
     pub audit: Audit,
     pub sandbox: Sandbox,
@@ -115,6 +116,17 @@ section! {
         person_empty_answers_per_hour: u32,
         client_checks_per_hour: u32,
         organisation_checks_per_hour: u32,
+    }
+    /// What makes enquiries look like fishing.
+    Fishing {
+        every_ms: u64,
+        window_hours: u32,
+        children_in_one_case: usize,
+        names_in_a_sweep: usize,
+        dates_in_a_sweep: usize,
+        own_name_rarer_than: u32,
+        out_of_hours_checks: usize,
+        follow_up_hours: u32,
     }
     /// What is told to whom beyond the minimum.
     Disclosure { former_registrations: Vec<String>, earlier_agencies: Vec<String> }
@@ -344,7 +356,15 @@ impl Config {
                 "must not be more than limits.person_checks_per_hour: such a batch could never be asked",
             ));
         }
-        Ok(())
+        let fishing = &self.fishing;
+        between("fishing.every_ms", fishing.every_ms, 100, 86_400_000)?;
+        between("fishing.window_hours", fishing.window_hours.into(), 1, 168)?;
+        between("fishing.children_in_one_case", fishing.children_in_one_case as u64, 2, 1_000_000)?;
+        between("fishing.names_in_a_sweep", fishing.names_in_a_sweep as u64, 2, 1_000_000)?;
+        between("fishing.dates_in_a_sweep", fishing.dates_in_a_sweep as u64, 2, 1_000_000)?;
+        between("fishing.own_name_rarer_than", u64::from(fishing.own_name_rarer_than), 1, 1_000_000)?;
+        between("fishing.out_of_hours_checks", fishing.out_of_hours_checks as u64, 1, 1_000_000)?;
+        between("fishing.follow_up_hours", fishing.follow_up_hours.into(), 1, 168)
     }
 }
 
@@ -401,6 +421,8 @@ mod tests {
             ),
             (demo("").replace("client_checks_per_hour = 1000000000", "client_checks_per_hour = 999999"), "limits.client_checks_per_hour"),
             (demo("[enquiries]\nlook_back_days = -90"), "enquiries.look_back_days"),
+            (demo("[fishing]\nfollow_up_hours = 0"), "fishing.follow_up_hours"),
+            (demo("[fishing]\nwindow_hours = -24"), "fishing.window_hours"),
             (demo("[search]\ndeadline_ms = 10001"), "search.deadline_ms"),
             (demo("[[issuers]]\nissuer = \"x\"\naudience = \"y\"\njwks_url = \"http://elsewhere\""), "issuers[1]"),
         ] {

@@ -152,7 +152,8 @@ impl Keyer {
         Some(self.hash(110, &[pack(postcode.bytes())]))
     }
 
-    fn hash(&self, tag: u8, parts: &[u64]) -> i64 {
+    /// A keyed hash; what it is of is told apart by the tag.
+    pub(super) fn hash(&self, tag: u8, parts: &[u64]) -> i64 {
         let mut hasher = SipHasher24::new_with_key(&self.secret);
         hasher.write_u8(tag);
         for part in parts {

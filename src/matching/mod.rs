@@ -25,6 +25,7 @@ mod birth;
 mod compare;
 mod identifier;
 mod keys;
+mod likeness;
 mod names;
 mod normalise;
 mod person;
@@ -38,6 +39,7 @@ pub mod weights;
 
 pub use compare::{Comparison, Context, Evidence, Field, Level, Qualifier, Reason, Register, compare, same_child};
 pub use keys::{KeyKind, Keyer, Plan, QueryKey, plan};
+pub use likeness::{Likeness, SharedName, shares_postcode};
 pub use person::{Birth, NameKind, Person, PersonAddress, PersonCarer, PersonName, Sex};
 pub use rank::{Candidate, Flag, Grade, Ranker, Ranking, Verdict, rank};
 pub use record::{DecodeError, Query, Record, version};

@@ -19,7 +19,7 @@ use super::matcher::Found;
 use super::notices::{self, Notice};
 use super::receipts::{RECEIPT_TYPE, ReceiptClaims, answer_document, sha256};
 use super::registrations::{self, Registration};
-use super::{Region, RegisterError, tasks};
+use super::{Region, RegisterError, patterns, tasks};
 use crate::authz::{Principal, Reach};
 use crate::domain::ids::CheckId;
 use crate::domain::notify::Notify;
@@ -32,6 +32,7 @@ use crate::matching::{self, Candidate, Flag, KeyKind, Person, Query, Record, Ver
 use crate::store::children as child_rows;
 use crate::store::connection::AnyConnection;
 use crate::store::enquiries::{self as rows, EarlierRow, EnquiryMatchRow, EnquiryRow};
+use crate::store::patterns::MarkRow;
 use crate::store::types::{Id, Instant};
 use crate::store::{Snapshot, StoreError, Tx};
 
@@ -160,6 +161,7 @@ pub struct Checked {
     notices: Vec<Notice>,
     repeat: bool,
     salt: [u8; 16],
+    mark: MarkRow,
 }
 
 fn grade(grade: matching::Grade) -> Grade {
@@ -482,6 +484,7 @@ fn finish(
         matches,
         repeat,
         salt,
+        mark: patterns::mark(snapshot, region, principal, query, shown, id)?,
     })
 }
 
@@ -564,6 +567,7 @@ fn whom_to_tell(question: &Question, known: &Known, shown: &[StoredMatch], found
 /// When the database refuses or fails.
 pub fn record(tx: &mut Tx<'_>, region: &Region, checked: &Checked) -> Result<(), RegisterError> {
     rows::insert(tx, &checked.row, &checked.matches, &checked.keys)?;
+    checked.mark.insert(tx.connection)?;
     for notice in &checked.notices {
         notices::give(tx, notice)?;
     }

@@ -13,6 +13,7 @@ pub mod imports;
 pub mod keys;
 pub mod matcher;
 pub mod notices;
+pub mod patterns;
 pub mod receipts;
 mod region;
 pub mod registrations;

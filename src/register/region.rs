@@ -9,7 +9,7 @@ use super::budgets::Budgets;
 use super::keys::Signer;
 use super::matcher::Matcher;
 use crate::authz::Principal;
-use crate::config::{Config, ConfigError, Contacts};
+use crate::config::{Config, ConfigError, Contacts, Fishing};
 use crate::domain::calendar::Calendar;
 use crate::domain::contact::Contact;
 use crate::domain::identifiers::{Ranges, RegionCode};
@@ -127,6 +127,8 @@ pub struct Region {
     pub signer: Arc<Signer>,
     /// How much callers may ask.
     pub budgets: Arc<Budgets>,
+    /// What makes enquiries look like fishing.
+    pub fishing: Fishing,
     /// What is told to whom.
     pub disclosure: Disclosure,
     /// Time budget of a check when the enquirer names none, in milliseconds.
@@ -206,6 +208,7 @@ impl Region {
             matcher,
             signer,
             budgets: Arc::new(Budgets::new(&config.limits)),
+            fishing: config.fishing.clone(),
             disclosure: Disclosure {
                 former_registrations: config.disclosure.former_registrations.clone(),
                 earlier_agencies: config.disclosure.earlier_agencies.clone(),

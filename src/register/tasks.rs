@@ -21,6 +21,8 @@ crate::domain::coded::closed_set! {
         ReviewDateMissing = "review-date-missing",
         /// An entry taken over from an earlier register has no category (WSP-3.2.10).
         CategoryMissing = "category-missing",
+        /// Somebody's enquiries look like fishing.
+        EnquiryPattern = "enquiry-pattern",
     }
 }
 
@@ -65,16 +67,18 @@ pub fn row(
         closed_at: None,
         closed_by: None,
         close_reason: None,
+        about: None,
     }
 }
 
-/// A task that the caller may see.
+/// A task that the caller may see. Whom a task is about may not.
 ///
 /// # Errors
 /// [`RegisterError::NotFound`] when there is none, or none for this caller.
 pub fn find(connection: &mut AnyConnection, region: &Region, id: TaskId, principal: &Principal) -> Result<TaskRow, RegisterError> {
     let lists = work_lists(principal, region);
-    rows::find(connection, id.into())?.filter(|task| lists.contains(&task.authority)).ok_or(RegisterError::NotFound)
+    let about_them = |task: &TaskRow| task.about.as_ref() == Some(&principal.key());
+    rows::find(connection, id.into())?.filter(|task| lists.contains(&task.authority) && !about_them(task)).ok_or(RegisterError::NotFound)
 }
 
 /// Closes a task with a reason.

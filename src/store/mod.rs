@@ -27,6 +27,7 @@ pub mod merkle;
 pub mod migrations;
 pub mod note;
 pub mod notices;
+pub mod patterns;
 pub mod plans;
 pub mod registrations;
 pub mod revocations;

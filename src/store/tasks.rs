@@ -27,6 +27,7 @@ pub struct TaskRow {
     pub closed_at: Option<Instant>,
     pub closed_by: Option<String>,
     pub close_reason: Option<String>,
+    pub about: Option<String>,
 }
 
 impl TaskRow {
@@ -63,13 +64,14 @@ pub fn find(connection: &mut AnyConnection, id: Id) -> Result<Option<TaskRow>, S
     Ok(with!(connection, |c| task::table.find(id).select(TaskRow::as_select()).first(c).optional())?)
 }
 
-/// A page of tasks, newest first.
+/// A page of tasks, newest first, without those about `reader`.
 ///
 /// # Errors
 /// When the database fails.
 pub fn list(
     connection: &mut AnyConnection,
     authorities: &[String],
+    reader: &str,
     open: Option<bool>,
     before: Option<Id>,
     limit: i64,
@@ -77,6 +79,7 @@ pub fn list(
     with!(connection, |c| {
         let mut query = task::table
             .filter(task::authority.eq_any(authorities))
+            .filter(task::about.is_null().or(task::about.ne(reader)))
             .select(TaskRow::as_select())
             .order(task::id.desc())
             .limit(limit)

@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::matching::Keyer;
 use crate::register::keys::{KeyError, KeyFolder, LogSigner, Signer};
 use crate::register::matcher::{self, Matcher};
-use crate::register::{Region, RegionError, RegisterError, sandbox};
+use crate::register::{Region, RegionError, RegisterError, patterns, sandbox};
 use crate::store::clock::Clock;
 use crate::store::connection::DatabaseUrl;
 use crate::store::{Sizes, Store, StoreError, migrations};
@@ -198,6 +198,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     .run();
     background(&app, Duration::from_secs(config.matching.refresh_minutes * 60));
     keep_log(&app, log, checkpoint_every);
+    look_for_patterns(&app, Duration::from_millis(config.fishing.every_ms));
     Ok(Running { address, handle: server.handle(), server: ServerFuture(server), app })
 }
 
@@ -292,6 +293,23 @@ fn background(app: &App, refresh_every: Duration) {
             tokio::time::sleep(refresh_every).await;
             if let Err(error) = matcher::refresh(&store, region.code().as_str(), &region.matcher).await {
                 tracing::error!(error = %error, "the matcher's statistics could not be refreshed");
+            }
+        }
+    });
+}
+
+/// Looks through the enquiry log for what looks like fishing.
+fn look_for_patterns(app: &App, every: Duration) {
+    let (store, region) = (app.store.clone(), Arc::clone(&app.region));
+    actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(every).await;
+            match patterns::look(&store, &region).await {
+                Ok(0) => {}
+                Ok(tasks) => tracing::info!(tasks, "enquiries look like fishing; a custodian was told"),
+                Err(error) => {
+                    tracing::error!(error = %error, "the enquiry log could not be looked through for patterns; the next look will see the same");
+                }
             }
         }
     });

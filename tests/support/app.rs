@@ -225,6 +225,8 @@ impl TestApp {
             sector: None,
             scope: Scope::Region(GWENT.into()),
             organisation: None,
+            family_name: None,
+            postcode: None,
         });
         let id = Uuid::now_v7();
         let permit = decide::<AddRegistration>(&custodian, Context { request_id: id, correlation_id: id }).expect("a permit");

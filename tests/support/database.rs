@@ -147,6 +147,11 @@ impl TestDatabase {
         Self { url: url.to_owned(), kind: Backend::Postgres, shared: false, folder: None }
     }
 
+    /// Which kind it is.
+    pub fn kind(&self) -> Backend {
+        self.kind
+    }
+
     /// Its URL, as the configuration wants it.
     pub fn url(&self) -> &str {
         &self.url
