@@ -239,7 +239,7 @@ impl Budgets {
 pub fn spend(tx: &mut Tx<'_>, subjects: &[String], checks: u64, empty: u64) -> Result<(), RegisterError> {
     let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let hour = hour(tx.wall())?;
-    Ok(rows::add(tx.connection, subjects, Instant::new(hour), count(checks), count(empty))?)
+    Ok(rows::add(tx, subjects, Instant::new(hour), count(checks), count(empty))?)
 }
 
 #[cfg(test)]

@@ -567,7 +567,7 @@ fn whom_to_tell(question: &Question, known: &Known, shown: &[StoredMatch], found
 /// When the database refuses or fails.
 pub fn record(tx: &mut Tx<'_>, region: &Region, checked: &Checked) -> Result<(), RegisterError> {
     rows::insert(tx, &checked.row, &checked.matches, &checked.keys)?;
-    checked.mark.insert(tx.connection)?;
+    checked.mark.insert(tx)?;
     for notice in &checked.notices {
         notices::give(tx, notice)?;
     }

@@ -203,7 +203,7 @@ impl Matcher {
     }
 
     /// How common keys and names are, as they were counted last; another server may have counted [`LOOK_EVERY`] ago at most.
-    fn statistics(&self, connection: &mut AnyConnection) -> Result<Arc<Statistics>, StoreError> {
+    pub(super) fn statistics(&self, connection: &mut AnyConnection) -> Result<Arc<Statistics>, StoreError> {
         let (known, looked) = self.statistics.read().unwrap_or_else(PoisonError::into_inner).clone();
         if looked.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
             return Ok(known);

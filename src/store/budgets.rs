@@ -4,11 +4,14 @@
 //! Therefore each adds to a row of its own: on PostgreSQL the slot is the number of the server process that serves the
 //! connection, which runs one transaction at a time; SQLite has one writer and needs one slot. A reader adds up a few rows.
 
+use std::collections::BTreeMap;
+
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel::upsert::excluded;
 
+use super::Tx;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::schema::check_budget;
@@ -43,34 +46,72 @@ pub fn used(connection: &mut AnyConnection, subjects: &[String], since: Instant)
 ///
 /// # Errors
 /// When the database refuses or fails.
-pub fn add(connection: &mut AnyConnection, subjects: &[String], hour: Instant, checks: i64, empty: i64) -> Result<(), StoreError> {
-    let row = |subject: &String| {
-        (
-            check_budget::subject.eq(subject.clone()),
-            check_budget::window_start.eq(hour),
-            check_budget::checks.eq(checks),
-            check_budget::empty_answers.eq(empty),
-        )
-    };
-    let key = (check_budget::subject, check_budget::window_start, check_budget::slot);
-    let sums = (
-        check_budget::checks.eq(check_budget::checks + excluded(check_budget::checks)),
-        check_budget::empty_answers.eq(check_budget::empty_answers + excluded(check_budget::empty_answers)),
-    );
-    match connection {
-        AnyConnection::Sqlite(c) => {
-            for subject in subjects {
-                let row = (row(subject), check_budget::slot.eq(0));
-                diesel::insert_into(check_budget::table).values(row).on_conflict(key).do_update().set(sums).execute(c)?;
-            }
+pub fn add(tx: &mut Tx<'_>, subjects: &[String], hour: Instant, checks: i64, empty: i64) -> Result<(), StoreError> {
+    let mut spent = Spent::default();
+    for subject in subjects {
+        spent.add(subject, hour, checks, empty);
+    }
+    match &mut tx.sheaf {
+        Some(sheaf) => {
+            sheaf.spent.add_all(spent);
+            Ok(())
         }
-        AnyConnection::Pg(c) => {
-            let rows: Vec<_> =
-                subjects.iter().map(|subject| (row(subject), check_budget::slot.eq(sql::<BigInt>("pg_backend_pid()::bigint")))).collect();
-            diesel::insert_into(check_budget::table).values(rows).on_conflict(key).do_update().set(sums).execute(c)?;
+        None => spent.write(tx.connection),
+    }
+}
+
+/// What was used, to be added to the rows: once for each subject and hour, however many units of work used it.
+#[derive(Debug, Default)]
+pub(super) struct Spent(BTreeMap<(String, Instant), (i64, i64)>);
+
+impl Spent {
+    fn add(&mut self, subject: &str, hour: Instant, checks: i64, empty: i64) {
+        let sum = self.0.entry((subject.to_owned(), hour)).or_default();
+        sum.0 += checks;
+        sum.1 += empty;
+    }
+
+    fn add_all(&mut self, other: Self) {
+        for ((subject, hour), (checks, empty)) in other.0 {
+            self.add(&subject, hour, checks, empty);
         }
     }
-    Ok(())
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// When the database refuses or fails.
+    pub(super) fn write(self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let rows = self.0.into_iter().map(|((subject, hour), (checks, empty))| {
+            (
+                check_budget::subject.eq(subject),
+                check_budget::window_start.eq(hour),
+                check_budget::checks.eq(checks),
+                check_budget::empty_answers.eq(empty),
+            )
+        });
+        let key = (check_budget::subject, check_budget::window_start, check_budget::slot);
+        let sums = (
+            check_budget::checks.eq(check_budget::checks + excluded(check_budget::checks)),
+            check_budget::empty_answers.eq(check_budget::empty_answers + excluded(check_budget::empty_answers)),
+        );
+        match connection {
+            AnyConnection::Sqlite(c) => {
+                for row in rows {
+                    let row = (row, check_budget::slot.eq(0));
+                    diesel::insert_into(check_budget::table).values(row).on_conflict(key).do_update().set(sums).execute(c)?;
+                }
+            }
+            AnyConnection::Pg(c) => {
+                let rows: Vec<_> = rows.map(|row| (row, check_budget::slot.eq(sql::<BigInt>("pg_backend_pid()::bigint")))).collect();
+                diesel::insert_into(check_budget::table).values(rows).on_conflict(key).do_update().set(sums).execute(c)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Forgets hours that began before an instant: they count no more.

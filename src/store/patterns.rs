@@ -4,6 +4,7 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::select;
 
+use super::Tx;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::schema::{audit_entry, enquiry, enquiry_mark, task_evidence};
@@ -27,8 +28,12 @@ impl MarkRow {
     ///
     /// # Errors
     /// When the database refuses or fails.
-    pub fn insert(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
-        with!(connection, |c| diesel::insert_into(enquiry_mark::table).values(self).execute(c))?;
+    pub fn insert(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        if let Some(sheaf) = &mut tx.sheaf {
+            sheaf.marks.push(self.clone());
+            return Ok(());
+        }
+        with!(&mut *tx.connection, |c| diesel::insert_into(enquiry_mark::table).values(self).execute(c))?;
         Ok(())
     }
 }

@@ -9,12 +9,14 @@ use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Binary, Text};
 
 use super::audit::EntryInsert;
+use super::budgets::Spent;
 use super::connection::AnyConnection;
 use super::enquiries::{EnquiryMatchRow, EnquiryRow};
 use super::error::StoreError;
 use super::idempotency::KeptRow;
 use super::notices::NoticeRow;
-use super::schema::{audit_entry, enquiry, idempotency, notice, task};
+use super::patterns::MarkRow;
+use super::schema::{audit_entry, enquiry, enquiry_mark, idempotency, notice, task};
 use super::tasks::TaskRow;
 use super::types::{DbInstant, DbUuid, Id, Instant};
 
@@ -27,6 +29,8 @@ pub(super) struct Sheaf {
     pub(super) enquiries: Vec<EnquiryRow>,
     pub(super) matches: Vec<EnquiryMatchRow>,
     pub(super) keys: Vec<(i64, Instant, Id)>,
+    pub(super) marks: Vec<MarkRow>,
+    pub(super) spent: Spent,
     pub(super) notices: Vec<NoticeRow>,
     pub(super) tasks: Vec<TaskRow>,
     pub(super) kept: Vec<KeptRow>,
@@ -48,7 +52,13 @@ impl Sheaf {
     ///
     /// # Errors
     /// When the database refuses one or fails; then the transaction is of no more use.
-    pub(super) fn write(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+    pub(super) fn write(self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        // The only rows that somebody else may be writing too come last: others wait for them no longer than the commit.
+        let spent = self.write_bound(connection)?;
+        spent.write(connection)
+    }
+
+    fn write_bound(self, connection: &mut AnyConnection) -> Result<Spent, StoreError> {
         let AnyConnection::Pg(c) = connection else { return Err(StoreError::Corrupt("a sheaf is for PostgreSQL")) };
         insert!(c, enquiry, self.enquiries);
         if !self.matches.is_empty() {
@@ -66,6 +76,7 @@ impl Sheaf {
                 .bind::<Array<DbUuid>, _>(column(&self.keys, |row| row.2))
                 .execute(c)?;
         }
+        insert!(c, enquiry_mark, self.marks);
         insert!(c, notice, self.notices);
         insert!(c, task, self.tasks);
         insert!(c, idempotency, self.kept);
@@ -87,7 +98,7 @@ impl Sheaf {
                 .bind::<Array<DbUuid>, _>(column(&self.entries, |row| row.id))
                 .execute(c)?;
         }
-        Ok(())
+        Ok(self.spent)
     }
 }
 

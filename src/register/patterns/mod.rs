@@ -44,8 +44,9 @@ use crate::domain::roles::{Role, Sector};
 use crate::domain::shift::Shift;
 use crate::matching::{Query, Record, shares_postcode};
 use crate::store::patterns::{self as rows, MarkRow};
+use crate::store::tasks::TaskRow;
 use crate::store::types::{Id, Instant};
-use crate::store::{Snapshot, Store, StoreError, Tx, budgets, matching};
+use crate::store::{Snapshot, Store, StoreError, Tx, budgets};
 
 /// Checks looked at in one go, the newest: bounds memory (some 250 bytes each) and time.
 const LOOKED_AT: i64 = 50_000;
@@ -99,20 +100,19 @@ fn has_own_name(snapshot: &mut Snapshot<'_>, region: &Region, principal: &Princi
         return Ok(false);
     }
     // A name may be common here that is rare in the country.
-    let counters: Vec<i64> = shared.iter().map(|name| name.counter).collect();
-    let counts: BTreeMap<i64, i64> = matching::token_counts(snapshot.connection, &counters)?.into_iter().collect();
-    let people = matching::people(snapshot.connection)?.max(1);
+    let statistics = region.matcher.statistics(snapshot.connection)?;
+    let people = statistics.people.max(1);
     let rarer_than = 1.0 / f64::from(region.fishing.own_name_rarer_than);
     Ok(shared.iter().any(|name| {
-        let bearers = counts.get(&name.counter).copied().unwrap_or(0);
+        let bearers = statistics.tokens.get(name.counter).unwrap_or(0);
         // A few bearers on a register are a family, not a common name.
-        let here = if bearers > FAMILY { bearers as f64 / people as f64 } else { 0.0 };
+        let here = if bearers > FAMILY { f64::from(bearers) / people as f64 } else { 0.0 };
         f64::from(name.national).exp2().max(here) < rarer_than
     }))
 }
 
 /// So many bearers of a name on one register may be brothers and sisters.
-const FAMILY: i64 = 8;
+const FAMILY: u32 = 8;
 
 /// What is noted of a check.
 ///
@@ -257,8 +257,10 @@ fn tell(tx: &mut Tx<'_>, region: &Region, found: &[Told]) -> Result<usize, Regis
         let mut task = tasks::row(tx.now(), tasks::Kind::EnquiryPattern, work_list, None, None, None);
         task.reasons = serde_json::to_string(&reasons).map_err(|_| StoreError::Corrupt("the reasons of a task"))?;
         task.about = about.clone();
-        task.insert(tx.connection)?;
-        rows::use_up(tx.connection, pattern.as_str(), evidence, task.id)?;
+        // At once, not with the rest of a group: the evidence refers to it.
+        let id = task.id;
+        TaskRow::insert_all(tx.connection, &[task])?;
+        rows::use_up(tx.connection, pattern.as_str(), evidence, id)?;
         tx.audit().detail(pattern.as_str(), evidence.len());
         raised += 1;
     }
