@@ -183,8 +183,8 @@ fn many_at_once_do_not_overrun_a_budget(app: &TestApp) {
     assert_eq!(count(201) + count(429), 32, "{answered:?}");
     let kept = app.database().number("SELECT count(*) AS n FROM enquiry");
     assert_eq!(kept, count(201) as i64);
-    // A request may begin to read before another one commits and be admitted after that one gave back what it held.
-    assert!((10..=12).contains(&kept), "{kept} of 10");
+    // On each of the four connections a request may have begun to read before another one was kept.
+    assert!((10..=14).contains(&kept), "{kept} of 10");
     let counted = app.database().number("SELECT CAST(sum(checks) AS BIGINT) AS n FROM check_budget WHERE subject LIKE 'person:%'");
     assert_eq!(counted, kept);
 }

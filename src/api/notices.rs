@@ -465,6 +465,7 @@ pub async fn read_task(gate: Gate<action::ReadTask>) -> Result<HttpResponse, Pro
             // What enquirers wrote may name a child: it is for whom the task is.
             if principal.role.as_str() == row.to_role {
                 let checks = crate::store::patterns::evidence(snapshot.connection, row.id, CHECKS_SHOWN)?;
+                snapshot.audit().detail("checks", checks.len());
                 view.checks = checks.into_iter().map(TaskCheckView::new).collect();
             }
             item(row.version, &view)

@@ -13,8 +13,11 @@
 //! log would be exact, and cost as many rows for each check as the budget has.
 //!
 //! What is under way on this server is held in memory, so that many requests at once do not all see the same free budget.
-//! Requests under way on another server are not seen: by them, and by a batch whose answers turn out empty, a budget may be
-//! overrun.
+//! Requests under way on another server are not seen, nor a check that was kept just after this one began to read: by them, at
+//! most one for each database connection, and by a batch whose answers turn out empty, a budget may be overrun.
+//!
+//! Measured with pgbench on a busy machine of two cores, eight connections, one person: rows of their own 968 transactions a
+//! second and no retry; one shared row 223 a second, three in four retried and one in six given up after eight tries.
 //!
 //! # Source
 //! The rules against fishing: 30 checks an hour by one person noted and 100 refused, fewer for answers that named nobody, kept

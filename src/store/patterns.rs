@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use diesel::select;
 
 use super::Tx;
+use super::children::ROWS_PER_STATEMENT;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::schema::{audit_entry, enquiry, enquiry_mark, task_evidence};
@@ -102,8 +103,13 @@ pub fn used_since(connection: &mut AnyConnection, since: Instant) -> Result<Vec<
 /// # Errors
 /// When the database fails.
 pub fn is_used(connection: &mut AnyConnection, pattern: &str, checks: &[Id]) -> Result<bool, StoreError> {
-    let rows = task_evidence::table.filter(task_evidence::pattern.eq(pattern)).filter(task_evidence::enquiry_id.eq_any(checks));
-    Ok(with!(connection, |c| select(exists(rows)).get_result(c))?)
+    for checks in checks.chunks(ROWS_PER_STATEMENT) {
+        let rows = task_evidence::table.filter(task_evidence::pattern.eq(pattern)).filter(task_evidence::enquiry_id.eq_any(checks));
+        if with!(&mut *connection, |c| select(exists(rows)).get_result(c))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Makes checks the evidence of a task.
@@ -111,9 +117,10 @@ pub fn is_used(connection: &mut AnyConnection, pattern: &str, checks: &[Id]) -> 
 /// # Errors
 /// [`StoreError::Conflict`] when another transaction used one of them meanwhile: run the unit of work again, and it will see.
 pub fn use_up(connection: &mut AnyConnection, pattern: &str, checks: &[Id], task: Id) -> Result<(), StoreError> {
-    for check in checks {
-        let row = (task_evidence::pattern.eq(pattern), task_evidence::enquiry_id.eq(*check), task_evidence::task_id.eq(task));
-        let kept = with!(&mut *connection, |c| diesel::insert_into(task_evidence::table).values(row).execute(c));
+    for checks in checks.chunks(ROWS_PER_STATEMENT) {
+        let row = |check: &Id| (task_evidence::pattern.eq(pattern), task_evidence::enquiry_id.eq(*check), task_evidence::task_id.eq(task));
+        let rows: Vec<_> = checks.iter().map(row).collect();
+        let kept = with!(&mut *connection, |c| diesel::insert_into(task_evidence::table).values(rows).execute(c));
         match kept.map_err(StoreError::from) {
             Ok(_) => {}
             Err(StoreError::Exists(error)) => return Err(StoreError::Conflict(error)),

@@ -123,14 +123,15 @@ fn name_sweeps(looks: &[Look], used: &Used, threshold: usize) -> Vec<Finding> {
     let mut found = Vec::new();
     for checks in groups(looks, used, pattern, |look| Some(&look.person)).values() {
         let total = distinct(checks.iter().map(|look| (look.likeness.name, look.likeness.child)));
-        let mut families: BTreeMap<i64, f32> = BTreeMap::new();
-        for (family, national) in checks.iter().flat_map(|look| &look.likeness.families) {
-            let known = families.entry(*family).or_insert(*national);
-            *known = known.max(*national);
+        let mut families: BTreeMap<i64, (f32, Vec<&Look>)> = BTreeMap::new();
+        for look in checks {
+            for (family, national) in &look.likeness.families {
+                let (known, bearers) = families.entry(*family).or_insert((*national, Vec::new()));
+                *known = known.max(*national);
+                bearers.push(look);
+            }
         }
-        for (family, national) in families {
-            let of_family = |look: &&&Look| look.likeness.families.iter().any(|(other, _)| *other == family);
-            let bearers: Vec<&Look> = checks.iter().filter(of_family).copied().collect();
+        for (national, bearers) in families.into_values() {
             let count = distinct(bearers.iter().map(|look| look.likeness.child));
             let by_chance = total as f64 * f64::from(national).exp2();
             if count as f64 >= threshold as f64 + ABOVE_CHANCE * by_chance.floor() {
@@ -172,13 +173,17 @@ fn many_checks(looks: &[Look], used: &Used, noted: usize) -> Vec<Finding> {
 /// The checks out of hours of each person, so far as nobody asked about the same case in office hours afterwards: those of which
 /// it remains to be seen whether their enquirer did anything else.
 pub fn out_of_hours<'a>(looks: &'a [Look], used: &Used, until: DateTime<Utc>, follow_up: TimeDelta) -> Vec<Vec<&'a Look>> {
+    let mut in_hours: BTreeMap<&str, Vec<&Look>> = BTreeMap::new();
+    for look in looks.iter().filter(|look| !look.out_of_hours) {
+        if let Some(case) = &look.case_reference {
+            in_hours.entry(case).or_default().push(look);
+        }
+    }
     let followed = |look: &Look| {
-        looks.iter().any(|later| {
+        let of_case = look.case_reference.as_ref().and_then(|case| in_hours.get(case.as_str()));
+        of_case.into_iter().flatten().any(|later| {
             later.at > look.at
                 && later.at <= look.at + follow_up
-                && !later.out_of_hours
-                && look.case_reference.is_some()
-                && later.case_reference == look.case_reference
                 && (later.organisation == look.organisation || later.person == look.person)
         })
     };

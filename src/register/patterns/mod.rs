@@ -50,6 +50,8 @@ use crate::store::{Snapshot, Store, StoreError, Tx, budgets};
 
 /// Checks looked at in one go, the newest: bounds memory (some 250 bytes each) and time.
 const LOOKED_AT: i64 = 50_000;
+/// Checks out of hours of one person for which it is asked what was done afterwards: more make no difference to a custodian.
+const NIGHTS_LOOKED_AT: usize = 200;
 /// How long hours of the budgets are kept: this one and the one before count; one more for clocks that differ.
 const BUDGET_HOURS: i64 = 3;
 /// What is no work on a case: asking, and reading what was asked.
@@ -222,7 +224,7 @@ fn unfollowed(
             continue;
         }
         let mut left = Vec::new();
-        for look in checks {
+        for look in checks.into_iter().take(NIGHTS_LOOKED_AT) {
             // Issuer and subject; the log's index is over the subject. Another issuer's namesake counts in the enquirer's favour.
             let subject = look.person.split_once('#').map_or("", |(_, subject)| subject);
             let (from, to) = (Instant::new(look.at), Instant::new(look.at + follow_up));
