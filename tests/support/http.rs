@@ -10,6 +10,9 @@ use serde_json::Value;
 /// A request that takes longer than this is a fault.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// How long a connection is kept for the next request.
+const IDLE: Duration = Duration::from_secs(2);
+
 /// An answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -37,6 +40,8 @@ fn client() -> &'static reqwest::Client {
             .redirect(reqwest::redirect::Policy::none())
             .tls_certs_only([])
             .timeout(LIMIT)
+            // Shorter than a server keeps a connection that nobody uses: a request must not meet one that is just being closed.
+            .pool_idle_timeout(IDLE)
             .build()
             .expect("a client")
     })
@@ -54,7 +59,7 @@ pub fn try_send(method: &Method, url: &str, headers: &HeaderMap, body: Option<Ve
         if let Some(body) = body {
             request = request.body(body);
         }
-        let response = request.send().await.map_err(|error| error.to_string())?;
+        let response = request.send().await.map_err(|error| format!("{error:?}"))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let body = response.bytes().await.map_err(|error| error.to_string())?;
