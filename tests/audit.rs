@@ -576,6 +576,9 @@ fn what_was_removed_inserted_or_reordered_is_named(kind: Backend) {
     let database = &*database;
     let size = database.number("SELECT count(*) AS n FROM audit_leaf");
     let at = |index: i64| format!("(SELECT entry_id FROM audit_leaf WHERE leaf_index = {index})");
+    // Only the last checkpoint: where the others fall depends on the machine, and one that ends beside a place tells an entry
+    // put in there as one that was altered.
+    tamper(database, kind, "DELETE FROM audit_checkpoint WHERE size < (SELECT max(size) FROM audit_checkpoint)").expect("one checkpoint");
     // A copy of the tables, to put everything back from.
     let tables = ["audit_entry", "audit_child", "audit_pending", "audit_leaf", "audit_checkpoint"];
     for table in tables {

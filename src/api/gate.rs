@@ -130,8 +130,8 @@ fn told(request: &HttpRequest) -> Told {
     request.extensions_mut().get_or_insert_with(Told::default).clone()
 }
 
-/// Verifies the token and counts the request; a refusal is in the audit log before the caller hears of it. Of refusals because
-/// of too many requests the first in each minute is.
+/// Verifies the token and counts the request; a refusal is in the audit log before the caller hears of it. Of refusals of
+/// somebody unknown because of too many bad tokens, the first in each minute is.
 ///
 /// # Errors
 /// 401 when there is no valid token; 429 when there were too many requests; 503 when it cannot be known whether the token was

@@ -48,8 +48,8 @@ type Keyed<K> = RateLimiter<K, HashMapStateStore<K>, DefaultClock, StateInformat
 /// A rate for each of many.
 struct Rate<K: Hash + Eq + Clone> {
     allowed: Keyed<K>,
-    /// Lets one refusal a minute into the audit log.
-    recorded: Keyed<K>,
+    /// Lets one refusal a minute into the audit log: of those whom nobody knows. What a known caller is refused is there each time.
+    recorded: Option<Keyed<K>>,
     per_minute: NonZeroU32,
     /// Stands for everybody who is not remembered.
     rest: K,
@@ -60,7 +60,7 @@ struct Rate<K: Hash + Eq + Clone> {
 pub struct Over {
     /// When to try again, in seconds.
     pub seconds: u64,
-    /// Whether to put this refusal into the audit log: the first in each minute.
+    /// Whether to put this refusal into the audit log: always of a known caller, else the first in each minute.
     pub record: bool,
 }
 
@@ -79,10 +79,10 @@ fn whole_seconds(time: Duration) -> u64 {
 }
 
 impl<K: Hash + Eq + Clone> Rate<K> {
-    fn new(per_minute: u32, rest: K) -> Self {
+    fn new(per_minute: u32, rest: K, recorded: Option<Keyed<K>>) -> Self {
         // Not zero: the configuration was checked.
         let per_minute = NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN);
-        Self { allowed: keyed(per_minute), recorded: keyed(NonZeroU32::MIN), per_minute, rest }
+        Self { allowed: keyed(per_minute), recorded, per_minute, rest }
     }
 
     fn take(&self, key: K) -> Result<Left, Over> {
@@ -95,14 +95,17 @@ impl<K: Hash + Eq + Clone> Rate<K> {
             }
             Err(refused) => {
                 let wait = refused.wait_time_from(DefaultClock::default().now());
-                Err(Over { seconds: whole_seconds(wait).max(1), record: self.recorded.check_key(&key).is_ok() })
+                let record = self.recorded.as_ref().is_none_or(|recorded| recorded.check_key(&key).is_ok());
+                Err(Over { seconds: whole_seconds(wait).max(1), record })
             }
         }
     }
 
     fn prune(&self) {
         self.allowed.retain_recent();
-        self.recorded.retain_recent();
+        if let Some(recorded) = &self.recorded {
+            recorded.retain_recent();
+        }
     }
 }
 
@@ -137,8 +140,8 @@ impl Limits {
     /// The rates that the configuration sets.
     pub fn new(limits: &config::Limits) -> Self {
         Self(Arc::new(Inner {
-            callers: Rate::new(limits.requests_per_minute, String::new()),
-            strangers: Rate::new(limits.failed_tokens_per_minute, None),
+            callers: Rate::new(limits.requests_per_minute, String::new(), None),
+            strangers: Rate::new(limits.failed_tokens_per_minute, None, Some(keyed(NonZeroU32::MIN))),
             budgets: limits.clone(),
         }))
     }
@@ -224,8 +227,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_has_an_allowance_of_their_own_and_one_refusal_a_minute_is_recorded() {
-        let rate = Rate::new(2, "");
+    fn each_has_an_allowance_of_their_own_and_of_strangers_one_refusal_a_minute_is_recorded() {
+        let rate = Rate::new(2, "", Some(keyed(NonZeroU32::MIN)));
         assert_eq!(rate.take("a"), Ok(Left { remaining: 1, seconds: 30 }));
         assert_eq!(rate.take("a").map(|left| left.remaining), Ok(0));
         let over = rate.take("a").unwrap_err();
@@ -235,8 +238,15 @@ mod tests {
     }
 
     #[test]
+    fn what_a_known_caller_is_refused_is_recorded_each_time() {
+        let rate = Rate::new(1, "", None);
+        assert!(rate.take("a").is_ok());
+        assert!((0..3).all(|_| rate.take("a").unwrap_err().record));
+    }
+
+    #[test]
     fn memory_is_bounded_and_those_beyond_it_share() {
-        let rate = Rate::new(1, usize::MAX);
+        let rate = Rate::new(1, usize::MAX, None);
         for key in 0..REMEMBERED {
             assert!(rate.take(key).is_ok());
         }
