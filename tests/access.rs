@@ -79,7 +79,7 @@ fn stranger(role: Role, caller: &Caller) -> Caller {
 }
 
 /// A child of whom nothing is like the one before, so that a question finds one alone.
-fn somebody(number: usize) -> Child {
+pub fn somebody(number: usize) -> Child {
     const SYLLABLES: [&str; 10] = ["bran", "cel", "dwy", "fron", "gwen", "hyw", "llin", "mor", "pen", "tud"];
     let word = |number: usize| -> String { [number / 100, number / 10, number].iter().map(|digit| SYLLABLES[digit % 10]).collect() };
     Child::named(&word(number), &word(number * 7 + 13))
@@ -89,7 +89,8 @@ fn somebody(number: usize) -> Child {
         .mother("Angharad", "Trahaearn")
 }
 
-fn question_about(number: usize) -> Value {
+/// A question that finds them.
+pub fn question_about(number: usize) -> Value {
     let child = somebody(number).0;
     Question::nobody().child("names", child["names"].clone()).child("dateOfBirth", child["dateOfBirth"].clone()).0
 }
@@ -97,7 +98,10 @@ fn question_about(number: usize) -> Value {
 fn tried(app: &TestApp, caller: Option<&Caller>, example: &Example) -> u16 {
     let client = caller.map_or_else(|| app.anonymous(), |caller| app.as_caller(caller));
     match &example.body {
-        Some(body) => client.change(&example.path, "\"1\"", body).status,
+        Some(body) => {
+            let request = client.request(example.method.clone(), &example.path).key(&Uuid::now_v7().to_string());
+            request.header("if-match", example.etag).json(body).send().status
+        }
         None => client.get(&example.path).status,
     }
 }

@@ -5,11 +5,13 @@
 mod support;
 
 mod access;
+mod amendments;
 mod architecture;
 mod audit;
 mod canary;
 mod checks;
 mod children;
+mod conferences;
 mod conventions;
 mod demo;
 mod health;
@@ -22,9 +24,11 @@ mod openapi;
 mod patterns;
 mod questions;
 mod registrations;
+mod removals;
 mod revocations;
 mod same_work;
 mod sandbox;
+mod section47;
 mod store;
 mod tasks;
 mod together;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::support::canary::{self, ESCAPED, NAME, PLAIN, found_in};
 use crate::support::database::{Backend, TestDatabase};
 use crate::support::http::{self, Answer};
-use crate::support::operations::{Documented, Example, Ground, allowed, documented};
+use crate::support::operations::{Documented, Example, FIRST, Ground, allowed, documented};
 use crate::support::postgres::PostgresServer;
 use crate::support::program::Program;
 use crate::support::tokens::Caller;
@@ -51,7 +51,7 @@ impl Attempt {
             attempt = attempt.with("authorization", &format!("Bearer {}", caller.token()));
         }
         match &example.body {
-            Some(body) => attempt.fresh().with("if-match", "\"1\"").json(body),
+            Some(body) => attempt.fresh().with("if-match", example.etag).json(body),
             None => attempt,
         }
     }
@@ -205,13 +205,13 @@ impl Walk<'_> {
         for path in ["/", "/v1/", "/v1/children/", "/docs/", "/health/", "/.well-known/", "/sandbox/", "/metrics/", "/v1/checks/batch/"] {
             for method in ["GET", "POST", "PUT", "HEAD", "OPTIONS", "CANARY"] {
                 for place in [format!("{path}{ESCAPED}"), format!("{path}{PLAIN}?name={ESCAPED}")] {
-                    let example = Example { method: Method::GET, path: place, body: None };
+                    let example = Example { method: Method::GET, path: place, body: None, etag: FIRST };
                     self.send("an unknown path", Attempt::new(Some(&custodian), &example).by(method));
                 }
             }
         }
         for body in [format!("{{\"now\": \"{NAME}\"}}"), NAME.to_owned(), format!("{{\"{NAME}\": 1}}")] {
-            let example = Example { method: Method::POST, path: "/sandbox/clock".into(), body: None };
+            let example = Example { method: Method::POST, path: "/sandbox/clock".into(), body: None, etag: FIRST };
             let refused = self.send("the sandbox's clock", Attempt::new(None, &example).body(body));
             assert!(refused.status >= 400);
         }
@@ -241,7 +241,7 @@ impl Walk<'_> {
             "/.well-known/jwks.json",
             "/health/ready",
         ] {
-            let example = Example { method: Method::GET, path: path.into(), body: None };
+            let example = Example { method: Method::GET, path: path.into(), body: None, etag: FIRST };
             let answer = self.send(path, Attempt::new(None, &example));
             self.search(path, &answer.body);
         }
@@ -352,11 +352,20 @@ fn walk(kind: Backend, format: &str) {
 /// The example with the child in every text that a person writes.
 fn with_free_texts(operation: &str, mut example: Example) -> Example {
     if let Some(body) = &mut example.body {
-        for name in ["reason", "note"] {
+        for name in ["reason", "note", "evidence", "reasons", "chair"] {
             // Of a check the reason is a code; of a revocation it is nothing about a child.
             if body.get(name).is_some() && !operation.starts_with("ask") && operation != "addRevocation" {
                 body[name] = json!(format!("{NAME}, born 27/02/2018, Ysgol Glanyrafon Ddirgel"));
             }
+        }
+        if operation == "addConference" {
+            let said = format!("{NAME} lives at 77 Stryd Dirgelwch");
+            body["attendance"] = json!([{"name": "Iolanthyn Brackenshaw", "agency": "Ysgol Glanyrafon Ddirgel", "attendance": "attended"}]);
+            body["quorumReason"] = json!(said);
+            for name in ["dissent", "reasons", "evidence"] {
+                body["decisions"][0][name] = json!(said);
+            }
+            body["decisions"][0]["views"] = json!({"child": said, "parents": said, "childHow": "Thessalonike Varnhagen asked"});
         }
         if operation == "addRegistration" {
             body["coordinator"]["name"] = json!("Thessalonike Varnhagen");
@@ -370,8 +379,9 @@ fn with_free_texts(operation: &str, mut example: Example) -> Example {
 /// A database that refuses, that has lost a table, that is locked or away: the messages of databases quote what they were given.
 fn broken(walk: &mut Walk<'_>, ours: &Ours) {
     let custodian = Caller::custodian();
-    let post =
-        |path: &str, body: Value| Attempt::new(Some(&custodian), &Example { method: Method::POST, path: path.into(), body: Some(body) });
+    let post = |path: &str, body: Value| {
+        Attempt::new(Some(&custodian), &Example { method: Method::POST, path: path.into(), body: Some(body), etag: FIRST })
+    };
     let execute = |sql: &str| ours.database.execute(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     let failed = |walk: &mut Walk<'_>, status: u16| {
         for (path, body) in [("/v1/children", canary::child()), ("/v1/checks", canary::question())] {
@@ -465,7 +475,7 @@ fn a_leak_is_found_where_it_is() {
     assert!(walk.leaks.is_empty());
     walk.search("a line", "answered GET /v1/children/Gwythyrw%C3%AAn");
     assert_eq!(walk.leaks["a line"].len(), 1);
-    let request = Attempt::new(None, &Example { method: Method::GET, path: "/health/live".into(), body: None });
+    let request = Attempt::new(None, &Example { method: Method::GET, path: "/health/live".into(), body: None, etag: FIRST });
     let sent: Vec<_> = request.headers.values().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
     assert!(sent.iter().filter(|value| !found_in(value).is_empty()).count() >= 9, "the child stands in the headers that are sent");
     assert_eq!(http::send(&Method::GET, &format!("http://{}/health/live", program.address()), &request.headers, None).status, 200);

@@ -85,6 +85,12 @@ fn every_operation_documents_its_problems_and_headers(app: &TestApp) {
             let parameters: BTreeSet<_> =
                 operation["parameters"].as_array().into_iter().flatten().filter_map(|parameter| parameter["name"].as_str()).collect();
             assert_eq!(parameters.contains("id"), path.contains("{id}"), "{id}: id");
+            if method == "put" {
+                for status in ["400", "404", "409", "412", "413", "415", "422", "428"] {
+                    assert!(has(status), "{id} does not document {status}");
+                }
+                assert!(parameters.contains("If-Match") && !parameters.contains("Idempotency-Key"), "{id}: a change, not a creation");
+            }
             if method == "post" {
                 for status in ["400", "409", "413", "415", "422"] {
                     assert!(has(status), "{id} does not document {status}");
@@ -138,6 +144,11 @@ fn the_documents_examples_and_answers_have_only_fields_that_it_names(app: &TestA
         ("ChildView", get(format!("/v1/children/{}", entered.child))),
         ("RegistrationView", get(format!("/v1/registrations/{}", entered.registration))),
         ("RegistrationList", get("/v1/registrations".into())),
+        ("CoordinatorHistoryView", get(format!("/v1/registrations/{}/coordinator", entered.registration))),
+        ("CategoriesView", get(format!("/v1/registrations/{}/categories", entered.registration))),
+        ("CoreGroupView", get(format!("/v1/registrations/{}/core-group", entered.registration))),
+        ("ConferenceList", get("/v1/conferences".into())),
+        ("Section47List", get("/v1/section-47-enquiries".into())),
         ("NoticeList", get("/v1/notices".into())),
         ("TaskList", get("/v1/tasks".into())),
         ("RevocationList", {
@@ -162,7 +173,12 @@ fn every_example_of_the_document_is_taken(app: &TestApp) {
         let pointer = format!("/paths/{}/post/requestBody/content/application~1json/example", path.replace('~', "~0").replace('/', "~1"));
         let mut example: Value = serde_json::from_str(example).expect("an example");
         assert_eq!(document.pointer(&pointer), Some(&example), "{path}: the example stands in the document");
-        if let Some(child) = example.get_mut("childId") {
+        let decisions = example.get_mut("decisions").and_then(Value::as_array_mut).map(|decisions| decisions.iter_mut());
+        let named: Vec<&mut Value> = match decisions {
+            Some(decisions) => decisions.filter_map(|decision| decision.get_mut("childId")).collect(),
+            None => example.get_mut("childId").into_iter().collect(),
+        };
+        for child in named {
             *child = app.enter(&Child::named("Gwenllian", "Trahaearn")).child.into();
         }
         if let Some(issuer) = example.get_mut("issuer") {

@@ -25,7 +25,9 @@ fn an_entry_rests_on_a_conference_and_is_read_again(app: &TestApp) {
         ("/status", json!("registered")),
         ("/registeredOn", json!("2026-03-03")),
         ("/reviewDueOn", json!("2026-12-01")),
-        ("/conference", json!({"heldOn": "2026-03-03", "kind": "initial", "authority": NEWPORT})),
+        ("/conference/heldOn", json!("2026-03-03")),
+        ("/conference/kind", json!("initial")),
+        ("/conference/authority", json!(NEWPORT)),
         ("/categories/0/category", json!("neglect")),
         ("/categories/0/codeSet", json!("wales")),
         ("/categories/1/category", json!("emotional")),
@@ -65,6 +67,8 @@ fn each_broken_rule_is_named(app: &TestApp) {
         (usual().with("conference", json!({"kind": "initial", "authority": NEWPORT})), "/conference/heldOn missing"),
         (usual().with("conference", conference("2026-03-03", "review")), "/conference conference-cannot-register"),
         (usual().with("conference", conference("2026-03-03", "tea")), "/conference/kind unknown-code"),
+        (usual().with("conference", conference("2026-03-04", "initial")), "/registeredOn before-conference"),
+        (usual().with("conferenceId", json!("01a1e8f2-fa50-7e51-9fb7-d2fb999b0a35")), "/conferenceId two-bases"),
         (usual().with("home", json!({"region": "west-glamorgan", "authority": SWANSEA})), "/home two-bases"),
         (usual().with("categories", json!([])), "/categories no-category"),
         (usual().with("categories", json!(["neglect", "neglect"])), "/categories duplicate-category"),
@@ -76,7 +80,9 @@ fn each_broken_rule_is_named(app: &TestApp) {
         let refused = app.custodian().post("/v1/registrations", &entry.0).problem(422, "invalid");
         assert_eq!(refused.mistakes(), [expected], "{}", refused.body);
     }
-    assert_eq!(app.database().number("SELECT count(*) AS n FROM registration"), 0);
+    for table in ["registration", "conference", "conference_decision", "task"] {
+        assert_eq!(app.count(table), 0, "{table}: what is refused leaves nothing behind");
+    }
 }
 
 on_both!(periods_of_one_authority_never_overlap);

@@ -21,7 +21,10 @@ fn a_gap_in_an_entry_never_blocks_it_and_raises_a_task(app: &TestApp) {
     assert_eq!(kinds, ["coordinator-missing", "review-date-missing"]);
     for task in &tasks {
         assert_eq!((&task["childId"], &task["registrationId"]), (&json!(entered.child), &json!(entered.registration)));
-        assert_eq!((&task["authority"], &task["status"], &task["toRole"]), (&json!(NEWPORT), &json!("open"), &json!("custodian")));
+        assert_eq!(
+            (&task["authority"], &task["status"], &task["toRole"]),
+            (&json!(NEWPORT), &json!("open"), &json!("senior-safeguarding-manager"))
+        );
         assert!(task["text"].as_str().is_some_and(|text| !text.is_empty()));
     }
 }

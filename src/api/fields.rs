@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use super::problem::{FieldError, Problem};
 use crate::domain::coded::Coded;
+use crate::register::Broken;
 
 /// Collects mistakes while items are read.
 #[derive(Debug, Default)]
@@ -25,6 +26,11 @@ impl Fields {
     /// Notes a mistake with words of its own.
     pub fn note(&mut self, pointer: &str, code: &'static str, detail: &str) {
         self.errors.push(FieldError::worded(pointer, code, detail));
+    }
+
+    /// Notes a rule of the procedures that would be broken.
+    pub fn broken(&mut self, broken: Broken) {
+        self.errors.push(broken.into());
     }
 
     /// What a result holds; its mistake is noted.

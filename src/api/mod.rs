@@ -1,9 +1,11 @@
 //! The HTTP shape: JSON under `/v1`, problems, the OpenAPI document. A handler only translates.
 
+pub mod amendments;
 pub mod app;
 pub mod audit;
 pub mod checks;
 pub mod children;
+pub mod conferences;
 pub mod directory;
 pub mod fields;
 pub mod gate;
@@ -14,9 +16,11 @@ pub mod operational;
 pub mod paging;
 pub mod problem;
 pub mod registrations;
+pub mod removal;
 pub mod respond;
 pub mod revocations;
 pub mod routes;
 pub mod sandbox;
+pub mod section47;
 pub mod shapes;
 pub mod vocabulary;

@@ -28,7 +28,7 @@ use crate::words::{Language, say};
 pub struct NoticeView {
     /// Identifier.
     id: String,
-    /// `enquiry`, `enquiry-possible-match`, `enquiry-same-address` or `enquiry-former`.
+    /// What happened: an enquiry, a decision about the child's entry, a change of co-ordinator.
     #[schema(example = "enquiry")]
     kind: String,
     /// What happened, in the language of the answer.
@@ -52,6 +52,9 @@ pub struct NoticeView {
     /// The check.
     #[serde(skip_serializing_if = "Option::is_none")]
     check_id: Option<String>,
+    /// For the end of an entry: whether letters go to the family. None go after a death or a stillbirth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    letters: Option<bool>,
     /// When it was given.
     created_at: DateTime<Utc>,
     /// Who confirmed having read it, and when; absent while nobody has.
@@ -113,7 +116,7 @@ pub struct AcknowledgementRequest {
 pub struct TaskView {
     /// Identifier.
     id: String,
-    /// `repeat-enquiry`, `coordinator-missing`, `review-date-missing`, `category-missing` or `enquiry-pattern`.
+    /// What is to be done.
     #[schema(example = "repeat-enquiry")]
     kind: String,
     /// What is to be done, in the language of the answer.
@@ -144,6 +147,9 @@ pub struct TaskView {
     /// The check.
     #[serde(skip_serializing_if = "Option::is_none")]
     check_id: Option<String>,
+    /// For the end of an entry: whether letters go to the family. None go after a death or a stillbirth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    letters: Option<bool>,
     /// When it was raised.
     created_at: DateTime<Utc>,
     /// Who closed it, when and why.
@@ -277,6 +283,7 @@ impl NoticeView {
             child_id: text(row.child_id),
             registration_id: text(row.registration_id),
             check_id: text(row.enquiry_id),
+            letters: row.kind.parse().ok().and_then(notices::Kind::letters),
             created_at: row.created_at.get(),
             acknowledgement,
         }
@@ -309,6 +316,7 @@ impl TaskView {
             child_id: text(row.child_id),
             registration_id: text(row.registration_id),
             check_id: text(row.enquiry_id),
+            letters: row.kind.parse().ok().and_then(tasks::Kind::letters),
             created_at: row.created_at.get(),
             closure,
         }

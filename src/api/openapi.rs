@@ -9,7 +9,10 @@ use utoipa::openapi::{Components, Object, Ref, RefOr};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
 use super::problem::{FieldError, Kind, Problem, ProblemDocument};
-use super::{audit, checks, children, directory, notices, operational, registrations, revocations, vocabulary};
+use super::{
+    amendments, audit, checks, children, conferences, directory, notices, operational, registrations, removal, revocations, section47,
+    vocabulary,
+};
 use crate::words::Language;
 
 /// The header that makes a repeated request harmless.
@@ -138,6 +141,8 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("/v1/children", include_str!("../../openapi/examples/child-request.json")),
     ("/v1/registrations", include_str!("../../openapi/examples/registration-request.json")),
     ("/v1/revocations", include_str!("../../openapi/examples/revocation-request.json")),
+    ("/v1/section-47-enquiries", include_str!("../../openapi/examples/section47-request.json")),
+    ("/v1/conferences", include_str!("../../openapi/examples/conference-request.json")),
 ];
 
 struct Finishing;
@@ -163,8 +168,8 @@ impl Modify for Finishing {
         let described = components.clone();
         let mut named = Vec::new();
         for (path, item) in &mut document.paths.paths {
-            let PathItem { get, post, .. } = item;
-            for operation in [get, post].into_iter().flatten() {
+            let PathItem { get, post, put, .. } = item;
+            for operation in [get, post, put].into_iter().flatten() {
                 finish(path, operation, &described, &mut named);
             }
         }
@@ -242,11 +247,20 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         Kind::MalformedJson => creates || changes,
         Kind::IdempotencyKeyMissing | Kind::IdempotencyKeyReused | Kind::IdempotencyInProgress => creates,
         Kind::CallerNotVerified | Kind::OnBehalfNotAllowed | Kind::Insufficient | Kind::TooManyChecks | Kind::TooManyEmptyAnswers => asks,
-        Kind::AuthorityOutsideScope => matches!(operation, "addChild" | "addRegistration"),
+        Kind::AuthorityOutsideScope => matches!(operation, "addChild" | "addRegistration" | "addSection47Enquiry" | "addConference"),
         Kind::AlreadyAcknowledged => operation == "acknowledgeNotice",
         Kind::AlreadyClosed => operation == "closeTask",
-        Kind::StillRegistered => matches!(operation, "markChildInError" | "closeIdentity"),
-        Kind::Conflict => operation == "markRegistrationInError",
+        Kind::StillRegistered => matches!(operation, "markChildInError" | "closeIdentity" | "markConferenceInError"),
+        Kind::NotInForce => matches!(operation, "changeCoordinator" | "changeCategories" | "changeCoreGroup"),
+        Kind::Conflict => matches!(
+            operation,
+            "markRegistrationInError"
+                | "markRemovalInError"
+                | "changeSection47Enquiry"
+                | "markSection47EnquiryInError"
+                | "correctConference"
+                | "markConferenceInError"
+        ),
         _ => true,
     }
 }
@@ -269,6 +283,11 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         children::add, children::read, children::add_name, children::add_address, children::add_identifier,
         children::add_household_member, children::mark_in_error, children::close_identity,
         registrations::add, registrations::index, registrations::read, registrations::mark_in_error,
+        amendments::coordinator, amendments::change_coordinator, amendments::categories, amendments::change_categories,
+        amendments::core_group, amendments::change_core_group,
+        removal::read, removal::remove, removal::mark_in_error,
+        section47::add, section47::index, section47::read, section47::change, section47::mark_in_error,
+        conferences::add, conferences::index, conferences::read, conferences::correct, conferences::mark_in_error,
         notices::list_notices, notices::read_notice, notices::acknowledge,
         notices::list_tasks, notices::read_task, notices::close_task,
         directory::read,
@@ -283,6 +302,7 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         (name = "Checks", description = "Is this child on a register?"),
         (name = "Children", description = "The people on the register"),
         (name = "Registrations", description = "Entries on the register"),
+        (name = "Conferences", description = "What led to an entry, kept it and ended it"),
         (name = "Notices", description = "What a person must read and confirm"),
         (name = "Tasks", description = "What a person must do"),
         (name = "Directory", description = "Who is in the federation, and whom to ring there"),

@@ -8,8 +8,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::register::RegisterError;
 use crate::register::budgets::WINDOW_SECONDS;
+use crate::register::{Broken, RegisterError};
 use crate::store::{Failure, StoreError};
 use crate::words::{self, Language};
 
@@ -64,6 +64,8 @@ problems! {
     AlreadyClosed = 409, "already-closed";
     /// The child still has a live entry.
     StillRegistered = 409, "still-registered";
+    /// The entry has ended, or never was.
+    NotInForce = 409, "not-in-force";
     /// The state of the resource does not allow this.
     Conflict = 409, "conflict";
     /// The resource is not at the version in `If-Match`.
@@ -109,17 +111,36 @@ pub struct FieldError {
     pub code: String,
     /// What would help, in the language of the answer.
     pub detail: String,
+    /// Where the rule comes from, for rules of the procedures: keys of the sources, separated by commas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "WSP-4.12")]
+    pub source: Option<String>,
+}
+
+impl From<Broken> for FieldError {
+    fn from(broken: Broken) -> Self {
+        Self { pointer: broken.pointer, code: broken.code.to_owned(), detail: broken.detail, source: Some(broken.source) }
+    }
 }
 
 impl FieldError {
     /// A mistake whose words come from the translations (`field-CODE`).
     pub fn named(pointer: impl Into<String>, code: &'static str) -> Self {
-        Self { pointer: pointer.into(), code: code.to_owned(), detail: String::new() }
+        Self { pointer: pointer.into(), code: code.to_owned(), detail: String::new(), source: None }
+    }
+
+    /// The same in the words of a language.
+    #[must_use]
+    pub fn said(self, language: Language) -> Self {
+        // The codes that are allowed follow the colon in the English words; they are the same in every language.
+        let allowed = self.detail.split_once(": ").map_or("", |(_, allowed)| allowed);
+        let said = words::find(language, &format!("field-{}", self.code), &[("allowed", allowed)]);
+        Self { detail: said.unwrap_or_else(|| self.detail.clone()), ..self }
     }
 
     /// A mistake with English words of its own, used where the translations have none.
     pub fn worded(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code: code.to_owned(), detail: detail.into() }
+        Self { pointer: pointer.into(), code: code.to_owned(), detail: detail.into(), source: None }
     }
 }
 
@@ -176,16 +197,7 @@ impl Problem {
             detail: words::say(language, &format!("problem-{slug}-detail"), &[]),
             instance: format!("urn:uuid:{request_id}"),
             code: slug.to_owned(),
-            errors: self
-                .errors
-                .iter()
-                .map(|error| {
-                    // The codes that are allowed follow the colon in the English words; they are the same in every language.
-                    let allowed = error.detail.split_once(": ").map_or("", |(_, allowed)| allowed);
-                    let said = words::find(language, &format!("field-{}", error.code), &[("allowed", allowed)]);
-                    FieldError { detail: said.unwrap_or_else(|| error.detail.clone()), ..error.clone() }
-                })
-                .collect(),
+            errors: self.errors.iter().map(|error| error.clone().said(language)).collect(),
         }
     }
 }
@@ -273,6 +285,8 @@ impl From<RegisterError> for Problem {
             RegisterError::AlreadyAcknowledged => Kind::AlreadyAcknowledged.into(),
             RegisterError::AlreadyClosed => Kind::AlreadyClosed.into(),
             RegisterError::StillRegistered => Kind::StillRegistered.into(),
+            RegisterError::NotInForce => Kind::NotInForce.into(),
+            RegisterError::Conflict => Kind::Conflict.into(),
             RegisterError::OutsideScope => Kind::AuthorityOutsideScope.into(),
             RegisterError::KeyReused => Kind::IdempotencyKeyReused.into(),
             RegisterError::CallerNotVerified => Kind::CallerNotVerified.into(),
@@ -281,6 +295,7 @@ impl From<RegisterError> for Problem {
             RegisterError::TooManyEmptyAnswers { seconds } => Self::for_seconds(Kind::TooManyEmptyAnswers, seconds),
             RegisterError::Insufficient => Kind::Insufficient.into(),
             RegisterError::Rule { pointer, code, detail } => Self::invalid(vec![FieldError::worded(pointer, code, detail)]),
+            RegisterError::Broken(broken) => Self::invalid(broken.into_iter().map(FieldError::from).collect()),
         }
     }
 }
@@ -310,6 +325,26 @@ mod tests {
                 for name in [format!("problem-{}", kind.slug()), format!("problem-{}-detail", kind.slug())] {
                     assert!(words::find(language, &name, &[]).is_some(), "{name}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn every_rule_of_the_procedures_is_explained_in_both_languages() {
+        use crate::domain::conference::ConferenceViolation;
+        use crate::domain::registration::Violation;
+        use crate::domain::removal::RemovalViolation;
+        use crate::domain::section47::Section47Violation;
+        use crate::register::amendments::AmendmentViolation;
+        use crate::register::conferences::RecordViolation;
+        let codes = Violation::ALL.iter().map(Violation::code);
+        let codes = codes.chain(ConferenceViolation::ALL.iter().map(ConferenceViolation::code));
+        let codes = codes.chain(RemovalViolation::ALL.iter().map(RemovalViolation::code));
+        let codes = codes.chain(Section47Violation::ALL.iter().map(Section47Violation::code));
+        let codes = codes.chain(AmendmentViolation::ALL.iter().map(AmendmentViolation::code));
+        for code in codes.chain(RecordViolation::ALL.iter().map(RecordViolation::code)) {
+            for language in [Language::English, Language::Welsh] {
+                assert!(words::find(language, &format!("field-{code}"), &[]).is_some(), "field-{code}");
             }
         }
     }

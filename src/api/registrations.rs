@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::amendments::category_list;
 use super::app::Turn;
 use super::children::ReasonRequest;
 use super::fields::Fields;
@@ -14,22 +15,22 @@ use super::gate::{Gate, etag};
 use super::paging::{Links, Page};
 use super::problem::{Kind, Problem};
 use super::respond::{created, item, kept, list};
+use super::section47::known_child;
 use crate::authz::Reach;
 use crate::authz::policy::action;
-use crate::domain::category::Category;
 use crate::domain::contact::{EmailAddress, PhoneNumber};
 use crate::domain::dates::parse_date;
 use crate::domain::identifiers::{GssCode, RegionCode};
 use crate::domain::ids::{ChildId, RegistrationId};
 use crate::domain::registration::{ConferenceKind, LegalStatusCode};
 use crate::domain::text::Line;
-use crate::register::children::{self, today};
+use crate::register::children::today;
 use crate::register::idempotency::{self, Answer, Key};
 use crate::register::registrations::{self, NewBasis, NewCoordinator, NewCoreGroupMember, NewRegistration, Registration};
 use crate::register::{RegisterError, work_lists};
 use crate::store::children::ParticularsRow;
 use crate::store::connection::AnyConnection;
-use crate::store::registrations::{Whose, list as list_rows};
+use crate::store::registrations::{CategoryRow, CoordinatorRow, CoreGroupRow, Whose, list as list_rows};
 use crate::store::types::Id;
 
 /// The most members of a core group.
@@ -48,7 +49,9 @@ pub struct RegistrationRequest {
     /// From when.
     #[schema(example = "2026-03-03")]
     registered_on: Option<String>,
-    /// The conference that decided it.
+    /// The recorded conference that decided it. Its categories and review date are taken over where none are given.
+    conference_id: Option<String>,
+    /// The conference that decided it, when it is not recorded: it is recorded with the entry.
     conference: Option<ConferenceShape>,
     /// For a temporary entry: the entry of the authority from which the child came.
     home: Option<HomeShape>,
@@ -69,7 +72,7 @@ pub struct RegistrationRequest {
     legal_status: Option<String>,
 }
 
-/// A conference's decision.
+/// A conference by its date: it is recorded with the entry.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConferenceShape {
@@ -151,7 +154,7 @@ pub struct RegistrationView {
     removal_ground: Option<String>,
     /// The conference that decided it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    conference: Option<ConferenceView>,
+    conference: Option<DecidingConferenceView>,
     /// The entry at home that a temporary entry rests on.
     #[serde(skip_serializing_if = "Option::is_none")]
     home: Option<HomeView>,
@@ -172,10 +175,13 @@ pub struct RegistrationView {
     recorded_at: DateTime<Utc>,
 }
 
-/// A conference's decision.
+/// The conference that decided an entry.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ConferenceView {
+pub struct DecidingConferenceView {
+    /// Under which it is recorded; absent for what was taken over from an earlier register.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
     /// When it was held.
     held_on: NaiveDate,
     /// Which kind of conference.
@@ -230,6 +236,9 @@ pub struct CoordinatorView {
     /// Since when.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<NaiveDate>,
+    /// Until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<NaiveDate>,
 }
 
 /// A member of the core group.
@@ -250,6 +259,12 @@ pub struct CoreGroupMemberView {
     /// Number.
     #[serde(skip_serializing_if = "Option::is_none")]
     phone: Option<String>,
+    /// Since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<NaiveDate>,
+    /// Until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<NaiveDate>,
 }
 
 /// A page of entries.
@@ -287,17 +302,10 @@ impl RegistrationRequest {
         };
         let review_due_on = self.review_due_on.as_deref().and_then(|text| fields.keep("/reviewDueOn", parse_date(text)));
         let legal_status: Option<LegalStatusCode> = fields.optional("/legalStatus", self.legal_status.as_deref());
-        let categories: Vec<Category> = self
-            .categories
-            .iter()
-            .take(Category::ALL.len() + 1)
-            .enumerate()
-            .filter_map(|(index, code)| fields.optional(&format!("/categories/{index}"), Some(code)))
-            .collect();
+        let categories = category_list("/categories", &self.categories, &mut fields);
         let basis = self.basis(&mut fields);
-        let coordinator = self.coordinator.as_ref().and_then(|shape| shape.read(&mut fields));
-        let core_group = fields.bounded("/coreGroup", &self.core_group, CORE_GROUP).iter().enumerate();
-        let core_group = core_group.filter_map(|(index, member)| member.read(&format!("/coreGroup/{index}"), &mut fields)).collect();
+        let coordinator = self.coordinator.as_ref().and_then(|shape| shape.read("/coordinator", &mut fields));
+        let core_group = members("/coreGroup", &self.core_group, &mut fields);
         let read = (|| {
             Some((
                 child?,
@@ -318,8 +326,9 @@ impl RegistrationRequest {
     }
 
     fn basis(&self, fields: &mut Fields) -> Option<NewBasis> {
-        match (&self.conference, &self.home) {
-            (Some(conference), None) => {
+        match (self.conference_id.as_deref(), &self.conference, &self.home) {
+            (Some(id), None, None) => Some(NewBasis::Recorded(fields.optional("/conferenceId", Some(id))?)),
+            (None, Some(conference), None) => {
                 let held_on = match conference.held_on.as_deref() {
                     None => {
                         fields.missing("/conference/heldOn");
@@ -329,15 +338,15 @@ impl RegistrationRequest {
                 };
                 let kind: Option<ConferenceKind> = fields.required("/conference/kind", conference.kind.as_deref());
                 let authority: Option<GssCode> = fields.required("/conference/authority", conference.authority.as_deref());
-                Some(NewBasis::Conference { held_on: held_on?, kind: kind?, authority: authority? })
+                Some(NewBasis::Conference { id: None, held_on: held_on?, kind: kind?, authority: authority? })
             }
-            (None, Some(home)) => {
+            (None, None, Some(home)) => {
                 let region: Option<RegionCode> = fields.required("/home/region", home.region.as_deref());
                 let authority: Option<GssCode> = fields.required("/home/authority", home.authority.as_deref());
                 let registration: Option<RegistrationId> = fields.optional("/home/registrationId", home.registration_id.as_deref());
                 Some(NewBasis::Home { region: region?, authority: authority?, registration })
             }
-            (None, None) => {
+            (None, None, None) => {
                 fields.note(
                     "/conference",
                     "no-conference-decision",
@@ -345,26 +354,33 @@ impl RegistrationRequest {
                 );
                 None
             }
-            (Some(_), Some(_)) => {
-                fields.note("/home", "two-bases", "an entry rests either on a conference or on an entry at home: give one of them");
+            (_, _, home) => {
+                let place = if home.is_some() { "/home" } else { "/conferenceId" };
+                fields.note(place, "two-bases", "an entry rests either on a conference or on an entry at home: give one of them");
                 None
             }
         }
     }
 }
 
+/// Reads a core group.
+pub(super) fn members(pointer: &str, shapes: &[CoreGroupMemberShape], fields: &mut Fields) -> Vec<NewCoreGroupMember> {
+    let shapes = fields.bounded(pointer, shapes, CORE_GROUP).iter().enumerate();
+    shapes.filter_map(|(index, member)| member.read(&format!("{pointer}/{index}"), fields)).collect()
+}
+
 impl CoordinatorShape {
-    fn read(&self, fields: &mut Fields) -> Option<NewCoordinator> {
-        let name: Option<Line> = fields.required("/coordinator/name", self.name.as_deref());
-        let person: Option<Line> = fields.optional("/coordinator/person", self.person.as_deref());
-        let phone: Option<PhoneNumber> = fields.optional("/coordinator/phone", self.phone.as_deref());
-        let email: Option<EmailAddress> = fields.optional("/coordinator/email", self.email.as_deref());
+    pub(super) fn read(&self, pointer: &str, fields: &mut Fields) -> Option<NewCoordinator> {
+        let name: Option<Line> = fields.required(&format!("{pointer}/name"), self.name.as_deref());
+        let person: Option<Line> = fields.optional(&format!("{pointer}/person"), self.person.as_deref());
+        let phone: Option<PhoneNumber> = fields.optional(&format!("{pointer}/phone"), self.phone.as_deref());
+        let email: Option<EmailAddress> = fields.optional(&format!("{pointer}/email"), self.email.as_deref());
         Some(NewCoordinator { name: name?, person: person.map(|person| person.expose().to_owned()), phone, email })
     }
 }
 
 impl CoreGroupMemberShape {
-    fn read(&self, pointer: &str, fields: &mut Fields) -> Option<NewCoreGroupMember> {
+    pub(super) fn read(&self, pointer: &str, fields: &mut Fields) -> Option<NewCoreGroupMember> {
         let name: Option<Line> = fields.required(&format!("{pointer}/name"), self.name.as_deref());
         let agency: Option<Line> = fields.optional(&format!("{pointer}/agency"), self.agency.as_deref());
         let role: Option<Line> = fields.optional(&format!("{pointer}/role"), self.role.as_deref());
@@ -377,7 +393,8 @@ impl RegistrationView {
     /// What is shown of an entry: fields listed by hand.
     fn new(entry: &Registration, unborn: bool, now: DateTime<Utc>) -> Self {
         let state = &entry.state;
-        let conference = state.conference_held_on.map(|held_on| ConferenceView {
+        let conference = state.conference_held_on.map(|held_on| DecidingConferenceView {
+            id: state.conference_id.map(|id| id.0.to_string()),
             held_on,
             kind: state.conference_kind.clone().unwrap_or_default(),
             authority: state.conference_authority.clone().unwrap_or_default(),
@@ -397,35 +414,37 @@ impl RegistrationView {
             removal_ground: state.removal_ground.clone(),
             conference,
             home,
-            categories: entry
-                .categories
-                .iter()
-                .map(|row| CategoryView {
-                    category: row.category.clone(),
-                    code_set: row.code_set.clone(),
-                    from: row.valid_from,
-                    to: row.valid_to,
-                })
-                .collect(),
-            coordinator: entry.coordinator().map(|row| CoordinatorView {
-                name: row.name.clone(),
-                phone: row.phone.clone(),
-                email: row.email.clone(),
-                from: row.valid_from,
-            }),
-            core_group: entry
-                .core_group
-                .iter()
-                .map(|row| CoreGroupMemberView {
-                    name: row.name.clone(),
-                    agency: row.agency.clone(),
-                    role: row.role.clone(),
-                    phone: row.phone.clone(),
-                })
-                .collect(),
+            categories: entry.categories.iter().map(CategoryView::new).collect(),
+            coordinator: entry.coordinator().map(CoordinatorView::new),
+            core_group: entry.members().map(CoreGroupMemberView::new).collect(),
             review_due_on: state.review_due_on,
             legal_status: state.legal_status.clone(),
             recorded_at: state.recorded_at.get(),
+        }
+    }
+}
+
+impl CategoryView {
+    pub(super) fn new(row: &CategoryRow) -> Self {
+        Self { category: row.category.clone(), code_set: row.code_set.clone(), from: row.valid_from, to: row.valid_to }
+    }
+}
+
+impl CoordinatorView {
+    pub(super) fn new(row: &CoordinatorRow) -> Self {
+        Self { name: row.name.clone(), phone: row.phone.clone(), email: row.email.clone(), from: row.valid_from, to: row.valid_to }
+    }
+}
+
+impl CoreGroupMemberView {
+    pub(super) fn new(row: &CoreGroupRow) -> Self {
+        Self {
+            name: row.name.clone(),
+            agency: row.agency.clone(),
+            role: row.role.clone(),
+            phone: row.phone.clone(),
+            from: row.valid_from,
+            to: row.valid_to,
         }
     }
 }
@@ -438,7 +457,7 @@ fn views(connection: &mut AnyConnection, entries: &[Registration], now: DateTime
     Ok(entries.iter().map(|entry| RegistrationView::new(entry, unborn(entry), now)).collect())
 }
 
-fn view(connection: &mut AnyConnection, entry: &Registration, now: DateTime<Utc>) -> Result<RegistrationView, Problem> {
+pub(super) fn view(connection: &mut AnyConnection, entry: &Registration, now: DateTime<Utc>) -> Result<RegistrationView, Problem> {
     views(connection, std::slice::from_ref(entry), now)?.pop().ok_or_else(|| Kind::InternalError.into())
 }
 
@@ -449,7 +468,7 @@ enum Entering {
 
 /// Enter a registration
 ///
-/// Only by a conference's decision, or as a temporary entry that rests on an entry at home. A missing co-ordinator or review
+/// Only by a conference's decision, recorded before (`conferenceId`) or with the entry (`conference`), or as a temporary entry that rests on an entry at home. A missing co-ordinator or review
 /// date never blocks it; a task is raised the same day.
 #[utoipa::path(
     post, path = "/v1/registrations", operation_id = "addRegistration", tag = "Registrations",
@@ -476,24 +495,14 @@ pub async fn add(gate: Gate<action::AddRegistration>) -> Result<HttpResponse, Pr
                 if reader.authorities().iter().all(|authority| authority.gss != new.authority) || !principal.scope.covers(&new.authority) {
                     return Err(RegisterError::OutsideScope.into());
                 }
-                // A child whom the caller may not see is, in a body, an item that names nothing.
-                match children::find(snapshot.connection, child, &principal, reach) {
-                    Ok(row) if row.standing == "current" => {}
-                    Ok(_) | Err(RegisterError::NotFound) => {
-                        let mut fields = Fields::default();
-                        fields.note("/childId", "unknown-child", "give the id of a person on this register");
-                        return fields.finish(None);
-                    }
-                    Err(error) => return Err(error.into()),
-                }
+                known_child(snapshot.connection, child, &principal, reach)?;
                 Ok(Entering::New { key: creation.key, child, new: Box::new(new), _turn: creation.turn })
             },
             move |tx, entering: &Entering| match entering {
                 Entering::Before(answer) => Ok(answer.clone()),
                 Entering::New { key, child, new, .. } => idempotency::once(tx, key, |tx| {
                     let id = registrations::add(tx, &writer, *child, new, &by)?;
-                    let rows = crate::store::registrations::find(tx.connection, id.into())?.into_iter().collect();
-                    let entry = registrations::assemble(tx.connection, rows)?.pop().ok_or(RegisterError::NotFound)?;
+                    let entry = registrations::load(tx.connection, id.into())?;
                     let now = tx.now();
                     let view = view(tx.connection, &entry, now)?;
                     created(Some(format!("/v1/registrations/{id}")), Some(etag(entry.row.version)), &view)
@@ -597,8 +606,7 @@ pub async fn mark_in_error(gate: Gate<action::MarkRegistrationInError>) -> Resul
             },
             move |tx, (entry, reason): &(Registration, String)| {
                 registrations::mark_in_error(tx, &region, entry, reason, &by)?;
-                let rows = crate::store::registrations::find(tx.connection, entry.row.id)?.into_iter().collect();
-                let entry = registrations::assemble(tx.connection, rows)?.pop().ok_or(RegisterError::NotFound)?;
+                let entry = registrations::load(tx.connection, entry.row.id)?;
                 let now = tx.now();
                 item::<RegistrationView>(entry.row.version, &view(tx.connection, &entry, now)?)
             },

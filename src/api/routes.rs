@@ -1,12 +1,15 @@
 //! Which handler answers which path. The OpenAPI document says the same; a test compares the two.
 
-use actix_web::web::{self, Data, ServiceConfig, get, head, post};
+use actix_web::web::{self, Data, ServiceConfig, get, head, post, put};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route};
 
 use super::app::App;
 use super::gate::{authenticate, facts};
 use super::problem::{Kind, Problem};
-use super::{audit, checks, children, directory, notices, operational, registrations, revocations, sandbox};
+use super::{
+    amendments, audit, checks, children, conferences, directory, notices, operational, registrations, removal, revocations, sandbox,
+    section47,
+};
 use crate::authz::{Operation, unauthenticated};
 
 /// A resource that answers every other method with 405 and what is allowed.
@@ -64,6 +67,29 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
         .service(resource("/v1/registrations", "GET, POST", [get().to(registrations::index), post().to(registrations::add)]))
         .service(resource("/v1/registrations/{id}", "GET", [get().to(registrations::read)]))
         .service(resource("/v1/registrations/{id}/entered-in-error", "POST", [post().to(registrations::mark_in_error)]))
+        .service(resource(
+            "/v1/registrations/{id}/coordinator",
+            "GET, PUT",
+            [get().to(amendments::coordinator), put().to(amendments::change_coordinator)],
+        ))
+        .service(resource(
+            "/v1/registrations/{id}/categories",
+            "GET, PUT",
+            [get().to(amendments::categories), put().to(amendments::change_categories)],
+        ))
+        .service(resource(
+            "/v1/registrations/{id}/core-group",
+            "GET, PUT",
+            [get().to(amendments::core_group), put().to(amendments::change_core_group)],
+        ))
+        .service(resource("/v1/registrations/{id}/removal", "GET, POST", [get().to(removal::read), post().to(removal::remove)]))
+        .service(resource("/v1/registrations/{id}/removal/entered-in-error", "POST", [post().to(removal::mark_in_error)]))
+        .service(resource("/v1/section-47-enquiries", "GET, POST", [get().to(section47::index), post().to(section47::add)]))
+        .service(resource("/v1/section-47-enquiries/{id}", "GET, PUT", [get().to(section47::read), put().to(section47::change)]))
+        .service(resource("/v1/section-47-enquiries/{id}/entered-in-error", "POST", [post().to(section47::mark_in_error)]))
+        .service(resource("/v1/conferences", "GET, POST", [get().to(conferences::index), post().to(conferences::add)]))
+        .service(resource("/v1/conferences/{id}", "GET, PUT", [get().to(conferences::read), put().to(conferences::correct)]))
+        .service(resource("/v1/conferences/{id}/entered-in-error", "POST", [post().to(conferences::mark_in_error)]))
         .service(resource("/v1/notices", "GET", [get().to(notices::list_notices)]))
         .service(resource("/v1/notices/{id}", "GET", [get().to(notices::read_notice)]))
         .service(resource("/v1/notices/{id}/acknowledgement", "POST", [post().to(notices::acknowledge)]))

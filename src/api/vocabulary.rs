@@ -10,6 +10,7 @@ use utoipa::openapi::{Components, KnownFormat, RefOr, SchemaFormat};
 use super::revocations::CLAIM_LONGEST;
 use crate::authz::Operation;
 use crate::domain::category::Category;
+use crate::domain::conference::Decision;
 use crate::domain::contact::{EMAIL_CHARACTERS_MAX, PHONE_CHARACTERS_MAX};
 use crate::domain::identifiers::{IdentifierKind, REGION_CODE_CHARACTERS_MAX};
 use crate::domain::names::{NAME_PART_CHARACTERS_MAX, NameUse};
@@ -18,12 +19,14 @@ use crate::domain::notify::Notify;
 use crate::domain::outcome::{CoverageStatus, Grade, MatchStatus, OutcomeCode};
 use crate::domain::postcode::{ADDRESS_LINE_CHARACTERS_MAX, POSTCODE_CHARACTERS_MAX};
 use crate::domain::reason::Reason;
-use crate::domain::registration::{LegalStatusCode, RegistrationStatus, RemovalGround};
+use crate::domain::registration::{ConferenceKind, LegalStatusCode, RegistrationStatus, RemovalGround};
 use crate::domain::roles::Role;
+use crate::domain::section47::Determination;
 use crate::domain::sex::Sex;
 use crate::domain::text::{CASE_REFERENCE_CHARACTERS_MAX, LINE_CHARACTERS_MAX, NOTE_CHARACTERS_MAX};
 use crate::domain::verification::VerificationMethod;
 use crate::register::children::{AddressKind, Relationship};
+use crate::register::conferences::Attendance;
 use crate::register::patterns::Pattern;
 use crate::register::registrations::EARLIER_REGISTER;
 use crate::register::{notices, tasks};
@@ -91,12 +94,35 @@ const FIELDS: &[(Form, &[&str])] = &[
     (Form::Code(&IdentifierKind::CODES), &["NewIdentifierShape/kind", "IdentifierView/kind"]),
     (Form::Code(&AddressKind::CODES), &["NewAddressShape/kind", "AddressView/kind"]),
     (Form::Code(&Relationship::CODES), &["NewHouseholdMemberShape/relationship", "HouseholdMemberView/relationship"]),
-    (Form::Code(&Category::CODES), &["RegistrationRequest/categories", "CategoryView/category"]),
-    (Form::Code(&["initial", "transfer-in", "pre-birth", EARLIER_REGISTER]), &["ConferenceView/kind"]),
+    (
+        Form::Code(&Category::CODES),
+        &[
+            "RegistrationRequest/categories",
+            "CategoryView/category",
+            "CategoriesRequest/categories",
+            "CategoriesView/initial",
+            "CategoriesView/latest",
+            "DecisionShape/categories",
+            "DecisionView/categories",
+        ],
+    ),
+    (Form::Code(&["initial", "transfer-in", "pre-birth", EARLIER_REGISTER]), &["DecidingConferenceView/kind"]),
+    (Form::Code(&ConferenceKind::CODES), &["ConferenceRequest/kind", "ConferenceView/kind"]),
+    (Form::Code(&["held", "entered-in-error"]), &["ConferenceView/status"]),
+    (Form::Code(&Attendance::CODES), &["AttendeeShape/attendance", "AttendeeView/attendance"]),
+    (Form::Code(&Decision::CODES), &["DecisionShape/decision", "DecisionView/decision"]),
+    (Form::Code(&Determination::CODES), &["Section47Request/outcome", "Section47View/outcome"]),
+    (Form::Code(&["open", "closed", "entered-in-error"]), &["Section47View/status"]),
+    (Form::Code(&["england-cin", "england-nhs"]), &["DerivedView/codeSet"]),
+    (Form::Code(&["PN0", "PN1", "PN2", "PN3", "PN4", "PN5", "PN6", "PN7"]), &["DecisionShape/participation", "VoiceShape/participation"]),
+    (Form::Code(&["accepted", "declined", "already-has", "too-young", "not-possible"]), &["AdvocacyShape/response"]),
     (Form::Code(&["initial", "transfer-in", "pre-birth"]), &["ConferenceShape/kind"]),
-    (Form::Code(&LegalStatusCode::CODES), &["RegistrationRequest/legalStatus", "RegistrationView/legalStatus"]),
+    (
+        Form::Code(&LegalStatusCode::CODES),
+        &["RegistrationRequest/legalStatus", "RegistrationView/legalStatus", "DecisionShape/legalStatus"],
+    ),
     (Form::Code(&RegistrationStatus::CODES), &["RegistrationView/status"]),
-    (Form::Code(&RemovalGround::CODES), &["RegistrationView/removalGround"]),
+    (Form::Code(&RemovalGround::CODES), &["RegistrationView/removalGround", "RemovalRequest/ground", "RemovalView/ground"]),
     (Form::Code(&Nation::CODES), &["RegionView/nation", "CategoryView/codeSet"]),
     (Form::Code(&Role::CODES), &["NoticeView/toRole", "TaskView/toRole"]),
     (Form::Code(&notices::Kind::CODES), &["NoticeView/kind"]),
@@ -124,6 +150,24 @@ const FIELDS: &[(Form, &[&str])] = &[
             "RegistrationRequest/childId",
             "RegistrationView/id",
             "RegistrationView/childId",
+            "RegistrationRequest/conferenceId",
+            "DecidingConferenceView/id",
+            "RemovalRequest/conferenceId",
+            "RemovalView/registrationId",
+            "RemovalView/conferenceId",
+            "Section47Request/childId",
+            "Section47View/id",
+            "Section47View/childId",
+            "Section47View/conferenceId",
+            "DecisionShape/childId",
+            "DecisionShape/section47Id",
+            "DecisionShape/registrationId",
+            "VoiceShape/childId",
+            "ConferenceView/id",
+            "DecisionView/id",
+            "DecisionView/childId",
+            "DecisionView/section47Id",
+            "DecisionView/registrationId",
             "HomeShape/registrationId",
             "HomeView/registrationId",
             "NoticeView/id",
@@ -163,6 +207,22 @@ const FIELDS: &[(Form, &[&str])] = &[
             "RegistrationRequest/registeredOn",
             "RegistrationRequest/reviewDueOn",
             "ConferenceShape/heldOn",
+            "CoordinatorChangeRequest/from",
+            "CategoriesRequest/from",
+            "CoreGroupRequest/from",
+            "RemovalRequest/removedOn",
+            "Section47Request/referralOn",
+            "Section47Request/strategyDiscussionOn",
+            "Section47Request/decidedOn",
+            "Section47Request/startedOn",
+            "Section47Request/outcomeOn",
+            "Section47Request/assessmentCompletedOn",
+            "ConferenceRequest/heldOn",
+            "DecisionShape/registeredOn",
+            "DecisionShape/removedOn",
+            "DecisionShape/nextReviewOn",
+            "DecisionShape/coreGroupOn",
+            "AdvocacyShape/offeredOn",
         ],
     ),
     (Form::PartialDate, &["ChildQuestion/dateOfBirth", "CarerShape/dateOfBirth", "ChildRequest/dateOfBirth"]),
@@ -187,13 +247,44 @@ const FIELDS: &[(Form, &[&str])] = &[
             "CoreGroupMemberShape/agency",
             "CoreGroupMemberShape/role",
             "RevocationRequest/reason",
+            "DepartureShape/approvedBy",
+            "ConferenceRequest/chair",
+            "ConferenceRequest/chairPerson",
+            "ConferenceCorrectionRequest/chair",
+            "ConferenceCorrectionRequest/chairPerson",
+            "AttendeeShape/name",
+            "AttendeeShape/agency",
+            "AttendeeShape/role",
+            "ViewsShape/childHow",
+            "ViewsShape/parentsHow",
+            "AdvocacyShape/offeredBy",
         ],
     ),
     (Form::Line(64), &["NewIdentifierShape/value"]),
-    (Form::Line(35), &["ChildRequest/preferredLanguage"]),
     (Form::Claim, &["RevocationRequest/issuer", "RevocationRequest/tokenId", "RevocationRequest/subject"]),
+    (
+        Form::Line(35),
+        &["ChildRequest/preferredLanguage", "ConferenceRequest/language", "ConferenceCorrectionRequest/language", "ViewsShape/language"],
+    ),
     (Form::AddressLine, &["AddressShape/lines", "NewAddressShape/lines", "AddressView/lines"]),
-    (Form::Note, &["ChildRequest/communicationNeeds", "ReasonRequest/reason", "AcknowledgementRequest/note"]),
+    (
+        Form::Note,
+        &[
+            "ChildRequest/communicationNeeds",
+            "ReasonRequest/reason",
+            "AcknowledgementRequest/note",
+            "DepartureShape/reason",
+            "RemovalRequest/evidence",
+            "RemovalRequest/reasons",
+            "ConferenceRequest/quorumReason",
+            "ConferenceCorrectionRequest/quorumReason",
+            "DecisionShape/dissent",
+            "DecisionShape/reasons",
+            "DecisionShape/evidence",
+            "ViewsShape/child",
+            "ViewsShape/parents",
+        ],
+    ),
     (Form::Phone, &["OnBehalfOfShape/callBackNumber", "CoordinatorShape/phone", "CoreGroupMemberShape/phone"]),
     (Form::Email, &["CoordinatorShape/email"]),
     (Form::Postcode, &["AddressShape/postcode", "NewAddressShape/postcode"]),
@@ -210,7 +301,11 @@ const FIELDS: &[(Form, &[&str])] = &[
             "MemberAuthorityView/code",
             "ChildView/authority",
             "RegistrationView/authority",
+            "DecidingConferenceView/authority",
             "ConferenceView/authority",
+            "ConferenceRequest/authority",
+            "Section47Request/authority",
+            "Section47View/authority",
             "HomeView/authority",
             "NoticeView/authority",
         ],
@@ -258,6 +353,21 @@ const REQUIRED: &[&str] = &[
     "HomeShape/authority",
     "CoordinatorShape/name",
     "CoreGroupMemberShape/name",
+    "DepartureShape/reason",
+    "DepartureShape/approvedBy",
+    "RemovalRequest/removedOn",
+    "RemovalRequest/ground",
+    "RemovalRequest/reasons",
+    "Section47Request/strategyDiscussionOn",
+    "ConferenceRequest/kind",
+    "ConferenceRequest/authority",
+    "ConferenceRequest/heldOn",
+    "AttendeeShape/name",
+    "AttendeeShape/attendance",
+    "DecisionShape/childId",
+    "DecisionShape/decision",
+    "DecisionShape/consensus",
+    "VoiceShape/childId",
 ];
 
 /// Says what the table says of every field.
@@ -303,7 +413,7 @@ fn search(schema: &mut RefOr<Schema>) {
 /// Says the form of a parameter.
 pub fn parameter(operation: &str, name: &str, schema: &mut RefOr<Schema>) {
     let form = match (operation, name) {
-        (_, "id") | ("listAudit", "child") => Form::Id,
+        (_, "id" | "child") => Form::Id,
         (_, "cursor") => Form::Cursor,
         ("listAudit", "from" | "to") => Form::Instant,
         ("listAudit", "outcome") => return one_of(schema, AuditOutcome::ALL.map(AuditOutcome::as_str).as_slice()),

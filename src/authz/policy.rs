@@ -87,6 +87,44 @@ operations! {
     ReadRegistration = "readRegistration" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
     /// Mark a registration as entered in error.
     MarkRegistrationInError = "markRegistrationInError" { Custodian: Scope }
+    /// Read who co-ordinates a registration.
+    ReadCoordinator = "readCoordinator" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Change who co-ordinates a registration.
+    ChangeCoordinator = "changeCoordinator" { Custodian: Scope, TeamManager: Scope }
+    /// Read the categories of a registration.
+    ReadCategories = "readCategories" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Change the categories of a registration.
+    ChangeCategories = "changeCategories" { Custodian: Scope }
+    /// Read the core group of a registration.
+    ReadCoreGroup = "readCoreGroup" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Change the core group of a registration.
+    ChangeCoreGroup = "changeCoreGroup" { Custodian: Scope, Coordinator: Own, TeamManager: Scope }
+    /// Take a name off the register.
+    RemoveRegistration = "removeRegistration" { Custodian: Scope }
+    /// Read how a registration ended.
+    ReadRemoval = "readRemoval" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Put a name back whose removal was recorded in error.
+    MarkRemovalInError = "markRemovalInError" { Custodian: Scope }
+    /// Enter a section 47 enquiry.
+    AddSection47Enquiry = "addSection47Enquiry" { Custodian: Scope, TeamManager: Scope }
+    /// List section 47 enquiries.
+    ListSection47Enquiries = "listSection47Enquiries" { Custodian: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Read a section 47 enquiry.
+    ReadSection47Enquiry = "readSection47Enquiry" { Custodian: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Change a section 47 enquiry.
+    ChangeSection47Enquiry = "changeSection47Enquiry" { Custodian: Scope, TeamManager: Scope }
+    /// Mark a section 47 enquiry as entered in error.
+    MarkSection47EnquiryInError = "markSection47EnquiryInError" { Custodian: Scope }
+    /// Record a conference with its decisions.
+    AddConference = "addConference" { Custodian: Scope, ConferenceChair: Own }
+    /// List conferences.
+    ListConferences = "listConferences" { Custodian: Scope, Coordinator: Own, TeamManager: Scope, ConferenceChair: Own, SeniorSafeguardingManager: Scope }
+    /// Read a conference.
+    ReadConference = "readConference" { Custodian: Scope, Coordinator: Own, TeamManager: Scope, ConferenceChair: Own, SeniorSafeguardingManager: Scope }
+    /// Correct a conference.
+    CorrectConference = "correctConference" { Custodian: Scope, ConferenceChair: Own }
+    /// Mark a conference as entered in error.
+    MarkConferenceInError = "markConferenceInError" { Custodian: Scope }
     /// List notices.
     ListNotices = "listNotices" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
     /// Read a notice.
@@ -143,10 +181,26 @@ mod tests {
     /// The operations that say which tokens are believed no more, and nothing of a case.
     const REVOCATIONS: [Operation; 2] = [Operation::AddRevocation, Operation::ListRevocations];
 
+    /// The operations about conferences: a chair sees a case in conference only.
+    const CONFERENCES: [Operation; 4] =
+        [Operation::AddConference, Operation::ListConferences, Operation::ReadConference, Operation::CorrectConference];
+
+    #[test]
+    fn a_chair_reaches_the_conferences_they_chaired_and_no_other_case() {
+        for operation in Operation::ALL {
+            let expected = match operation {
+                Operation::ReadDirectory => Some(Reach::Scope),
+                operation if CONFERENCES.contains(operation) => Some(Reach::Own),
+                _ => None,
+            };
+            assert_eq!(reach(*operation, Role::ConferenceChair), expected, "{}", operation.as_str());
+        }
+    }
+
     #[test]
     fn those_who_must_not_see_a_case_cannot_reach_one() {
         for operation in Operation::ALL {
-            for role in [Role::Operator, Role::Statistics, Role::Auditor, Role::ConferenceChair, Role::Peer] {
+            for role in [Role::Operator, Role::Statistics, Role::Auditor, Role::Peer] {
                 let open = *operation == Operation::ReadDirectory
                     || (role == Role::Auditor && AUDIT.contains(operation))
                     || ([Role::Operator, Role::Auditor].contains(&role) && REVOCATIONS.contains(operation));

@@ -20,13 +20,13 @@ closed_set! {
     /// What a conference decided about one child.
     pub enum Decision {
         /// At continuing risk: the name goes on the register.
-        Register = "register",
+        Register = "registered",
         /// Not at continuing risk: it does not.
-        DoNotRegister = "do-not-register",
+        DoNotRegister = "not-registered",
         /// The name stays on the register.
-        StayOn = "stay-on",
+        StayOn = "continued",
         /// The name comes off.
-        ComeOff = "come-off",
+        ComeOff = "removed",
     }
 }
 

@@ -192,6 +192,8 @@ id! {
     IdentifierId: only_version_7;
     /// One person of a child's household, carers among them.
     HouseholdMemberId: only_version_7;
+    /// An enquiry under section 47.
+    Section47Id: only_version_7;
     /// One conference.
     ConferenceId: only_version_7;
     /// One meeting of a core group.

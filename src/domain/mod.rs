@@ -43,6 +43,7 @@ pub mod returns;
 pub mod roles;
 pub mod rule;
 pub mod search_set;
+pub mod section47;
 pub mod sensitive;
 pub mod sex;
 pub mod shift;

@@ -5,11 +5,13 @@
 use chrono::NaiveDate;
 
 use super::children::Child;
+use super::conferences::Held;
 use super::matcher;
 use super::registrations::Registration;
 use crate::matching::{Keyer, Person};
 use crate::store::StoreError;
 use crate::store::children::{self as rows, AddressRow, ChildRow, HouseholdRow, IdentifierRow, NameRow, ParticularsRow};
+use crate::store::conferences::{ConferenceRow, ConferenceStateRow, DecisionRow};
 use crate::store::connection::AnyConnection;
 use crate::store::matching::{self as index_rows, Indexed};
 use crate::store::registrations::{CategoryRow, CoordinatorRow, CoreGroupRow, RegistrationRow, StateRow};
@@ -29,6 +31,9 @@ pub struct Bulk {
     categories: Vec<CategoryRow>,
     coordinators: Vec<CoordinatorRow>,
     core_group: Vec<CoreGroupRow>,
+    conferences: Vec<ConferenceRow>,
+    conference_states: Vec<ConferenceStateRow>,
+    decisions: Vec<DecisionRow>,
     tasks: Vec<TaskRow>,
     index: Vec<Indexed>,
 }
@@ -51,6 +56,11 @@ impl Bulk {
         self.addresses.extend(child.addresses);
         self.household.extend(child.household);
         for entry in entries {
+            if let Some(held) = Held::with(&entry) {
+                self.conferences.push(held.row);
+                self.conference_states.push(held.state);
+                self.decisions.extend(held.decisions);
+            }
             self.entries.push(entry.row);
             self.states.push(entry.state);
             self.categories.extend(entry.categories);
@@ -90,6 +100,9 @@ impl Bulk {
         CategoryRow::insert_all(connection, &self.categories)?;
         CoordinatorRow::insert_all(connection, &self.coordinators)?;
         CoreGroupRow::insert_all(connection, &self.core_group)?;
+        ConferenceRow::insert_all(connection, &self.conferences)?;
+        ConferenceStateRow::insert_all(connection, &self.conference_states)?;
+        DecisionRow::insert_all(connection, &self.decisions)?;
         TaskRow::insert_all(connection, &self.tasks)?;
         index_rows::insert_all(connection, numbers.iter().copied().zip(&self.index))?;
         Ok(numbers)

@@ -3,11 +3,13 @@
 //! Synchronous functions on a snapshot or a transaction. None of them decides who may call it: that was decided when the
 //! permit was made. What lies outside the caller's reach is [`RegisterError::NotFound`], like what does not exist.
 
+pub mod amendments;
 pub mod audit;
 pub mod budgets;
 pub mod bulk;
 pub mod checks;
 pub mod children;
+pub mod conferences;
 pub mod idempotency;
 pub mod imports;
 pub mod keys;
@@ -17,13 +19,16 @@ pub mod patterns;
 pub mod receipts;
 mod region;
 pub mod registrations;
+pub mod removal;
 pub mod revocations;
 pub mod sandbox;
+pub mod section47;
 pub mod tasks;
 
 pub use region::{AuthorityEntry, Disclosure, Region, RegionEntry, RegionError};
 
 use crate::authz::{Principal, Scope};
+use crate::domain::rule::{Breach, Rule};
 use crate::store::{Failure, StoreError};
 
 /// Why a use case did not do its work. Nothing of it was kept.
@@ -47,6 +52,12 @@ pub enum RegisterError {
     /// The child still has a live entry.
     #[error("the child still has a live entry")]
     StillRegistered,
+    /// The entry has ended, or never was.
+    #[error("the entry is not in force")]
+    NotInForce,
+    /// It was marked as entered in error before, or there is nothing that could be.
+    #[error("the present state does not allow this")]
+    Conflict,
     /// The authority in the request is not reached by the token.
     #[error("the authority is outside the caller's scope")]
     OutsideScope,
@@ -84,6 +95,54 @@ pub enum RegisterError {
         /// What would help.
         detail: String,
     },
+    /// Rules of the procedures are broken: each with its place and source.
+    #[error("rules of the procedures are broken")]
+    Broken(Vec<Broken>),
+}
+
+/// A rule of the procedures that a request would break.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// JSON pointer to the item.
+    pub pointer: String,
+    /// Stable code of the rule.
+    pub code: &'static str,
+    /// What would help.
+    pub detail: String,
+    /// Where the rule comes from.
+    pub source: String,
+}
+
+impl Broken {
+    /// A rule broken at a place.
+    pub fn at(pointer: impl Into<String>, rule: &impl Rule) -> Self {
+        Self { pointer: pointer.into(), code: rule.code(), detail: rule.to_string(), source: rule.origin().to_owned() }
+    }
+
+    /// The same at another place.
+    #[must_use]
+    pub fn moved(self, pointer: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), ..self }
+    }
+}
+
+impl<R: Rule> From<&Breach<R>> for Broken {
+    fn from(breach: &Breach<R>) -> Self {
+        Self { source: breach.source.clone(), ..Self::at(breach.pointer.clone(), &breach.rule) }
+    }
+}
+
+/// Refuses when anything was broken.
+///
+/// # Errors
+/// [`RegisterError::Broken`] with all of it.
+pub fn unless_broken(broken: Vec<Broken>) -> Result<(), RegisterError> {
+    if broken.is_empty() { Ok(()) } else { Err(RegisterError::Broken(broken)) }
+}
+
+/// What of a request is refused, of all that was found.
+pub fn refused<R: Rule>(breaches: &[Breach<R>]) -> Vec<Broken> {
+    breaches.iter().filter(|breach| breach.refuses()).map(Broken::from).collect()
 }
 
 impl Failure for RegisterError {
@@ -107,6 +166,8 @@ impl Failure for RegisterError {
             Self::AlreadyAcknowledged => "already-acknowledged",
             Self::AlreadyClosed => "already-closed",
             Self::StillRegistered => "still-registered",
+            Self::NotInForce => "not-in-force",
+            Self::Conflict => "conflict",
             Self::OutsideScope => "authority-outside-scope",
             Self::KeyReused => "idempotency-key-reused",
             Self::CallerNotVerified => "caller-not-verified",
@@ -115,6 +176,7 @@ impl Failure for RegisterError {
             Self::TooManyEmptyAnswers { .. } => "too-many-empty-answers",
             Self::Insufficient => "insufficient",
             Self::Rule { code, .. } => code,
+            Self::Broken(broken) => broken.first().map_or("invalid", |broken| broken.code),
         }
     }
 

@@ -1,9 +1,11 @@
 //! Notices: what a named person must read and confirm. That it was delivered is not that somebody read it.
 
+use super::registrations::Registration;
 use super::{Region, RegisterError, work_lists};
 use crate::authz::{Principal, Reach};
 use crate::domain::ids::NoticeId;
 use crate::domain::notify::Notify;
+use crate::domain::roles::Role;
 use crate::store::Tx;
 use crate::store::connection::AnyConnection;
 use crate::store::notices::{self as rows, Addressee, NoticeRow};
@@ -20,7 +22,78 @@ crate::domain::coded::closed_set! {
         SameAddress = "enquiry-same-address",
         /// Somebody asked about a child who was on the register before.
         Former = "enquiry-former",
+        /// A conference put the child on the register.
+        Registered = "registered",
+        /// A review conference kept the child on the register.
+        Continued = "continued",
+        /// The child came off the register.
+        Removed = "removed",
+        /// The same after a death or stillbirth: no letter goes to the parents.
+        RemovedWithoutLetters = "removed-without-letters",
+        /// An end was recorded in error: the child is on the register.
+        Reinstated = "reinstated",
+        /// The child has another co-ordinator.
+        CoordinatorChanged = "coordinator-changed",
+        /// The child has no co-ordinator any more.
+        CoordinatorEnded = "coordinator-ended",
     }
+}
+
+impl Kind {
+    /// For what tells of an end: whether letters go to the family. `None` for everything else.
+    ///
+    /// # Source
+    ///
+    /// SSD-PERSON and scenario S20 of the procedures.
+    pub const fn letters(self) -> Option<bool> {
+        match self {
+            Self::Removed => Some(true),
+            Self::RemovedWithoutLetters => Some(false),
+            Self::Enquiry
+            | Self::PossibleMatch
+            | Self::SameAddress
+            | Self::Former
+            | Self::Registered
+            | Self::Continued
+            | Self::Reinstated
+            | Self::CoordinatorChanged
+            | Self::CoordinatorEnded => None,
+        }
+    }
+}
+
+/// Tells of what happened to an entry: its custodian, the co-ordinators named, and for a child without a co-ordinator the
+/// senior safeguarding manager.
+///
+/// # Errors
+/// When the database refuses or fails.
+///
+/// # Source
+/// WSP-4.3 (change of co-ordinator), WSP-4.9 (removal).
+pub fn tell(tx: &mut Tx<'_>, kind: Kind, entry: &Registration, people: &[&str]) -> Result<(), RegisterError> {
+    let manager = (kind == Kind::CoordinatorEnded).then_some((Role::SeniorSafeguardingManager, None));
+    let people = people.iter().map(|person| (Role::Coordinator, Some((*person).to_owned())));
+    for (role, person) in std::iter::once((Role::Custodian, None)).chain(manager).chain(people) {
+        let urgency = if matches!(kind, Kind::CoordinatorEnded | Kind::Reinstated) { Notify::Urgent } else { Notify::Normal };
+        NoticeRow {
+            id: NoticeId::new_at(tx.now()).into(),
+            version: 1,
+            kind: kind.as_str().into(),
+            urgency: urgency.as_str().into(),
+            to_role: role.as_str().into(),
+            to_person: person,
+            authority: entry.row.authority.clone(),
+            child_id: Some(entry.row.child_id),
+            registration_id: Some(entry.row.id),
+            enquiry_id: None,
+            created_at: tx.now().into(),
+            acknowledged_at: None,
+            acknowledged_by: None,
+            acknowledgement_note: None,
+        }
+        .insert(tx)?;
+    }
+    Ok(())
 }
 
 /// Whom a notice concerns.

@@ -14,6 +14,7 @@ use crate::domain::calendar::Calendar;
 use crate::domain::contact::Contact;
 use crate::domain::identifiers::{Ranges, RegionCode};
 use crate::domain::nation::Nation;
+use crate::domain::procedures::Procedures;
 use crate::domain::search_set::{Member, Standing};
 use crate::domain::shift::{AuthorityContacts, WeeklyHours};
 use crate::words::Language;
@@ -129,6 +130,8 @@ pub struct Region {
     pub budgets: Arc<Budgets>,
     /// What makes enquiries look like fishing.
     pub fishing: Fishing,
+    /// The child protection procedures that its authorities follow.
+    pub procedures: Procedures,
     /// What is told to whom.
     pub disclosure: Disclosure,
     /// Time budget of a check when the enquirer names none, in milliseconds.
@@ -202,8 +205,10 @@ impl Region {
             .find(|entry| entry.code.as_str() == config.region.code)
             .cloned()
             .ok_or_else(|| RegionError::Entry { place: "region.code".into(), problem: "is not a member".into() })?;
+        let procedures = config.procedures()?;
         Ok(Self {
             own,
+            procedures,
             members,
             matcher,
             signer,

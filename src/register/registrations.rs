@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{Region, RegisterError, children, matcher, tasks};
+use super::{Broken, Region, RegisterError, children, conferences, matcher, tasks};
 use crate::authz::{Principal, Reach};
 use crate::domain::category::{Category, CategorySet};
 use crate::domain::contact::{EmailAddress, PhoneNumber};
@@ -53,6 +53,8 @@ pub struct NewCoreGroupMember {
 pub enum NewBasis {
     /// A conference's decision.
     Conference {
+        /// Under which it is recorded; `None` while it is not, and is recorded with the entry.
+        id: Option<ConferenceId>,
         /// When it was held.
         held_on: NaiveDate,
         /// What kind it was.
@@ -60,6 +62,8 @@ pub enum NewBasis {
         /// Whose it was (GSS code).
         authority: GssCode,
     },
+    /// A conference that is recorded, with a decision about this child on which no entry rests yet.
+    Recorded(ConferenceId),
     /// The authority's earlier register, which holds the decision: for imports only.
     EarlierRegister,
     /// The entry of the authority from which the child came for a time.
@@ -135,6 +139,16 @@ impl Registration {
     /// The co-ordinator now.
     pub fn coordinator(&self) -> Option<&CoordinatorRow> {
         self.coordinators.iter().rev().find(|coordinator| coordinator.valid_to.is_none())
+    }
+
+    /// The core group now.
+    pub fn members(&self) -> impl Iterator<Item = &CoreGroupRow> {
+        self.core_group.iter().filter(|member| member.valid_to.is_none())
+    }
+
+    /// Who is told personally of what happens to the entry: the co-ordinator, when it is known who they are.
+    pub fn coordinator_person(&self) -> Option<&str> {
+        self.coordinator().and_then(|coordinator| coordinator.person.as_deref())
     }
 
     /// When it began and ended.
@@ -220,8 +234,17 @@ pub fn find(
     assemble(connection, vec![row])?.pop().ok_or(RegisterError::NotFound)
 }
 
-fn rule(pointer: &str, violation: &Violation) -> RegisterError {
-    RegisterError::Rule { pointer: pointer.to_owned(), code: violation.code(), detail: violation.to_string() }
+/// An entry with what holds of it.
+///
+/// # Errors
+/// [`RegisterError::NotFound`] when there is none.
+pub fn load(connection: &mut AnyConnection, id: Id) -> Result<Registration, RegisterError> {
+    let found = rows::find(connection, id)?.into_iter().collect();
+    assemble(connection, found)?.pop().ok_or(RegisterError::NotFound)
+}
+
+fn rule(violation: Violation) -> RegisterError {
+    RegisterError::Broken(vec![Broken::at(pointer_of(violation), &violation)])
 }
 
 /// The item of a request that a broken rule speaks of.
@@ -235,7 +258,7 @@ fn pointer_of(violation: Violation) -> &'static str {
     }
 }
 
-/// Makes an entry for a person.
+/// Makes an entry for a person. A conference that is named by its date only is recorded with its decision.
 ///
 /// # Errors
 /// When a rule of the register is broken (each with its code), or the database fails.
@@ -243,6 +266,40 @@ fn pointer_of(violation: Violation) -> &'static str {
 /// # Source
 /// WSP-4.12 and invariants I3, I7, I8, I9 of the procedures.
 pub fn add(tx: &mut Tx<'_>, region: &Region, child: ChildId, new: &NewRegistration, by: &str) -> Result<RegistrationId, RegisterError> {
+    let new = match &new.basis {
+        NewBasis::Recorded(conference) => conferences::resting_on(tx, child, *conference, new)?,
+        NewBasis::Home { region: home, .. } if home == region.code() => resting_at_home(tx, child, new)?,
+        NewBasis::Conference { id: None, held_on, kind, .. } => {
+            conferences::check_day(region, *kind, *held_on, new.registered_on, children::today(tx.now()))?;
+            new.clone()
+        }
+        NewBasis::Conference { id: Some(_), .. } | NewBasis::Home { .. } | NewBasis::EarlierRegister => new.clone(),
+    };
+    let (id, entry) = insert(tx, region, child, &new, by)?;
+    match new.basis {
+        NewBasis::Conference { id: None, .. } => {
+            if let Some(held) = conferences::Held::with(&entry) {
+                held.insert(tx.connection)?;
+            }
+        }
+        NewBasis::Conference { id: Some(conference), .. } => conferences::used(tx, conference, &entry, by)?,
+        NewBasis::Recorded(_) | NewBasis::Home { .. } | NewBasis::EarlierRegister => {}
+    }
+    matcher::reindex(tx, region, child.into())?;
+    Ok(id)
+}
+
+/// Writes an entry with its gaps. The caller re-indexes the person.
+///
+/// # Errors
+/// As [`add`].
+pub fn insert(
+    tx: &mut Tx<'_>,
+    region: &Region,
+    child: ChildId,
+    new: &NewRegistration,
+    by: &str,
+) -> Result<(RegistrationId, Registration), RegisterError> {
     let (entry_region, _) = region.authority(&new.authority).ok_or(RegisterError::OutsideScope)?;
     let nation: Nation = entry_region.nation;
     let others: Vec<Period> = of(tx.connection, &[child.into()])?
@@ -261,8 +318,35 @@ pub fn add(tx: &mut Tx<'_>, region: &Region, child: ChildId, new: &NewRegistrati
     TaskRow::insert_all(tx.connection, &tasks)?;
     tx.audit().child(child);
     tx.audit().detail("registration", id);
-    matcher::reindex(tx, region, child.into())?;
-    Ok(id)
+    Ok((id, entry))
+}
+
+/// What a temporary entry rests on when home is in this region: the entry there, which must be in force.
+///
+/// # Source
+/// WSP-4.12, invariants I3 and I6.
+fn resting_at_home(tx: &mut Tx<'_>, child: ChildId, new: &NewRegistration) -> Result<NewRegistration, RegisterError> {
+    let NewBasis::Home { region, authority, registration } = &new.basis else { return Ok(new.clone()) };
+    let today = children::today(tx.now());
+    let candidates = match registration {
+        Some(id) => {
+            let found = rows::find(tx.connection, Id::from(*id))?.into_iter().collect();
+            assemble(tx.connection, found)?
+        }
+        None => of(tx.connection, &[child.into()])?,
+    };
+    let home = candidates.into_iter().find(|entry| {
+        entry.row.authority == authority.as_str()
+            && entry.row.authority != new.authority
+            && entry.state.kind != "temporary"
+            && entry.is_live_on(today)
+    });
+    let home = home.ok_or_else(|| rule(Violation::NoHomeRegistration))?;
+    let registration = RegistrationId::try_from(home.row.id.0).map_err(|_| StoreError::Corrupt("registration id"))?;
+    Ok(NewRegistration {
+        basis: NewBasis::Home { region: region.clone(), authority: authority.clone(), registration: Some(registration) },
+        ..new.clone()
+    })
 }
 
 /// Whether an entry may be made: every rule of the register, seen from `today`. `others` are the child's other periods on
@@ -289,6 +373,8 @@ pub fn check(new: &NewRegistration, nation: Nation, others: &[Period], today: Na
             let id = ConferenceId::new_at(DateTime::<Utc>::UNIX_EPOCH);
             (RegistrationStatus::Registered, Basis::Conference { id, kind: *kind })
         }
+        // Which kind it was is known once the conference was looked up.
+        NewBasis::Recorded(_) => return Err(rule(Violation::NoConferenceDecision)),
         NewBasis::Home { authority, registration, .. } => {
             let nation = authority.nation().unwrap_or(nation);
             (RegistrationStatus::TemporarilyRegistered, Basis::Home { registration: *registration, nation, is_current: true })
@@ -305,7 +391,7 @@ pub fn check(new: &NewRegistration, nation: Nation, others: &[Period], today: Na
         other_periods: others,
     };
     if let Some(violation) = proposed.violations().into_iter().next() {
-        return Err(rule(pointer_of(violation), &violation));
+        return Err(rule(violation));
     }
     if new.registered_on > today {
         return Err(RegisterError::Rule {
@@ -329,6 +415,11 @@ pub fn facts(nation: Nation, child: ChildId, new: &NewRegistration, at: DateTime
         created_at: at,
         changed_at: at,
     };
+    // The codes stay those of the nation whose conference decided.
+    let nation = match &new.basis {
+        NewBasis::Home { authority, .. } => authority.nation().unwrap_or(nation),
+        NewBasis::Conference { .. } | NewBasis::Recorded(_) | NewBasis::EarlierRegister => nation,
+    };
     let category = |category: &Category| CategoryRow {
         id: Id(uuid::Uuid::now_v7()),
         registration_id: id.into(),
@@ -340,40 +431,48 @@ pub fn facts(nation: Nation, child: ChildId, new: &NewRegistration, at: DateTime
         recorded_by: by.to_owned(),
         superseded_at: None,
     };
-    let coordinator = |coordinator: &NewCoordinator| CoordinatorRow {
-        id: Id(uuid::Uuid::now_v7()),
-        registration_id: id.into(),
-        name: coordinator.name.expose().to_owned(),
-        person: coordinator.person.clone(),
-        phone: coordinator.phone.as_ref().map(|phone| phone.expose().to_owned()),
-        email: coordinator.email.as_ref().map(|email| email.expose().to_owned()),
-        valid_from: Some(new.registered_on),
-        valid_to: None,
-        recorded_at: at,
-        recorded_by: by.to_owned(),
-        superseded_at: None,
-    };
-    let member = |member: &NewCoreGroupMember| CoreGroupRow {
-        id: Id(uuid::Uuid::now_v7()),
-        registration_id: id.into(),
-        name: member.name.expose().to_owned(),
-        agency: member.agency.as_ref().map(|agency| agency.expose().to_owned()),
-        role: member.role.as_ref().map(|role| role.expose().to_owned()),
-        phone: member.phone.as_ref().map(|phone| phone.expose().to_owned()),
-        valid_from: Some(new.registered_on),
-        valid_to: None,
-        recorded_at: at,
-        recorded_by: by.to_owned(),
-        superseded_at: None,
-    };
     let entry = Registration {
         state: state(id, new, at, by),
         categories: new.categories.iter().map(category).collect(),
-        coordinators: new.coordinator.iter().map(coordinator).collect(),
-        core_group: new.core_group.iter().map(member).collect(),
+        coordinators: new.coordinator.iter().map(|one| coordinator_row(id.into(), one, new.registered_on, at, by)).collect(),
+        core_group: new.core_group.iter().map(|one| member_row(id.into(), one, new.registered_on, at, by)).collect(),
         row,
     };
     (id, entry)
+}
+
+/// A co-ordinator from a day on.
+pub fn coordinator_row(entry: Id, new: &NewCoordinator, from: NaiveDate, at: Instant, by: &str) -> CoordinatorRow {
+    CoordinatorRow {
+        id: Id(uuid::Uuid::now_v7()),
+        registration_id: entry,
+        name: new.name.expose().to_owned(),
+        person: new.person.clone(),
+        phone: new.phone.as_ref().map(|phone| phone.expose().to_owned()),
+        email: new.email.as_ref().map(|email| email.expose().to_owned()),
+        valid_from: Some(from),
+        valid_to: None,
+        recorded_at: at,
+        recorded_by: by.to_owned(),
+        superseded_at: None,
+    }
+}
+
+/// A member of the core group from a day on.
+pub fn member_row(entry: Id, new: &NewCoreGroupMember, from: NaiveDate, at: Instant, by: &str) -> CoreGroupRow {
+    CoreGroupRow {
+        id: Id(uuid::Uuid::now_v7()),
+        registration_id: entry,
+        name: new.name.expose().to_owned(),
+        agency: new.agency.as_ref().map(|agency| agency.expose().to_owned()),
+        role: new.role.as_ref().map(|role| role.expose().to_owned()),
+        phone: new.phone.as_ref().map(|phone| phone.expose().to_owned()),
+        valid_from: Some(from),
+        valid_to: None,
+        recorded_at: at,
+        recorded_by: by.to_owned(),
+        superseded_at: None,
+    }
 }
 
 fn state(id: RegistrationId, new: &NewRegistration, at: Instant, by: &str) -> StateRow {
@@ -397,6 +496,7 @@ fn state(id: RegistrationId, new: &NewRegistration, at: Instant, by: &str) -> St
         conference_id: None,
         removal_conference_id: None,
         removal_evidence: None,
+        removal_reasons: None,
         valid_from: Some(new.registered_on),
         valid_to: None,
         recorded_at: at,
@@ -404,11 +504,14 @@ fn state(id: RegistrationId, new: &NewRegistration, at: Instant, by: &str) -> St
         superseded_at: None,
     };
     match &new.basis {
-        NewBasis::Conference { held_on, kind, authority } => {
+        NewBasis::Conference { id, held_on, kind, authority } => {
+            let conference = id.unwrap_or_else(|| ConferenceId::new_at(at.get()));
+            state.conference_id = Some(conference.into());
             state.conference_held_on = Some(*held_on);
             state.conference_kind = Some(kind.as_str().into());
             state.conference_authority = Some(authority.as_str().to_owned());
         }
+        NewBasis::Recorded(conference) => state.conference_id = Some((*conference).into()),
         NewBasis::EarlierRegister => {
             state.conference_held_on = Some(new.registered_on);
             state.conference_kind = Some(EARLIER_REGISTER.into());
@@ -443,27 +546,30 @@ pub fn gaps(child: ChildId, id: RegistrationId, new: &NewRegistration, at: DateT
     kinds.into_iter().map(|kind| tasks::row(at, kind, &new.authority, Some(child), Some(id), None)).collect()
 }
 
-/// Marks an entry as entered in error: it never was a registration. Nothing is deleted.
+/// Moves an entry to its next version, with another state in the place of the present one.
 ///
 /// # Errors
 /// [`RegisterError::Stale`] when somebody else was quicker.
-pub fn mark_in_error(tx: &mut Tx<'_>, region: &Region, entry: &Registration, reason: &str, by: &str) -> Result<(), RegisterError> {
+pub fn restate(tx: &mut Tx<'_>, entry: &Registration, state: StateRow, by: &str) -> Result<(), RegisterError> {
     let at = Instant::new(tx.now());
     if !rows::advance(tx.connection, entry.row.id, entry.row.version, at)? {
         return Err(RegisterError::Stale);
     }
     rows::supersede_state(tx.connection, entry.state.id, at)?;
-    StateRow {
-        id: Id(uuid::Uuid::now_v7()),
-        entered_in_error: true,
-        error_reason: Some(reason.to_owned()),
-        recorded_at: at,
-        recorded_by: by.to_owned(),
-        superseded_at: None,
-        ..entry.state.clone()
-    }
-    .insert(tx.connection)?;
+    StateRow { id: Id(uuid::Uuid::now_v7()), recorded_at: at, recorded_by: by.to_owned(), superseded_at: None, ..state }
+        .insert(tx.connection)?;
     tx.audit().child(entry.row.child_id);
     tx.audit().detail("registration", entry.row.id.0);
+    Ok(())
+}
+
+/// Marks an entry as entered in error: it never was a registration. Nothing is deleted.
+///
+/// # Errors
+/// [`RegisterError::Stale`] when somebody else was quicker.
+pub fn mark_in_error(tx: &mut Tx<'_>, region: &Region, entry: &Registration, reason: &str, by: &str) -> Result<(), RegisterError> {
+    let state = StateRow { entered_in_error: true, error_reason: Some(reason.to_owned()), ..entry.state.clone() };
+    restate(tx, entry, state, by)?;
+    tasks::settle(tx, entry.row.id, tasks::Kind::ALL.as_slice(), by, reason)?;
     matcher::reindex(tx, region, entry.row.child_id)
 }

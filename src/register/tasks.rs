@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{Region, RegisterError, work_lists};
 use crate::authz::Principal;
 use crate::domain::ids::{CheckId, ChildId, RegistrationId, TaskId};
+use crate::domain::roles::Role;
 use crate::store::connection::AnyConnection;
 use crate::store::tasks::{self as rows, TaskRow};
 use crate::store::types::Id;
@@ -23,10 +24,92 @@ crate::domain::coded::closed_set! {
         CategoryMissing = "category-missing",
         /// Somebody's enquiries look like fishing.
         EnquiryPattern = "enquiry-pattern",
+        /// A child entitled to an active offer of an advocate has had none (WG-ADV).
+        AdvocacyUnmet = "advocacy-unmet",
+        /// The agencies are to be told what was decided (WSP-4.9).
+        TellAgencies = "tell-agencies",
+        /// The same after a death or stillbirth: no letter goes to the parents.
+        TellAgenciesWithoutLetters = "tell-agencies-without-letters",
     }
 }
 
-/// Raises a task for the custodian of an authority, or of the whole region.
+impl Kind {
+    /// Who is to do it.
+    ///
+    /// # Source
+    ///
+    /// WSP-4.3 and MK-REC for the co-ordinator; the required items of the procedures for the others.
+    pub const fn to_role(self) -> Role {
+        match self {
+            Self::CoordinatorMissing | Self::ReviewDateMissing => Role::SeniorSafeguardingManager,
+            Self::AdvocacyUnmet => Role::Coordinator,
+            Self::RepeatEnquiry | Self::CategoryMissing | Self::EnquiryPattern | Self::TellAgencies | Self::TellAgenciesWithoutLetters => {
+                Role::Custodian
+            }
+        }
+    }
+
+    /// For what tells of an end: whether letters go to the family. `None` for everything else.
+    ///
+    /// # Source
+    ///
+    /// SSD-PERSON and scenario S20 of the procedures.
+    pub const fn letters(self) -> Option<bool> {
+        match self {
+            Self::TellAgencies => Some(true),
+            Self::TellAgenciesWithoutLetters => Some(false),
+            Self::RepeatEnquiry
+            | Self::CoordinatorMissing
+            | Self::ReviewDateMissing
+            | Self::CategoryMissing
+            | Self::EnquiryPattern
+            | Self::AdvocacyUnmet => None,
+        }
+    }
+}
+
+/// Closes the open tasks of these kinds about an entry.
+///
+/// # Errors
+/// When the database fails.
+pub fn settle(tx: &mut Tx<'_>, registration: Id, kinds: &[Kind], by: &str, reason: &str) -> Result<(), RegisterError> {
+    let now = tx.now();
+    for task in rows::open_of(tx.connection, registration)? {
+        if kinds.iter().any(|kind| kind.as_str() == task.kind) {
+            rows::close(tx.connection, task.id, task.version, by, reason, now.into())?;
+        }
+    }
+    Ok(())
+}
+
+/// Closes the open tasks of a kind about a child, of one authority.
+///
+/// # Errors
+/// When the database fails.
+pub fn settle_about(tx: &mut Tx<'_>, child: Id, authority: &str, kind: Kind, by: &str, reason: &str) -> Result<(), RegisterError> {
+    let now = tx.now();
+    for task in rows::open_about(tx.connection, child)? {
+        if task.kind == kind.as_str() && task.authority == authority {
+            rows::close(tx.connection, task.id, task.version, by, reason, now.into())?;
+        }
+    }
+    Ok(())
+}
+
+/// Raises a task about an entry unless one of its kind is open.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn raise_once(tx: &mut Tx<'_>, kind: Kind, authority: &str, child: Id, registration: Id) -> Result<(), RegisterError> {
+    if rows::open_of(tx.connection, registration)?.iter().any(|task| task.kind == kind.as_str()) {
+        return Ok(());
+    }
+    let task = TaskRow { child_id: Some(child), registration_id: Some(registration), ..row(tx.now(), kind, authority, None, None, None) };
+    task.insert(tx)?;
+    Ok(())
+}
+
+/// Raises a task for an authority, or for the whole region.
 ///
 /// # Errors
 /// When the database refuses or fails.
@@ -58,7 +141,7 @@ pub fn row(
         version: 1,
         kind: kind.as_str().into(),
         authority: authority.to_owned(),
-        to_role: "custodian".into(),
+        to_role: kind.to_role().as_str().into(),
         child_id: child.map(Id::from),
         registration_id: registration.map(Id::from),
         enquiry_id: enquiry.map(Id::from),

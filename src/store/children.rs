@@ -261,6 +261,17 @@ pub fn advance(connection: &mut AnyConnection, id: Id, version: i64, standing: O
     Ok(changed == 1)
 }
 
+/// Takes part in a race for a person without changing anything: of two transactions that both look at what there is about the
+/// person before they add to it, one has to begin again. PostgreSQL would else let both see nothing and both add.
+///
+/// # Errors
+/// When the database fails, or another transaction was first.
+pub fn claim(connection: &mut AnyConnection, id: Id) -> Result<(), StoreError> {
+    let target = child::table.filter(child::id.eq(id));
+    with!(connection, |c| diesel::update(target).set(child::standing.eq(child::standing)).execute(c))?;
+    Ok(())
+}
+
 /// Shields a person, or no longer does.
 ///
 /// # Errors

@@ -3,10 +3,13 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use super::children::fact_rows;
+use super::children::{ROWS_PER_STATEMENT, fact_rows};
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
-use super::schema::{conference, conference_attendee, conference_decision, conference_state, section47, section47_state};
+use super::schema::{
+    conference, conference_attendee, conference_decision, conference_state, registration, registration_coordinator, section47,
+    section47_state,
+};
 use super::types::{Id, Instant};
 
 /// An enquiry under section 47.
@@ -24,7 +27,7 @@ pub struct Section47Row {
 
 /// A conference.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = conference)]
+#[diesel(table_name = conference, treat_none_as_default_value = false)]
 #[allow(missing_docs)] // the columns are explained in the migration
 pub struct ConferenceRow {
     pub id: Id,
@@ -32,6 +35,17 @@ pub struct ConferenceRow {
     pub version: i64,
     pub created_at: Instant,
     pub changed_at: Instant,
+}
+
+/// Whose conferences a list shows.
+#[derive(Debug, Clone)]
+pub enum Whose {
+    /// Those of these authorities.
+    Authorities(Vec<String>),
+    /// Those that this person chaired.
+    Chair(String),
+    /// Those about a child whose case this person co-ordinates.
+    Coordinator(String),
 }
 
 fact_rows! {
@@ -54,9 +68,12 @@ fact_rows! {
         kind: String,
         held_on: NaiveDate,
         chair: Option<String>,
+        chair_person: Option<String>,
         language: Option<String>,
         quorate: Option<bool>,
         quorum_reason: Option<String>,
+        departure_reason: Option<String>,
+        departure_approved_by: Option<String>,
         entered_in_error: bool,
         error_reason: Option<String>,
     }
@@ -75,9 +92,10 @@ fact_rows! {
         registration_id: Option<Id>,
         decision: String,
         categories: String,
-        consensus: bool,
+        consensus: Option<bool>,
         dissent: Option<String>,
         reasons: Option<String>,
+        evidence: Option<String>,
         child_views: Option<String>,
         child_views_how: Option<String>,
         child_participation: Option<String>,
@@ -125,6 +143,48 @@ impl Section47Row {
             .load(c))?)
     }
 
+    /// A page of the enquiries of these authorities, newest first; about one child, or about all.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn list(
+        connection: &mut AnyConnection,
+        whose: &Whose,
+        child: Option<Id>,
+        before: Option<Id>,
+        limit: i64,
+    ) -> Result<Vec<Self>, StoreError> {
+        with!(connection, |c| {
+            let mut query = section47::table.select(Self::as_select()).order(section47::id.desc()).limit(limit).into_boxed();
+            match whose {
+                Whose::Authorities(authorities) => query = query.filter(section47::authority.eq_any(authorities)),
+                // No chair sees an enquiry: only what it led to.
+                Whose::Chair(_) => return Ok(Vec::new()),
+                Whose::Coordinator(person) => {
+                    query = query.filter(
+                        section47::child_id.eq_any(
+                            registration::table
+                                .inner_join(
+                                    registration_coordinator::table.on(registration_coordinator::registration_id.eq(registration::id)),
+                                )
+                                .filter(registration_coordinator::person.eq(person))
+                                .filter(registration_coordinator::superseded_at.is_null())
+                                .filter(registration_coordinator::valid_to.is_null())
+                                .select(registration::child_id),
+                        ),
+                    );
+                }
+            }
+            if let Some(child) = child {
+                query = query.filter(section47::child_id.eq(child));
+            }
+            if let Some(before) = before {
+                query = query.filter(section47::id.lt(before));
+            }
+            Ok(query.load(c)?)
+        })
+    }
+
     /// Moves it from one version to the next. Says whether it was still at that version.
     ///
     /// # Errors
@@ -145,6 +205,20 @@ impl ConferenceRow {
     /// When the database refuses or fails.
     pub fn insert(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
         with!(connection, |c| diesel::insert_into(conference::table).values(self).execute(c))?;
+        Ok(())
+    }
+
+    /// Adds many conferences.
+    ///
+    /// # Errors
+    /// When the database refuses or fails.
+    pub fn insert_all(connection: &mut AnyConnection, rows: &[Self]) -> Result<(), StoreError> {
+        if let [row] = rows {
+            return row.insert(connection);
+        }
+        for chunk in rows.chunks(ROWS_PER_STATEMENT) {
+            with!(&mut *connection, |c| diesel::insert_into(conference::table).values(chunk).execute(c))?;
+        }
         Ok(())
     }
 
@@ -171,24 +245,70 @@ impl ConferenceRow {
             .load(c))?)
     }
 
-    /// A page of the conferences of these authorities, newest first; of one child, or of all.
+    /// The conference with this identifier, if it is one of these.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn find_of(connection: &mut AnyConnection, id: Id, whose: &Whose) -> Result<Option<Self>, StoreError> {
+        Ok(Self::select(connection, whose, Some(id), None, None, 1)?.pop())
+    }
+
+    /// A page of conferences, newest first; of one child, or of all.
     ///
     /// # Errors
     /// When the database fails.
     pub fn list(
         connection: &mut AnyConnection,
-        authorities: &[String],
+        whose: &Whose,
+        child: Option<Id>,
+        before: Option<Id>,
+        limit: i64,
+    ) -> Result<Vec<Self>, StoreError> {
+        Self::select(connection, whose, None, child, before, limit)
+    }
+
+    fn select(
+        connection: &mut AnyConnection,
+        whose: &Whose,
+        id: Option<Id>,
         child: Option<Id>,
         before: Option<Id>,
         limit: i64,
     ) -> Result<Vec<Self>, StoreError> {
         with!(connection, |c| {
-            let mut query = conference::table
-                .filter(conference::authority.eq_any(authorities))
-                .select(Self::as_select())
-                .order(conference::id.desc())
-                .limit(limit)
-                .into_boxed();
+            let mut query = conference::table.select(Self::as_select()).order(conference::id.desc()).limit(limit).into_boxed();
+            match whose {
+                Whose::Authorities(authorities) => query = query.filter(conference::authority.eq_any(authorities)),
+                Whose::Chair(person) => {
+                    query = query.filter(
+                        conference::id.eq_any(
+                            conference_state::table
+                                .filter(conference_state::chair_person.eq(person))
+                                .filter(conference_state::superseded_at.is_null())
+                                .select(conference_state::conference_id),
+                        ),
+                    );
+                }
+                Whose::Coordinator(person) => {
+                    query = query.filter(
+                        conference::id.eq_any(
+                            conference_decision::table
+                                .inner_join(registration::table.on(registration::child_id.eq(conference_decision::child_id)))
+                                .inner_join(
+                                    registration_coordinator::table.on(registration_coordinator::registration_id.eq(registration::id)),
+                                )
+                                .filter(conference_decision::superseded_at.is_null())
+                                .filter(registration_coordinator::person.eq(person))
+                                .filter(registration_coordinator::superseded_at.is_null())
+                                .filter(registration_coordinator::valid_to.is_null())
+                                .select(conference_decision::conference_id),
+                        ),
+                    );
+                }
+            }
+            if let Some(id) = id {
+                query = query.filter(conference::id.eq(id));
+            }
             if let Some(child) = child {
                 query = query.filter(
                     conference::id.eq_any(

@@ -43,6 +43,7 @@ fact_rows! {
         conference_id: Option<Id>,
         removal_conference_id: Option<Id>,
         removal_evidence: Option<String>,
+        removal_reasons: Option<String>,
     }
     /// A category of an entry.
     CategoryRow, registration_category, registration_id {
@@ -187,6 +188,24 @@ pub fn coordinates(connection: &mut AnyConnection, person: &str, child: Id) -> R
         .first(c)
         .optional())?;
     Ok(found.is_some())
+}
+
+/// The temporary entries that rest on an entry of this region and have not ended, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn resting_on(connection: &mut AnyConnection, home: Id) -> Result<Vec<RegistrationRow>, StoreError> {
+    let resting = registration_state::table
+        .filter(registration_state::home_registration_id.eq(home))
+        .filter(registration_state::superseded_at.is_null())
+        .filter(registration_state::removed_on.is_null())
+        .filter(registration_state::entered_in_error.eq(false))
+        .select(registration_state::registration_id);
+    Ok(with!(connection, |c| registration::table
+        .filter(registration::id.eq_any(resting))
+        .order(registration::id)
+        .select(RegistrationRow::as_select())
+        .load(c))?)
 }
 
 /// Moves an entry from one version to the next. Says whether it was still at that version.

@@ -6,7 +6,7 @@ use super::error::StoreError;
 
 /// The tables that a reset empties: children, and everything that rests on them. What refers stands before what it refers
 /// to.
-const EMPTIED: [&str; 26] = [
+const EMPTIED: [&str; 37] = [
     "notice",
     "task_evidence",
     "task",
@@ -22,6 +22,17 @@ const EMPTIED: [&str; 26] = [
     "match_key_stat",
     "match_token_stat",
     "match_summary",
+    "clock_escalation",
+    "clock_departure",
+    "plan_milestone",
+    "core_group_meeting",
+    "visit",
+    "conference_decision",
+    "conference_attendee",
+    "conference_state",
+    "conference",
+    "section47_state",
+    "section47",
     "core_group_member",
     "registration_coordinator",
     "registration_category",

@@ -155,6 +155,7 @@ diesel::table! {
         conference_id -> Nullable<crate::store::types::DbUuid>,
         removal_conference_id -> Nullable<crate::store::types::DbUuid>,
         removal_evidence -> Nullable<Text>,
+        removal_reasons -> Nullable<Text>,
     }
 }
 
@@ -561,9 +562,12 @@ diesel::table! {
         kind -> Text,
         held_on -> Date,
         chair -> Nullable<Text>,
+        chair_person -> Nullable<Text>,
         language -> Nullable<Text>,
         quorate -> Nullable<Bool>,
         quorum_reason -> Nullable<Text>,
+        departure_reason -> Nullable<Text>,
+        departure_approved_by -> Nullable<Text>,
         entered_in_error -> Bool,
         error_reason -> Nullable<Text>,
         valid_from -> Nullable<Date>,
@@ -604,9 +608,10 @@ diesel::table! {
         registration_id -> Nullable<crate::store::types::DbUuid>,
         decision -> Text,
         categories -> Text,
-        consensus -> Bool,
+        consensus -> Nullable<Bool>,
         dissent -> Nullable<Text>,
         reasons -> Nullable<Text>,
+        evidence -> Nullable<Text>,
         child_views -> Nullable<Text>,
         child_views_how -> Nullable<Text>,
         child_participation -> Nullable<Text>,

@@ -64,6 +64,32 @@ pub fn find(connection: &mut AnyConnection, id: Id) -> Result<Option<TaskRow>, S
     Ok(with!(connection, |c| task::table.find(id).select(TaskRow::as_select()).first(c).optional())?)
 }
 
+/// The open tasks about an entry, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn open_of(connection: &mut AnyConnection, registration: Id) -> Result<Vec<TaskRow>, StoreError> {
+    Ok(with!(connection, |c| task::table
+        .filter(task::registration_id.eq(registration))
+        .filter(task::closed_at.is_null())
+        .order(task::id)
+        .select(TaskRow::as_select())
+        .load(c))?)
+}
+
+/// The open tasks about a child, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn open_about(connection: &mut AnyConnection, child: Id) -> Result<Vec<TaskRow>, StoreError> {
+    Ok(with!(connection, |c| task::table
+        .filter(task::child_id.eq(child))
+        .filter(task::closed_at.is_null())
+        .order(task::id)
+        .select(TaskRow::as_select())
+        .load(c))?)
+}
+
 /// A page of tasks, newest first, without those about `reader`.
 ///
 /// # Errors

@@ -41,7 +41,20 @@ macro_rules! from_typed {
         }
     )+};
 }
-from_typed!(ChildId, NameId, AddressId, IdentifierId, HouseholdMemberId, RegistrationId, CheckId, NoticeId, TaskId, RevocationId);
+from_typed!(
+    ChildId,
+    NameId,
+    AddressId,
+    IdentifierId,
+    HouseholdMemberId,
+    RegistrationId,
+    CheckId,
+    NoticeId,
+    TaskId,
+    ConferenceId,
+    Section47Id,
+    RevocationId
+);
 
 impl ToSql<DbUuid, Pg> for Id {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {

@@ -26,7 +26,7 @@ use uuid::Uuid;
 use super::database::{AuditRow, Backend, Folder, TestDatabase};
 use super::http::{self, Answer};
 use super::logs;
-use super::people::{Child, Entry, Question};
+use super::people::{Child, Conference, Entry, Question};
 use super::tokens::{self, AUDIENCE, Caller, GWENT, ISSUER};
 
 /// Where procedure time stands when a test begins: a Tuesday in term time, in office hours.
@@ -196,6 +196,17 @@ impl TestApp {
         Entered { child: answer.text("/id"), registration: String::new() }
     }
 
+    /// Records a conference as the region's custodian.
+    #[track_caller]
+    pub fn hold(&self, conference: &Conference) -> Answer {
+        self.custodian().post("/v1/conferences", &conference.0).expect(201)
+    }
+
+    /// How many rows a table holds.
+    pub fn count(&self, table: &str) -> i64 {
+        self.database().number(&format!("SELECT count(*) AS n FROM {table}"))
+    }
+
     /// Enters a child and an entry for them.
     #[track_caller]
     pub fn register_with(&self, child: &Child, entry: Entry) -> Entered {
@@ -307,7 +318,8 @@ impl TestApp {
             assert_eq!(record["request"], entry.request_id.as_str());
         }
         let keys: Vec<_> = self.keys().public_keys().expect("keys").log.iter().filter_map(PublicKey::bytes).collect();
-        let mut means = Means { origin: Some(note::origin(GWENT)), keys: &keys, held: &[], progress: &mut |_, _| {} };
+        let region = Config::from_text(&self.configuration).expect("a configuration").region.code;
+        let mut means = Means { origin: Some(note::origin(&region)), keys: &keys, held: &[], progress: &mut |_, _| {} };
         let walk = walk(&self.database.parsed(), &mut means).expect("a readable audit log");
         assert_eq!(walk.fault, None, "the audit log verifies");
         assert_eq!(walk.entries + walk.waiting, audit.len() as u64, "every entry is in the log");
@@ -412,6 +424,12 @@ impl<'a> Client<'a> {
     #[track_caller]
     pub fn change(&self, path: &str, etag: &str, body: &Value) -> Answer {
         self.request(Method::POST, path).key(&Uuid::now_v7().to_string()).header("if-match", etag).json(body).send()
+    }
+
+    /// Puts something in the place of what was read with an entity tag.
+    #[track_caller]
+    pub fn put(&self, path: &str, etag: &str, body: &Value) -> Answer {
+        self.request(Method::PUT, path).header("if-match", etag).json(body).send()
     }
 
     /// A request to be put together by hand.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::http::Answer;
-use super::people::Entry;
+use super::people::{Conference, Entry, full};
 use super::tokens::{Caller, ISSUER, NEWPORT};
 
 /// Who sends what where: without a body it is read, with one created or changed.
@@ -21,6 +21,9 @@ pub type Send<'a> = dyn Fn(&Caller, &str, Option<&Value>) -> Answer + 'a;
 
 /// How long an entry of the audit log may take to be covered by a checkpoint.
 const COVERED_WITHIN: Duration = Duration::from_secs(30);
+
+/// The entity tag of what was just made.
+pub const FIRST: &str = "\"1\"";
 
 /// A request that succeeds.
 #[derive(Debug, Clone)]
@@ -31,6 +34,8 @@ pub struct Example {
     pub path: String,
     /// The body of what creates or changes.
     pub body: Option<Value>,
+    /// The entity tag of what is changed.
+    pub etag: &'static str,
 }
 
 /// What stands in the document of an operation.
@@ -147,12 +152,48 @@ impl<'a> Ground<'a> {
         id
     }
 
+    /// A part of another child's entry.
+    fn part(&self, caller: &Caller, name: &str) -> String {
+        format!("/v1/registrations/{}/{name}", self.registered(caller).2)
+    }
+
+    /// How the entry of another child, whose case `caller` co-ordinated, ended: a review decided it.
+    fn removed(&self, caller: &Caller) -> String {
+        let child = self.child().1;
+        let hold = |conference: Conference| self.post(&Caller::custodian(), "/v1/conferences", &conference.0);
+        let made = hold(Conference::held("initial", "2026-03-03").decides(&child, "registered", self.decided(caller)));
+        hold(Conference::held("review", "2026-06-02").decides(&child, "removed", json!({"reasons": "Safe", "evidence": "Eleven visits"})));
+        format!("/v1/registrations/{}/removal", made.text("/decisions/0/registrationId"))
+    }
+
+    /// An enquiry about another child, whose case `caller` co-ordinates.
+    fn section47(&self, caller: &Caller) -> String {
+        let child = self.registered(caller).1;
+        format!("/v1/section-47-enquiries/{}", self.post(&Caller::custodian(), "/v1/section-47-enquiries", &section47(&child)).text("/id"))
+    }
+
+    /// What goes with a decision to register a child whose case `caller` co-ordinates.
+    fn decided(&self, caller: &Caller) -> Value {
+        let mut more = full(json!(["neglect"]));
+        more["coordinator"] = json!({"name": "Carys Mathias", "person": caller.key()});
+        more
+    }
+
+    /// A conference that `caller` chaired, about another child, whose case they co-ordinate.
+    fn conference(&self, caller: &Caller, decision: &str) -> String {
+        let more = if decision == "registered" { self.decided(caller) } else { json!({}) };
+        let chaired = Conference::held("initial", "2026-03-03").with("chairPerson", json!(caller.key()));
+        let conference = chaired.decides(&self.child().1, decision, more);
+        format!("/v1/conferences/{}", self.post(&Caller::custodian(), "/v1/conferences", &conference.0).text("/id"))
+    }
+
     /// A request of an operation about something that `caller` may know of, if anybody in their role may.
     pub fn example(&self, operation: &str, caller: &Caller) -> Example {
         let asker = if allowed("askCheck").iter().any(|role| role.as_str() == caller.role()) { caller.clone() } else { Caller::health() };
         let reason = json!({"reason": "Entered twice by mistake"});
-        let get = |path: String| Example { method: Method::GET, path, body: None };
-        let post = |path: String, body: Value| Example { method: Method::POST, path, body: Some(body) };
+        let get = |path: String| Example { method: Method::GET, path, body: None, etag: FIRST };
+        let post = |path: String, body: Value| Example { method: Method::POST, path, body: Some(body), etag: FIRST };
+        let put = |path: String, body: Value| Example { method: Method::PUT, path, body: Some(body), etag: FIRST };
         let of_child = |what: &str, body: Value| post(format!("/v1/children/{}/{what}", self.registered(caller).1), body);
         let item = |list: &str| (self.child)(self.entered.get())[list][0].clone();
         match operation {
@@ -177,6 +218,32 @@ impl<'a> Ground<'a> {
             "listRegistrations" => get("/v1/registrations".into()),
             "readRegistration" => get(format!("/v1/registrations/{}", self.registered(caller).2)),
             "markRegistrationInError" => post(format!("/v1/registrations/{}/entered-in-error", self.registered(caller).2), reason),
+            "readCoordinator" => get(self.part(caller, "coordinator")),
+            "changeCoordinator" => {
+                put(self.part(caller, "coordinator"), json!({"coordinator": {"name": "Dafydd Puw", "person": caller.key()}}))
+            }
+            "readCategories" => get(self.part(caller, "categories")),
+            "changeCategories" => put(self.part(caller, "categories"), json!({"categories": ["emotional"]})),
+            "readCoreGroup" => get(self.part(caller, "core-group")),
+            "changeCoreGroup" => put(self.part(caller, "core-group"), json!({"members": [{"name": "Huw Rees"}]})),
+            "removeRegistration" => post(self.part(caller, "removal"), died()),
+            "readRemoval" => get(self.removed(caller)),
+            // The removal was a change of the entry.
+            "markRemovalInError" => Example { etag: "\"2\"", ..post(format!("{}/entered-in-error", self.removed(caller)), reason) },
+            "addSection47Enquiry" => post("/v1/section-47-enquiries".into(), section47(&self.child().1)),
+            "listSection47Enquiries" => get("/v1/section-47-enquiries".into()),
+            "readSection47Enquiry" => get(self.section47(caller)),
+            "changeSection47Enquiry" => put(self.section47(caller), json!({"strategyDiscussionOn": "2026-02-05"})),
+            "markSection47EnquiryInError" => post(format!("{}/entered-in-error", self.section47(caller)), reason),
+            "addConference" => {
+                let conference = Conference::held("initial", "2026-03-03");
+                post("/v1/conferences".into(), conference.decides(&self.child().1, "registered", self.decided(caller)).0)
+            }
+            "listConferences" => get("/v1/conferences".into()),
+            "readConference" => get(self.conference(caller, "registered")),
+            "correctConference" => put(self.conference(caller, "registered"), json!({"chair": "Rhodri Ellis", "quorate": true})),
+            // Nothing rests on a decision not to register.
+            "markConferenceInError" => post(format!("{}/entered-in-error", self.conference(caller, "not-registered")), reason),
             "listNotices" => get("/v1/notices".into()),
             "readNotice" => get(format!("/v1/notices/{}", self.notice(caller))),
             "acknowledgeNotice" => post(format!("/v1/notices/{}/acknowledgement", self.notice(caller)), json!({"note": "Rang the ward"})),
@@ -196,4 +263,12 @@ impl<'a> Ground<'a> {
             other => panic!("{other} has no request that succeeds: add one to tests/support/operations.rs"),
         }
     }
+}
+
+fn died() -> Value {
+    json!({"removedOn": "2026-11-10", "ground": "died", "evidence": "Certificate seen", "reasons": "The hospital rang on the day"})
+}
+
+fn section47(child: &str) -> Value {
+    json!({"childId": child, "authority": NEWPORT, "strategyDiscussionOn": "2026-02-03"})
 }

@@ -203,3 +203,58 @@ impl Question {
         self.with("search", json!("federation"))
     }
 }
+
+/// A conference as it is recorded, with a quorum and no decision yet.
+#[derive(Debug, Clone)]
+pub struct Conference(pub Value);
+
+impl Conference {
+    /// Of Newport.
+    pub fn held(kind: &str, on: &str) -> Self {
+        Self::of(NEWPORT, kind, on)
+    }
+
+    /// Of an authority.
+    pub fn of(authority: &str, kind: &str, on: &str) -> Self {
+        Self(json!({"kind": kind, "authority": authority, "heldOn": on, "chair": "Mair Bowen", "quorate": true, "decisions": []}))
+    }
+
+    /// With another item.
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        if value.is_null() {
+            self.0.as_object_mut().expect("an object").remove(name);
+        } else {
+            self.0[name] = value;
+        }
+        self
+    }
+
+    /// With a decision about a child; `more` is laid over it.
+    pub fn decides(mut self, child: &str, decision: &str, more: Value) -> Self {
+        let mut decided = json!({"childId": child, "decision": decision, "consensus": true});
+        for (name, value) in more.as_object().expect("an object") {
+            if value.is_null() {
+                decided.as_object_mut().expect("an object").remove(name);
+            } else {
+                decided[name] = value.clone();
+            }
+        }
+        self.0["decisions"].as_array_mut().expect("a list").push(decided);
+        self
+    }
+
+    /// With a child put on the register under neglect, with everything an entry should have. The advocate was offered.
+    pub fn registers(self, child: &str) -> Self {
+        self.decides(child, "registered", full(json!(["neglect"])))
+    }
+}
+
+/// What goes with a decision to register.
+pub fn full(categories: Value) -> Value {
+    json!({
+        "categories": categories,
+        "coordinator": {"name": "Carys Mathias"},
+        "coreGroup": [{"name": "Ann Price", "agency": "Royal Gwent Hospital"}],
+        "advocacy": {"offeredOn": "2026-02-05", "offeredBy": "Elin Gwynne", "response": "accepted"},
+    })
+}

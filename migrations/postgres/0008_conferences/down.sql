@@ -1,3 +1,7 @@
+DROP INDEX task_by_child;
+DROP INDEX task_by_registration;
+DROP INDEX registration_state_by_home;
+ALTER TABLE registration_state DROP COLUMN removal_reasons;
 ALTER TABLE registration_state DROP COLUMN removal_evidence;
 ALTER TABLE registration_state DROP COLUMN removal_conference_id;
 ALTER TABLE registration_state DROP COLUMN conference_id;

@@ -35,7 +35,9 @@ CREATE TABLE section47_state (
 );
 CREATE INDEX section47_state_by_section47 ON section47_state (section47_id);
 
--- A conference. Its decisions stand one for each child: what is decided for one changes nothing for another.
+-- A conference. Its decisions stand one for each child: what is decided for one changes nothing for another. The chair's
+-- identity is what makes the conference theirs. Whether a decision was agreed may be unknown: a conference recorded only by
+-- its date does not say.
 CREATE TABLE conference (
     id UUID PRIMARY KEY,
     authority TEXT NOT NULL,
@@ -51,9 +53,12 @@ CREATE TABLE conference_state (
     kind TEXT NOT NULL CHECK (kind IN ('initial', 'pre-birth', 'review', 'transfer-in')),
     held_on DATE NOT NULL,
     chair TEXT,
+    chair_person TEXT,
     language TEXT,
     quorate BOOLEAN,
     quorum_reason TEXT,
+    departure_reason TEXT,
+    departure_approved_by TEXT,
     entered_in_error BOOLEAN NOT NULL,
     error_reason TEXT,
     valid_from DATE,
@@ -90,9 +95,10 @@ CREATE TABLE conference_decision (
     registration_id UUID REFERENCES registration (id),
     decision TEXT NOT NULL CHECK (decision IN ('registered', 'not-registered', 'continued', 'removed')),
     categories TEXT NOT NULL,
-    consensus BOOLEAN NOT NULL,
+    consensus BOOLEAN,
     dissent TEXT,
     reasons TEXT,
+    evidence TEXT,
     child_views TEXT,
     child_views_how TEXT,
     child_participation TEXT,
@@ -115,7 +121,14 @@ CREATE INDEX conference_decision_by_conference ON conference_decision (conferenc
 CREATE INDEX conference_decision_by_child ON conference_decision (child_id);
 CREATE INDEX conference_decision_by_registration ON conference_decision (registration_id);
 
--- On which conference an entry rests, and which one ended it; the evidence for an end that no conference decided.
+-- On which conference an entry rests, and which one ended it; the evidence for the end and the reasons. Temporary entries are
+-- found by the entry at home that they rest on: they never outlive it.
 ALTER TABLE registration_state ADD COLUMN conference_id UUID;
 ALTER TABLE registration_state ADD COLUMN removal_conference_id UUID;
 ALTER TABLE registration_state ADD COLUMN removal_evidence TEXT;
+ALTER TABLE registration_state ADD COLUMN removal_reasons TEXT;
+CREATE INDEX registration_state_by_home ON registration_state (home_registration_id);
+
+-- What is to be done about an entry or a child ends with what it was about.
+CREATE INDEX task_by_registration ON task (registration_id);
+CREATE INDEX task_by_child ON task (child_id);

@@ -216,6 +216,7 @@ fn basis(region: &Region, child: &InventedChild, invented: &InventedRegistration
         });
     }
     Ok(NewBasis::Conference {
+        id: None,
         held_on: invented.conference_on.unwrap_or(invented.registered_on),
         kind: if matches!(child.birth, Birth::Expected(_)) { ConferenceKind::PreBirth } else { ConferenceKind::Initial },
         authority: take(&child.authority, "an invented authority")?,
@@ -226,7 +227,7 @@ fn basis(region: &Region, child: &InventedChild, invented: &InventedRegistration
 fn categories(region: &Region, basis: &NewBasis, invented: &[invent::Category]) -> Vec<Category> {
     let nation = match basis {
         NewBasis::Home { authority, .. } => authority.nation().unwrap_or(region.own().nation),
-        NewBasis::Conference { .. } | NewBasis::EarlierRegister => region.own().nation,
+        NewBasis::Conference { .. } | NewBasis::Recorded(_) | NewBasis::EarlierRegister => region.own().nation,
     };
     let known = invented.iter().map(|category| match category {
         invent::Category::Neglect => Category::Neglect,
