@@ -68,6 +68,7 @@ problem_sets! {
         Unauthenticated = 401, "There is no valid token";
         Forbidden = 403, "The role may not do this";
         NotAcceptable = 406, "No form of answer that the caller accepts";
+        TooMany = 429, "Too many requests; Retry-After says how long to wait";
         InternalError = 500, "A defect on our side";
         Unavailable = 503, "The register cannot answer at the moment; try later";
     }

@@ -100,6 +100,17 @@ pub enum RegisterError {
     Broken(Vec<Broken>),
 }
 
+impl RegisterError {
+    /// The first rule that was broken, if that is what is wrong: where, which, and what would help.
+    pub fn rule(&self) -> Option<(&str, &'static str, &str)> {
+        match self {
+            Self::Rule { pointer, code, detail } => Some((pointer, code, detail)),
+            Self::Broken(broken) => broken.first().map(|broken| (broken.pointer.as_str(), broken.code, broken.detail.as_str())),
+            _ => None,
+        }
+    }
+}
+
 /// A rule of the procedures that a request would break.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {

@@ -205,10 +205,10 @@ fn plan(snapshot: &mut Snapshot<'_>, region: &Region, source: &str, rows: &[Row]
                         done.warnings.extend(left_alone);
                         planned.done.push(done);
                     }
-                    Err(RegisterError::Rule { detail, .. }) => {
-                        planned.done.push(Done::refused(row, "authority", "changed-not-applied", &detail));
-                    }
-                    Err(error) => return Err(error),
+                    Err(error) => match error.rule() {
+                        Some((_, _, detail)) => planned.done.push(Done::refused(row, "authority", "changed-not-applied", detail)),
+                        None => return Err(error),
+                    },
                 }
             }
         }

@@ -322,12 +322,10 @@ fn registration(rules: &Rules, reading: &mut Reading<'_>) -> Option<NewRegistrat
         review_due_on,
         legal_status: None,
     };
-    match registrations::check(&new, rules.nation, &[], rules.today) {
-        Err(RegisterError::Rule { pointer, code, detail }) if former.is_some() => {
-            let column = if pointer == "/removedOn" { "removedOn" } else { "registeredOn" };
-            reading.refuse(column, code, detail);
-        }
-        _ => {}
+    let refused = registrations::check(&new, rules.nation, &[], rules.today).err().filter(|_| former.is_some());
+    if let Some((pointer, code, detail)) = refused.as_ref().and_then(RegisterError::rule) {
+        let column = if pointer == "/removedOn" { "removedOn" } else { "registeredOn" };
+        reading.refuse(column, code, detail);
     }
     Some(new)
 }
