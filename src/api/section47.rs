@@ -158,9 +158,10 @@ impl ChildQuery {
     /// # Errors
     /// 400.
     pub fn read(&self) -> Result<(Option<Id>, Page), Problem> {
-        let child: Option<ChildId> = self.child.as_deref().map(str::parse).transpose().map_err(|_| Kind::MalformedQuery)?;
+        // An identifier that this register never gave names nobody: an empty list, like one that is not known to the caller.
+        let child: Option<uuid::Uuid> = self.child.as_deref().map(str::parse).transpose().map_err(|_| Kind::MalformedQuery)?;
         let page = Page::new(self.cursor.as_deref(), self.limit, child.map(|child| ("child", child.to_string())))?;
-        Ok((child.map(Id::from), page))
+        Ok((child.map(Id), page))
     }
 }
 
