@@ -28,6 +28,11 @@ pub fn operations(app: &TestApp) -> BTreeMap<String, (Method, String)> {
     operations
 }
 
+/// A path of the document with identifiers that name nothing.
+pub fn concrete(path: &str) -> String {
+    path.replace("{id}", &Uuid::now_v7().to_string()).replace("{item}", &Uuid::now_v7().to_string())
+}
+
 fn callers() -> Vec<(Role, Caller)> {
     let mut callers = Vec::new();
     for role in Role::ALL {
@@ -46,7 +51,7 @@ fn every_role_may_do_what_the_policy_says_and_nothing_else(app: &TestApp) {
     let (mut allowed, mut refused) = (0, 0);
     for operation in Operation::ALL {
         let Some((method, path)) = operations.get(operation.as_str()) else { continue };
-        let path = path.replace("{id}", &Uuid::now_v7().to_string());
+        let path = concrete(path);
         for (role, caller) in callers() {
             // An empty body: whoever is let in hears that it is wrong, whoever is not hears only that.
             let answer = app.as_caller(&caller).request(method.clone(), &path).send();

@@ -326,6 +326,7 @@ fn walk(kind: Backend, format: &str) {
     for (operation, documented) in &documented {
         let caller = match operation.as_str() {
             "addRevocation" | "listRevocations" => Caller::of_region("operator"),
+            "addDeparture" => Caller::of_region("senior-safeguarding-manager"),
             _ => Caller::custodian(),
         };
         let ground = if operation.starts_with("ask") { &asking } else { &ground };

@@ -70,6 +70,7 @@ pub struct Incoming {
     idempotency_key: Option<String>,
     if_match: Option<String>,
     id: Option<String>,
+    item: Option<String>,
     query: String,
     operation: Operation,
     caller: String,
@@ -114,6 +115,7 @@ impl<A: Action> FromRequest for Gate<A> {
                 idempotency_key: text("idempotency-key"),
                 if_match: text("if-match"),
                 id: request.match_info().get("id").map(str::to_owned),
+                item: request.match_info().get("item").map(str::to_owned),
                 query: request.query_string().to_owned(),
                 operation: A::OPERATION,
                 caller: principal.key(),
@@ -221,6 +223,23 @@ impl Incoming {
     pub fn id<T: std::str::FromStr + TryFrom<Uuid>>(&self) -> Result<T, Problem> {
         let stated = self.id.as_deref().and_then(|id| id.parse().ok());
         stated.or_else(|| T::try_from(Uuid::now_v7()).ok()).ok_or_else(|| Kind::NotFound.into())
+    }
+
+    /// The identifier in the path of something that belongs to the resource. A malformed one names nothing, like a new one.
+    ///
+    /// # Errors
+    /// 404.
+    pub fn item<T: std::str::FromStr + TryFrom<Uuid>>(&self) -> Result<T, Problem> {
+        let stated = self.item.as_deref().and_then(|item| item.parse().ok());
+        stated.or_else(|| T::try_from(Uuid::now_v7()).ok()).ok_or_else(|| Kind::NotFound.into())
+    }
+
+    /// The code in the path that names a part of the resource. A malformed one names nothing.
+    ///
+    /// # Errors
+    /// 404.
+    pub fn word<T: std::str::FromStr>(&self) -> Result<T, Problem> {
+        self.item.as_deref().and_then(|item| item.parse().ok()).ok_or_else(|| Kind::NotFound.into())
     }
 
     /// The parameters of the query.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::clocks::clock_words;
 use super::fields::Fields;
 use super::gate::Gate;
 use super::paging::{Links, Page};
@@ -15,7 +16,7 @@ use super::respond::{item, kept, list};
 use crate::authz::policy::action;
 use crate::domain::ids::{NoticeId, TaskId};
 use crate::domain::text::Note;
-use crate::register::{notices, patterns, tasks, work_lists};
+use crate::register::{Region, notices, patterns, tasks, work_lists};
 use crate::store::enquiries::EnquiryRow;
 use crate::store::notices::NoticeRow;
 use crate::store::tasks::TaskRow;
@@ -60,6 +61,13 @@ pub struct NoticeView {
     /// Who confirmed having read it, and when; absent while nobody has.
     #[serde(skip_serializing_if = "Option::is_none")]
     acknowledgement: Option<AcknowledgementView>,
+    /// The clock that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "seen-alone")]
+    clock: Option<String>,
+    /// The day on which that clock is or was due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_on: Option<NaiveDate>,
 }
 
 /// That a named person read a notice.
@@ -155,6 +163,13 @@ pub struct TaskView {
     /// Who closed it, when and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     closure: Option<ClosureView>,
+    /// The clock that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "seen-alone")]
+    clock: Option<String>,
+    /// The day on which that clock is or was due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_on: Option<NaiveDate>,
 }
 
 /// Why a task was raised.
@@ -262,12 +277,18 @@ pub struct TaskQuery {
     limit: Option<i64>,
 }
 
+/// The words for a kind; those about a clock name it as the region's procedures do.
+fn said(what: &str, kind: &str, clock: Option<&str>, region: &Region, language: Language) -> String {
+    let clock = clock.map(|code| clock_words(region, code, language)).unwrap_or_default();
+    say(language, &format!("{what}-{kind}"), &[("clock", &clock)])
+}
+
 fn text(id: Option<Id>) -> Option<String> {
     id.map(|id| id.0.to_string())
 }
 
 impl NoticeView {
-    fn new(row: &NoticeRow, language: Language) -> Self {
+    fn new(row: &NoticeRow, region: &Region, language: Language) -> Self {
         let acknowledgement = row.acknowledged_at.zip(row.acknowledged_by.clone()).map(|(at, by)| AcknowledgementView {
             at: at.get(),
             by,
@@ -276,7 +297,7 @@ impl NoticeView {
         Self {
             id: row.id.0.to_string(),
             kind: row.kind.clone(),
-            text: say(language, &format!("notice-{}", row.kind), &[]),
+            text: said("notice", &row.kind, row.clock.as_deref(), region, language),
             urgency: row.urgency.clone(),
             to_role: row.to_role.clone(),
             authority: row.authority.clone(),
@@ -286,12 +307,14 @@ impl NoticeView {
             letters: row.kind.parse().ok().and_then(notices::Kind::letters),
             created_at: row.created_at.get(),
             acknowledgement,
+            clock: row.clock.clone(),
+            due_on: row.due_on,
         }
     }
 }
 
 impl TaskView {
-    fn new(row: &TaskRow, language: Language) -> Self {
+    fn new(row: &TaskRow, region: &Region, language: Language) -> Self {
         let closure = row.closed_at.zip(row.closed_by.clone()).map(|(at, by)| ClosureView {
             at: at.get(),
             by,
@@ -300,7 +323,7 @@ impl TaskView {
         Self {
             id: row.id.0.to_string(),
             kind: row.kind.clone(),
-            text: say(language, &format!("task-{}", row.kind), &[]),
+            text: said("task", &row.kind, row.clock.as_deref(), region, language),
             reasons: patterns::reasons(&row.reasons)
                 .into_iter()
                 .map(|reason| TaskReasonView {
@@ -319,6 +342,8 @@ impl TaskView {
             letters: row.kind.parse().ok().and_then(tasks::Kind::letters),
             created_at: row.created_at.get(),
             closure,
+            clock: row.clock.clone(),
+            due_on: row.due_on,
         }
     }
 }
@@ -333,6 +358,7 @@ impl TaskView {
 pub async fn list_notices(gate: Gate<action::ListNotices>) -> Result<HttpResponse, Problem> {
     let Gate { permit, incoming, language, app, .. } = gate;
     let to = notices::addressee(permit.principal(), permit.reach(), &app.region);
+    let region = Arc::clone(&app.region);
     app.store
         .read(permit, move |snapshot| {
             incoming.reading()?;
@@ -348,7 +374,7 @@ pub async fn list_notices(gate: Gate<action::ListNotices>) -> Result<HttpRespons
             for child in rows.iter().filter_map(|row| row.child_id) {
                 snapshot.audit().child(child);
             }
-            list(&NoticeList { items: rows.iter().map(|row| NoticeView::new(row, language)).collect(), links })
+            list(&NoticeList { items: rows.iter().map(|row| NoticeView::new(row, &region, language)).collect(), links })
         })
         .await
         .map(kept)
@@ -376,7 +402,7 @@ pub async fn read_notice(gate: Gate<action::ReadNotice>) -> Result<HttpResponse,
             if let Some(child) = row.child_id {
                 snapshot.audit().child(child);
             }
-            item(row.version, &NoticeView::new(&row, language))
+            item(row.version, &NoticeView::new(&row, &region, language))
         })
         .await
         .map(kept)
@@ -396,13 +422,13 @@ pub async fn acknowledge(gate: Gate<action::AcknowledgeNotice>) -> Result<HttpRe
     let principal = Arc::clone(permit.principal());
     let by = principal.key();
     let reach = permit.reach();
-    let region = Arc::clone(&app.region);
+    let (reader, region) = (Arc::clone(&app.region), Arc::clone(&app.region));
     app.store
         .run(
             permit,
             move |snapshot| {
                 let id: NoticeId = incoming.id()?;
-                let row = notices::find(snapshot.connection, &region, id, &principal, reach)?;
+                let row = notices::find(snapshot.connection, &reader, id, &principal, reach)?;
                 let body: AcknowledgementRequest = incoming.change(row.version)?;
                 let mut fields = Fields::default();
                 let note: Option<Note> = fields.optional("/note", body.note.as_deref());
@@ -410,7 +436,7 @@ pub async fn acknowledge(gate: Gate<action::AcknowledgeNotice>) -> Result<HttpRe
             },
             move |tx, (row, note): &(NoticeRow, Option<String>)| {
                 let row = notices::acknowledge(tx, row, &by, note.as_deref())?;
-                item::<NoticeView>(row.version, &NoticeView::new(&row, language))
+                item::<NoticeView>(row.version, &NoticeView::new(&row, &region, language))
             },
         )
         .await
@@ -428,6 +454,7 @@ pub async fn list_tasks(gate: Gate<action::ListTasks>) -> Result<HttpResponse, P
     let Gate { permit, incoming, language, app, .. } = gate;
     let lists = work_lists(permit.principal(), &app.region);
     let reader = permit.principal().key();
+    let region = Arc::clone(&app.region);
     app.store
         .read(permit, move |snapshot| {
             incoming.reading()?;
@@ -442,7 +469,7 @@ pub async fn list_tasks(gate: Gate<action::ListTasks>) -> Result<HttpResponse, P
             for child in rows.iter().filter_map(|row| row.child_id) {
                 snapshot.audit().child(child);
             }
-            list(&TaskList { items: rows.iter().map(|row| TaskView::new(row, language)).collect(), links })
+            list(&TaskList { items: rows.iter().map(|row| TaskView::new(row, &region, language)).collect(), links })
         })
         .await
         .map(kept)
@@ -469,7 +496,7 @@ pub async fn read_task(gate: Gate<action::ReadTask>) -> Result<HttpResponse, Pro
             if let Some(child) = row.child_id {
                 snapshot.audit().child(child);
             }
-            let mut view = TaskView::new(&row, language);
+            let mut view = TaskView::new(&row, &region, language);
             // What enquirers wrote may name a child: it is for whom the task is.
             if principal.role.as_str() == row.to_role {
                 let checks = crate::store::patterns::evidence(snapshot.connection, row.id, CHECKS_SHOWN)?;
@@ -496,19 +523,19 @@ pub async fn close_task(gate: Gate<action::CloseTask>) -> Result<HttpResponse, P
     let Gate { permit, incoming, language, app, .. } = gate;
     let principal = Arc::clone(permit.principal());
     let by = principal.key();
-    let region = Arc::clone(&app.region);
+    let (reader, region) = (Arc::clone(&app.region), Arc::clone(&app.region));
     app.store
         .run(
             permit,
             move |snapshot| {
                 let id: TaskId = incoming.id()?;
-                let row = tasks::find(snapshot.connection, &region, id, &principal)?;
+                let row = tasks::find(snapshot.connection, &reader, id, &principal)?;
                 let body: super::children::ReasonRequest = incoming.change(row.version)?;
                 Ok((row, body.read()?.expose().to_owned()))
             },
             move |tx, (row, reason): &(TaskRow, String)| {
                 let row = tasks::close(tx, row, &by, reason)?;
-                item::<TaskView>(row.version, &TaskView::new(&row, language))
+                item::<TaskView>(row.version, &TaskView::new(&row, &region, language))
             },
         )
         .await

@@ -10,8 +10,8 @@ use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
 use super::problem::{FieldError, Kind, Problem, ProblemDocument};
 use super::{
-    amendments, audit, checks, children, conferences, directory, notices, operational, registrations, removal, revocations, section47,
-    vocabulary,
+    amendments, audit, checks, children, clocks, conferences, directory, notices, operational, plans, registrations, removal, revocations,
+    section47, vocabulary,
 };
 use crate::words::Language;
 
@@ -78,6 +78,32 @@ problem_sets! {
         Unauthenticated = 401, "There is no valid token";
         Forbidden = 403, "The role may not do this";
         NotAcceptable = 406, "No form of answer that the caller accepts";
+        TooMany = 429, "Too many requests; Retry-After says how long to wait";
+        InternalError = 500, "A defect on our side";
+        Unavailable = 503, "The register cannot answer at the moment; try later";
+    }
+    /// Problems of requests that list what belongs to a resource.
+    BelowProblems {
+        BadRequest = 400, "The query is not understood";
+        Unauthenticated = 401, "There is no valid token";
+        Forbidden = 403, "The role may not do this";
+        NotFound = 404, "There is nothing here that the caller may know of";
+        NotAcceptable = 406, "No form of answer that the caller accepts";
+        TooMany = 429, "Too many requests; Retry-After says how long to wait";
+        InternalError = 500, "A defect on our side";
+        Unavailable = 503, "The register cannot answer at the moment; try later";
+    }
+    /// Problems of requests that add to a resource without changing it.
+    AddProblems {
+        BadRequest = 400, "The body is not JSON, or there is no Idempotency-Key";
+        Unauthenticated = 401, "There is no valid token";
+        Forbidden = 403, "The role may not do this";
+        NotFound = 404, "There is nothing here that the caller may know of";
+        NotAcceptable = 406, "No form of answer that the caller accepts";
+        Conflict = 409, "The same request is still under way";
+        TooLarge = 413, "The body is too large";
+        UnsupportedMediaType = 415, "The body is not application/json";
+        Unprocessable = 422, "Items of the request are wrong; each is named with its place and what would help";
         TooMany = 429, "Too many requests; Retry-After says how long to wait";
         InternalError = 500, "A defect on our side";
         Unavailable = 503, "The register cannot answer at the moment; try later";
@@ -261,6 +287,9 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
                 | "markSection47EnquiryInError"
                 | "correctConference"
                 | "markConferenceInError"
+                | "markVisitInError"
+                | "markCoreGroupMeetingInError"
+                | "markMilestoneInError"
         ),
         _ => true,
     }
@@ -289,6 +318,10 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         removal::read, removal::remove, removal::mark_in_error,
         section47::add, section47::index, section47::read, section47::change, section47::mark_in_error,
         conferences::add, conferences::index, conferences::read, conferences::correct, conferences::mark_in_error,
+        plans::add_visit, plans::list_visits, plans::read_visit, plans::mark_visit_in_error,
+        plans::add_meeting, plans::list_meetings, plans::read_meeting, plans::mark_meeting_in_error,
+        plans::add_milestone, plans::list_milestones, plans::read_milestone, plans::mark_milestone_in_error,
+        clocks::read, clocks::depart, clocks::index,
         notices::list_notices, notices::read_notice, notices::acknowledge,
         notices::list_tasks, notices::read_task, notices::close_task,
         directory::read,
@@ -304,6 +337,7 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         (name = "Children", description = "The people on the register"),
         (name = "Registrations", description = "Entries on the register"),
         (name = "Conferences", description = "What led to an entry, kept it and ended it"),
+        (name = "Plans", description = "What is done under a plan, and what is due"),
         (name = "Notices", description = "What a person must read and confirm"),
         (name = "Tasks", description = "What a person must do"),
         (name = "Directory", description = "Who is in the federation, and whom to ring there"),

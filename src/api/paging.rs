@@ -22,6 +22,13 @@ pub struct Links {
     next: Option<String>,
 }
 
+impl Links {
+    /// Of a list that is always whole.
+    pub const fn none() -> Self {
+        Self { next: None }
+    }
+}
+
 /// Which page is asked for.
 #[derive(Debug, Clone)]
 pub struct Page {

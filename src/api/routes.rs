@@ -7,8 +7,8 @@ use super::app::App;
 use super::gate::{authenticate, facts};
 use super::problem::{Kind, Problem};
 use super::{
-    amendments, audit, checks, children, conferences, directory, notices, operational, registrations, removal, revocations, sandbox,
-    section47,
+    amendments, audit, checks, children, clocks, conferences, directory, notices, operational, plans, registrations, removal, revocations,
+    sandbox, section47,
 };
 use crate::authz::{Operation, unauthenticated};
 
@@ -90,6 +90,30 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
         .service(resource("/v1/conferences", "GET, POST", [get().to(conferences::index), post().to(conferences::add)]))
         .service(resource("/v1/conferences/{id}", "GET, PUT", [get().to(conferences::read), put().to(conferences::correct)]))
         .service(resource("/v1/conferences/{id}/entered-in-error", "POST", [post().to(conferences::mark_in_error)]))
+        .service(resource("/v1/registrations/{id}/visits", "GET, POST", [get().to(plans::list_visits), post().to(plans::add_visit)]))
+        .service(resource("/v1/registrations/{id}/visits/{item}", "GET", [get().to(plans::read_visit)]))
+        .service(resource("/v1/registrations/{id}/visits/{item}/entered-in-error", "POST", [post().to(plans::mark_visit_in_error)]))
+        .service(resource(
+            "/v1/registrations/{id}/core-group/meetings",
+            "GET, POST",
+            [get().to(plans::list_meetings), post().to(plans::add_meeting)],
+        ))
+        .service(resource("/v1/registrations/{id}/core-group/meetings/{item}", "GET", [get().to(plans::read_meeting)]))
+        .service(resource(
+            "/v1/registrations/{id}/core-group/meetings/{item}/entered-in-error",
+            "POST",
+            [post().to(plans::mark_meeting_in_error)],
+        ))
+        .service(resource(
+            "/v1/registrations/{id}/milestones",
+            "GET, POST",
+            [get().to(plans::list_milestones), post().to(plans::add_milestone)],
+        ))
+        .service(resource("/v1/registrations/{id}/milestones/{item}", "GET", [get().to(plans::read_milestone)]))
+        .service(resource("/v1/registrations/{id}/milestones/{item}/entered-in-error", "POST", [post().to(plans::mark_milestone_in_error)]))
+        .service(resource("/v1/registrations/{id}/clocks", "GET", [get().to(clocks::read)]))
+        .service(resource("/v1/registrations/{id}/clocks/{item}/departures", "POST", [post().to(clocks::depart)]))
+        .service(resource("/v1/clocks", "GET", [get().to(clocks::index)]))
         .service(resource("/v1/notices", "GET", [get().to(notices::list_notices)]))
         .service(resource("/v1/notices/{id}", "GET", [get().to(notices::read_notice)]))
         .service(resource("/v1/notices/{id}/acknowledgement", "POST", [post().to(notices::acknowledge)]))

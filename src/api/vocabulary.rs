@@ -10,6 +10,7 @@ use utoipa::openapi::{Components, KnownFormat, RefOr, SchemaFormat};
 use super::revocations::CLAIM_LONGEST;
 use crate::authz::Operation;
 use crate::domain::category::Category;
+use crate::domain::clocks::ClockState;
 use crate::domain::conference::Decision;
 use crate::domain::contact::{EMAIL_CHARACTERS_MAX, PHONE_CHARACTERS_MAX};
 use crate::domain::identifiers::{IdentifierKind, REGION_CODE_CHARACTERS_MAX};
@@ -18,16 +19,19 @@ use crate::domain::nation::Nation;
 use crate::domain::notify::Notify;
 use crate::domain::outcome::{CoverageStatus, Grade, MatchStatus, OutcomeCode};
 use crate::domain::postcode::{ADDRESS_LINE_CHARACTERS_MAX, POSTCODE_CHARACTERS_MAX};
+use crate::domain::procedures::EventKind;
 use crate::domain::reason::Reason;
 use crate::domain::registration::{ConferenceKind, LegalStatusCode, RegistrationStatus, RemovalGround};
 use crate::domain::roles::Role;
 use crate::domain::section47::Determination;
 use crate::domain::sex::Sex;
+use crate::domain::span::Unit;
 use crate::domain::text::{CASE_REFERENCE_CHARACTERS_MAX, LINE_CHARACTERS_MAX, NOTE_CHARACTERS_MAX};
 use crate::domain::verification::VerificationMethod;
 use crate::register::children::{AddressKind, Relationship};
 use crate::register::conferences::Attendance;
 use crate::register::patterns::Pattern;
+use crate::register::plans::MilestoneKind;
 use crate::register::registrations::EARLIER_REGISTER;
 use crate::register::{notices, tasks};
 use crate::store::audit::AuditOutcome;
@@ -123,12 +127,17 @@ const FIELDS: &[(Form, &[&str])] = &[
     ),
     (Form::Code(&RegistrationStatus::CODES), &["RegistrationView/status"]),
     (Form::Code(&RemovalGround::CODES), &["RegistrationView/removalGround", "RemovalRequest/ground", "RemovalView/ground"]),
-    (Form::Code(&Nation::CODES), &["RegionView/nation", "CategoryView/codeSet"]),
-    (Form::Code(&Role::CODES), &["NoticeView/toRole", "TaskView/toRole"]),
+    (Form::Code(&Nation::CODES), &["RegionView/nation", "CategoryView/codeSet", "ClockView/calendar"]),
+    (Form::Code(&Role::CODES), &["NoticeView/toRole", "TaskView/toRole", "ClockView/told", "NextStepView/role"]),
     (Form::Code(&notices::Kind::CODES), &["NoticeView/kind"]),
     (Form::Code(&tasks::Kind::CODES), &["TaskView/kind"]),
     (Form::Code(&Pattern::CODES), &["TaskReasonView/code"]),
     (Form::Code(&["open", "closed"]), &["TaskView/status"]),
+    (Form::Code(&MilestoneKind::CODES), &["MilestoneRequest/kind", "MilestoneView/kind"]),
+    (Form::Code(&ClockState::CODES), &["ClockView/state"]),
+    (Form::Code(&EventKind::CODES), &["EventView/event"]),
+    (Form::Code(&Unit::CODES), &["SpanView/unit"]),
+    (Form::Code(&["overdue", "due-soon"]), &["DueView/state"]),
     (Form::Code(&["current", "entered-in-error", "closed-by-adoption"]), &["ChildView/standing"]),
     (Form::Code(&["live"]), &["LiveView/status"]),
     (Form::Code(&["ready"]), &["ReadyView/status"]),
@@ -179,6 +188,13 @@ const FIELDS: &[(Form, &[&str])] = &[
             "TaskView/childId",
             "TaskView/registrationId",
             "TaskView/checkId",
+            "VisitView/id",
+            "CoreGroupMeetingView/id",
+            "MilestoneView/id",
+            "EventView/id",
+            "DepartureView/id",
+            "DueView/registrationId",
+            "DueView/childId",
             "EntryView/id",
             "EntryView/checkId",
             "EntryView/childIds",
@@ -223,6 +239,10 @@ const FIELDS: &[(Form, &[&str])] = &[
             "DecisionShape/nextReviewOn",
             "DecisionShape/coreGroupOn",
             "AdvocacyShape/offeredOn",
+            "VisitRequest/visitedOn",
+            "CoreGroupMeetingRequest/heldOn",
+            "MilestoneRequest/reachedOn",
+            "DepartureRequest/dueOn",
         ],
     ),
     (Form::PartialDate, &["ChildQuestion/dateOfBirth", "CarerShape/dateOfBirth", "ChildRequest/dateOfBirth"]),
@@ -258,6 +278,7 @@ const FIELDS: &[(Form, &[&str])] = &[
             "ViewsShape/childHow",
             "ViewsShape/parentsHow",
             "AdvocacyShape/offeredBy",
+            "VisitRequest/visitedBy",
         ],
     ),
     (Form::Line(64), &["NewIdentifierShape/value"]),
@@ -283,6 +304,10 @@ const FIELDS: &[(Form, &[&str])] = &[
             "DecisionShape/evidence",
             "ViewsShape/child",
             "ViewsShape/parents",
+            "VisitRequest/note",
+            "CoreGroupMeetingRequest/note",
+            "MilestoneRequest/note",
+            "DepartureRequest/reason",
         ],
     ),
     (Form::Phone, &["OnBehalfOfShape/callBackNumber", "CoordinatorShape/phone", "CoreGroupMemberShape/phone"]),
@@ -308,6 +333,8 @@ const FIELDS: &[(Form, &[&str])] = &[
             "Section47View/authority",
             "HomeView/authority",
             "NoticeView/authority",
+            "ClockView/owedBy",
+            "DueView/authority",
         ],
     ),
     (Form::Region, &["HomeShape/region", "HomeView/region", "AuthorityView/region", "CoverageView/region", "RegionView/code"]),
@@ -368,6 +395,13 @@ const REQUIRED: &[&str] = &[
     "DecisionShape/decision",
     "DecisionShape/consensus",
     "VoiceShape/childId",
+    "VisitRequest/visitedOn",
+    "VisitRequest/seen",
+    "CoreGroupMeetingRequest/heldOn",
+    "MilestoneRequest/kind",
+    "MilestoneRequest/reachedOn",
+    "DepartureRequest/dueOn",
+    "DepartureRequest/reason",
 ];
 
 /// Says what the table says of every field.
@@ -414,7 +448,11 @@ fn search(schema: &mut RefOr<Schema>) {
 pub fn parameter(operation: &str, name: &str, schema: &mut RefOr<Schema>) {
     let form = match (operation, name) {
         (_, "id" | "child") => Form::Id,
+        ("addDeparture", "item") => return never_null(schema),
+        (_, "item") => Form::Id,
         (_, "cursor") => Form::Cursor,
+        ("listClocks", "authority") => Form::Authority,
+        ("listClocks", "state") => return one_of(schema, &["overdue", "due-soon"]),
         ("listAudit", "from" | "to") => Form::Instant,
         ("listAudit", "outcome") => return one_of(schema, AuditOutcome::ALL.map(AuditOutcome::as_str).as_slice()),
         ("listAudit", "operation") => {

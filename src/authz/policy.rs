@@ -125,6 +125,36 @@ operations! {
     CorrectConference = "correctConference" { Custodian: Scope, ConferenceChair: Own }
     /// Mark a conference as entered in error.
     MarkConferenceInError = "markConferenceInError" { Custodian: Scope }
+    /// Record a visit to a child.
+    AddVisit = "addVisit" { Custodian: Scope, Coordinator: Own, TeamManager: Scope }
+    /// List the visits to a child.
+    ListVisits = "listVisits" { Custodian: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Read a visit.
+    ReadVisit = "readVisit" { Custodian: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Mark a visit as entered in error.
+    MarkVisitInError = "markVisitInError" { Custodian: Scope, Coordinator: Own, TeamManager: Scope }
+    /// Record a meeting of a core group.
+    AddCoreGroupMeeting = "addCoreGroupMeeting" { Custodian: Scope, Coordinator: Own, TeamManager: Scope }
+    /// List the meetings of a core group.
+    ListCoreGroupMeetings = "listCoreGroupMeetings" { Custodian: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Read a meeting of a core group.
+    ReadCoreGroupMeeting = "readCoreGroupMeeting" { Custodian: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Mark a meeting of a core group as entered in error.
+    MarkCoreGroupMeetingInError = "markCoreGroupMeetingInError" { Custodian: Scope, Coordinator: Own, TeamManager: Scope }
+    /// Record what was done under a plan.
+    AddMilestone = "addMilestone" { Custodian: Scope, Coordinator: Own, TeamManager: Scope }
+    /// List what was done under a plan.
+    ListMilestones = "listMilestones" { Custodian: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Read a milestone.
+    ReadMilestone = "readMilestone" { Custodian: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Mark a milestone as entered in error.
+    MarkMilestoneInError = "markMilestoneInError" { Custodian: Scope, Coordinator: Own, TeamManager: Scope }
+    /// Read the clocks of a registration.
+    ReadClocks = "readClocks" { Custodian: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// List the clocks that are overdue or due soon.
+    ListClocks = "listClocks" { Custodian: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Authorise another date for a clock.
+    AddDeparture = "addDeparture" { SeniorSafeguardingManager: Scope }
     /// List notices.
     ListNotices = "listNotices" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
     /// Read a notice.
@@ -157,6 +187,8 @@ operations! {
     RefreshStatistics = "refreshStatistics" {}
     /// Look through the enquiry log for what looks like fishing. Only the program does it.
     DetectPatterns = "detectPatterns" {}
+    /// Work out clocks, tell of them, and end what ends by itself. Only the program does it.
+    KeepClocks = "keepClocks" {}
     /// Measure the matching. Only the program does it.
     MeasureMatching = "measureMatching" {}
     /// Put a sandbox back to how it began, or move its clock. Only in a sandbox.

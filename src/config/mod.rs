@@ -55,6 +55,7 @@ pub struct Config {
     pub keys: Keys,
     pub members: Members,
     pub procedures: ProceduresFile,
+    pub escalation: Escalation,
     #[serde(default)]
     pub contacts: BTreeMap<String, Contacts>,
     #[serde(default)]
@@ -95,6 +96,8 @@ section! {
     Members { file: String }
     /// The procedures of the region.
     ProceduresFile { file: String }
+    /// Clocks and unread notices.
+    Escalation { interval_ms: u64, unread_hours: u32, unread_roles: Vec<String> }
     /// Whom to ring at an authority.
     Contacts { office: ContactEntry, out_of_hours: ContactEntry }
     /// One way to reach somebody.
@@ -301,6 +304,8 @@ impl Config {
         between("enquiries.look_back_days", u64::try_from(self.enquiries.look_back_days).unwrap_or(0), 1, 3_660)?;
         between("enquiries.valid_minutes", u64::try_from(self.enquiries.valid_minutes).unwrap_or(0), 1, 1_440)?;
         self.check_limits()?;
+        between("escalation.interval_ms", self.escalation.interval_ms, 100, 3_600_000)?;
+        between("escalation.unread_hours", u64::from(self.escalation.unread_hours), 1, 168)?;
         between("audit.checkpoint_ms", self.audit.checkpoint_ms, 100, 60_000)?;
         between("server.body_limit_bytes", self.server.body_limit_bytes as u64, 4_096, 16 << 20)?;
         if self.server.tls_certificate.is_empty() != self.server.tls_key.is_empty() {

@@ -340,7 +340,7 @@ impl Held {
             let Ok(decided) = decision.decision.parse::<Decision>() else { continue };
             let child = [bare(decided)];
             let proposed = self.proposed(kind, &child, decision.review_due_on, decision.core_group_due_on, today);
-            let found = proposed.breaches(&region.procedures, calendar).unwrap_or_default();
+            let found = proposed.breaches(region.procedures, calendar).unwrap_or_default();
             for breach in found.iter().filter(|breach| !breach.refuses()) {
                 let place = place_of(&breach.pointer, Some(index));
                 if !doubts.iter().any(|other: &Broken| other.pointer == place && other.code == breach.rule.code()) {
@@ -511,7 +511,7 @@ fn calendar(region: &Region) -> Result<&'static Calendar, RegisterError> {
 }
 
 fn breaches(proposed: &ProposedConference<'_>, region: &Region) -> Result<Vec<Breach<ConferenceViolation>>, RegisterError> {
-    proposed.breaches(&region.procedures, calendar(region)?).map_err(|_| RegisterError::Rule {
+    proposed.breaches(region.procedures, calendar(region)?).map_err(|_| RegisterError::Rule {
         pointer: "/heldOn".into(),
         code: "year-out-of-range",
         detail: "check the year: no bank holidays are known for it".into(),
@@ -823,6 +823,8 @@ pub fn mark_in_error(tx: &mut Tx<'_>, region: &Region, held: &Held, reason: &str
         superseded_at: None,
         ..held.state.clone()
     };
+    let about: Vec<Id> = held.decisions.iter().map(|decision| decision.child_id).collect();
+    crate::store::clocks::mark_stale(tx.connection, &about)?;
     after.state.insert(tx.connection)?;
     after.row.version += 1;
     after.row.changed_at = at;

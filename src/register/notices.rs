@@ -1,5 +1,7 @@
 //! Notices: what a named person must read and confirm. That it was delivered is not that somebody read it.
 
+use chrono::{DateTime, Utc};
+
 use super::registrations::Registration;
 use super::{Region, RegisterError, work_lists};
 use crate::authz::{Principal, Reach};
@@ -36,6 +38,16 @@ crate::domain::coded::closed_set! {
         CoordinatorChanged = "coordinator-changed",
         /// The child has no co-ordinator any more.
         CoordinatorEnded = "coordinator-ended",
+        /// A date of the plan is near.
+        ClockDueSoon = "clock-due-soon",
+        /// A date of the plan has passed.
+        ClockOverdue = "clock-overdue",
+        /// A child on the register has no co-ordinator.
+        CoordinatorMissing = "coordinator-missing",
+        /// An entry has no date for its next review.
+        ReviewDateMissing = "review-date-missing",
+        /// An urgent notice has gone unread for too long.
+        Unread = "unread",
     }
 }
 
@@ -57,7 +69,12 @@ impl Kind {
             | Self::Continued
             | Self::Reinstated
             | Self::CoordinatorChanged
-            | Self::CoordinatorEnded => None,
+            | Self::CoordinatorEnded
+            | Self::ClockDueSoon
+            | Self::ClockOverdue
+            | Self::CoordinatorMissing
+            | Self::ReviewDateMissing
+            | Self::Unread => None,
         }
     }
 }
@@ -90,6 +107,8 @@ pub fn tell(tx: &mut Tx<'_>, kind: Kind, entry: &Registration, people: &[&str]) 
             acknowledged_at: None,
             acknowledged_by: None,
             acknowledgement_note: None,
+            clock: None,
+            due_on: None,
         }
         .insert(tx)?;
     }
@@ -140,10 +159,42 @@ pub fn give(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), RegisterError> {
             acknowledged_at: None,
             acknowledged_by: None,
             acknowledgement_note: None,
+            clock: None,
+            due_on: None,
         }
         .insert(tx)?;
     }
     Ok(())
+}
+
+/// A notice about an entry to a role, or to one person in it, as it will be given.
+pub fn about(
+    at: DateTime<Utc>,
+    kind: Kind,
+    urgency: Notify,
+    to: (Role, Option<String>),
+    authority: &str,
+    child: Id,
+    registration: Id,
+) -> NoticeRow {
+    NoticeRow {
+        id: NoticeId::new_at(at).into(),
+        version: 1,
+        kind: kind.as_str().into(),
+        urgency: urgency.as_str().into(),
+        to_role: to.0.as_str().into(),
+        to_person: to.1,
+        authority: authority.to_owned(),
+        child_id: Some(child),
+        registration_id: Some(registration),
+        enquiry_id: None,
+        created_at: at.into(),
+        acknowledged_at: None,
+        acknowledged_by: None,
+        acknowledgement_note: None,
+        clock: None,
+        due_on: None,
+    }
 }
 
 /// Whose notices a person sees.

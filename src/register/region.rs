@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::budgets::Budgets;
 use super::keys::Signer;
@@ -15,6 +15,7 @@ use crate::domain::contact::Contact;
 use crate::domain::identifiers::{Ranges, RegionCode};
 use crate::domain::nation::Nation;
 use crate::domain::procedures::Procedures;
+use crate::domain::roles::Role;
 use crate::domain::search_set::{Member, Standing};
 use crate::domain::shift::{AuthorityContacts, WeeklyHours};
 use crate::words::Language;
@@ -131,7 +132,9 @@ pub struct Region {
     /// What makes enquiries look like fishing.
     pub fishing: Fishing,
     /// The child protection procedures that its authorities follow.
-    pub procedures: Procedures,
+    pub procedures: &'static Procedures,
+    /// After how long each level is told of an urgent notice that nobody has read.
+    pub unread: Vec<(TimeDelta, Role)>,
     /// What is told to whom.
     pub disclosure: Disclosure,
     /// Time budget of a check when the enquirer names none, in milliseconds.
@@ -170,6 +173,25 @@ fn contacts(gss: &str, entry: &Contacts) -> Result<AuthorityContacts, RegionErro
     })
 }
 
+/// The procedures that this region follows: read once, when the program starts, and kept while it runs.
+fn procedures(config: &Config) -> Result<&'static Procedures, RegionError> {
+    Ok(Box::leak(Box::new(config.procedures()?)))
+}
+
+fn unread(config: &Config) -> Result<Vec<(TimeDelta, Role)>, RegionError> {
+    let hours = i64::from(config.escalation.unread_hours);
+    (1..)
+        .zip(&config.escalation.unread_roles)
+        .map(|(level, role)| {
+            let role = role.parse().map_err(|error: <Role as std::str::FromStr>::Err| RegionError::Entry {
+                place: "escalation.unread_roles".into(),
+                problem: error.to_string(),
+            })?;
+            Ok((TimeDelta::hours(level * hours), role))
+        })
+        .collect()
+}
+
 impl Region {
     /// Sets the region up from its configuration.
     ///
@@ -205,10 +227,10 @@ impl Region {
             .find(|entry| entry.code.as_str() == config.region.code)
             .cloned()
             .ok_or_else(|| RegionError::Entry { place: "region.code".into(), problem: "is not a member".into() })?;
-        let procedures = config.procedures()?;
         Ok(Self {
+            procedures: procedures(config)?,
+            unread: unread(config)?,
             own,
-            procedures,
             members,
             matcher,
             signer,

@@ -131,7 +131,7 @@ fn end_with(
         // Transfers have no table yet: none can be open.
         transfer_open: false,
     };
-    unless_broken(refused(&proposed.breaches(&region.procedures)))?;
+    unless_broken(refused(&proposed.breaches(region.procedures)))?;
     end(tx, region, entry, new, by)?;
     for row in rows::resting_on(tx.connection, entry.row.id)? {
         let resting = load(tx.connection, row.id)?;

@@ -7,6 +7,7 @@ use crate::authz::{Principal, Reach};
 use crate::domain::ids::{ChildId, Section47Id};
 use crate::domain::section47::{Determination, ProposedSection47, Section47Violation};
 use crate::domain::text::{Line, Note};
+use crate::store::clocks;
 use crate::store::conferences::{ConferenceStateRow, DecisionRow, Section47Row, Section47StateRow};
 use crate::store::connection::AnyConnection;
 use crate::store::registrations as registration_rows;
@@ -166,6 +167,7 @@ pub fn add(tx: &mut Tx<'_>, child: ChildId, authority: &str, new: &NewSection47,
     enquiry.state.insert(tx.connection)?;
     tx.audit().child(child);
     tx.audit().detail("section47", id.0);
+    clocks::mark_stale(tx.connection, &[enquiry.row.child_id])?;
     Ok(enquiry)
 }
 
@@ -213,5 +215,6 @@ fn restate(tx: &mut Tx<'_>, before: &Section47, mut after: Section47) -> Result<
     after.row.changed_at = at;
     tx.audit().child(before.row.child_id);
     tx.audit().detail("section47", before.row.id.0);
+    clocks::mark_stale(tx.connection, &[before.row.child_id])?;
     Ok(after)
 }

@@ -30,6 +30,10 @@ crate::domain::coded::closed_set! {
         TellAgencies = "tell-agencies",
         /// The same after a death or stillbirth: no letter goes to the parents.
         TellAgenciesWithoutLetters = "tell-agencies-without-letters",
+        /// A date of the plan is near.
+        ClockDueSoon = "clock-due-soon",
+        /// A date of the plan has passed.
+        ClockOverdue = "clock-overdue",
     }
 }
 
@@ -43,6 +47,8 @@ impl Kind {
         match self {
             Self::CoordinatorMissing | Self::ReviewDateMissing => Role::SeniorSafeguardingManager,
             Self::AdvocacyUnmet => Role::Coordinator,
+            // Each step of a clock names its own; this is where a task without one goes.
+            Self::ClockDueSoon | Self::ClockOverdue => Role::TeamManager,
             Self::RepeatEnquiry | Self::CategoryMissing | Self::EnquiryPattern | Self::TellAgencies | Self::TellAgenciesWithoutLetters => {
                 Role::Custodian
             }
@@ -63,6 +69,8 @@ impl Kind {
             | Self::ReviewDateMissing
             | Self::CategoryMissing
             | Self::EnquiryPattern
+            | Self::ClockDueSoon
+            | Self::ClockOverdue
             | Self::AdvocacyUnmet => None,
         }
     }
@@ -151,6 +159,8 @@ pub fn row(
         closed_by: None,
         close_reason: None,
         about: None,
+        clock: None,
+        due_on: None,
     }
 }
 

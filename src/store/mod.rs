@@ -13,6 +13,7 @@ pub mod audit;
 pub mod budgets;
 pub mod children;
 pub mod clock;
+pub mod clocks;
 pub mod conferences;
 pub mod connection;
 pub mod enquiries;
@@ -45,7 +46,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant as Stopwatch};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use diesel::r2d2::Pool;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -428,6 +429,30 @@ impl Store {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether there is work for the keeper of the clocks: entries to be worked out for `today`, or notices that have gone unread
+    /// too long, `unread` saying how long each level may. Reads nothing of anybody and leaves no entry, or a register at rest
+    /// would fill its log.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn clocks_wait(&self, today: NaiveDate, unread: Vec<TimeDelta>) -> Result<bool, StoreError> {
+        let now = self.inner.clock.now();
+        self.on_reader(move |inner| {
+            inner.with_transaction("BEGIN", |connection| {
+                if !clocks::waiting(connection, today, 1)?.is_empty() {
+                    return Ok(true);
+                }
+                for (level, after) in (1..).zip(unread) {
+                    if !notices::unread_since(connection, (now - after).into(), level, 1)?.is_empty() {
+                        return Ok(true);
+                    }
+                }
+                Ok::<_, StoreError>(false)
+            })
+        })
+        .await
     }
 
     async fn look<T, E>(

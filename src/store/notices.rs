@@ -1,11 +1,12 @@
 //! Rows of notices: what a person must read and confirm.
 
+use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::Tx;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
-use super::schema::notice;
+use super::schema::{notice, notice_escalation};
 use super::types::{Id, Instant};
 
 /// A notice.
@@ -28,6 +29,8 @@ pub struct NoticeRow {
     pub acknowledged_at: Option<Instant>,
     pub acknowledged_by: Option<String>,
     pub acknowledgement_note: Option<String>,
+    pub clock: Option<String>,
+    pub due_on: Option<NaiveDate>,
 }
 
 impl NoticeRow {
@@ -113,4 +116,37 @@ pub fn acknowledge(
         ))
         .execute(c))?;
     Ok(changed == 1)
+}
+
+/// The kind of a notice that tells of another one: it is not told of in its turn.
+pub const UNREAD: &str = "unread";
+
+/// Urgent notices given at or before an instant that nobody has acknowledged, and of which this level has not been told: oldest
+/// first. Those about a clock lead on by the steps of its procedures.
+///
+/// # Errors
+/// When the database fails.
+pub fn unread_since(connection: &mut AnyConnection, since: Instant, level: i64, limit: i64) -> Result<Vec<NoticeRow>, StoreError> {
+    let told = notice_escalation::table.filter(notice_escalation::level.eq(level)).select(notice_escalation::notice_id);
+    Ok(with!(connection, |c| notice::table
+        .filter(notice::urgency.eq("urgent"))
+        .filter(notice::acknowledged_at.is_null())
+        .filter(notice::created_at.le(since))
+        .filter(notice::kind.ne(UNREAD))
+        .filter(notice::clock.is_null())
+        .filter(notice::id.ne_all(told))
+        .order(notice::created_at)
+        .limit(limit)
+        .select(NoticeRow::as_select())
+        .load(c))?)
+}
+
+/// Notes that a level was told of an unread notice. Says whether it was not before: only then is it told.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn note_unread(connection: &mut AnyConnection, notice: Id, level: i64, at: Instant) -> Result<bool, StoreError> {
+    let row = (notice_escalation::notice_id.eq(notice), notice_escalation::level.eq(level), notice_escalation::raised_at.eq(at));
+    let added = with!(connection, |c| diesel::insert_into(notice_escalation::table).values(row).on_conflict_do_nothing().execute(c))?;
+    Ok(added == 1)
 }

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use super::children::fact_rows;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
-use super::schema::{clock_departure, clock_escalation, core_group_meeting, plan_milestone, visit};
+use super::schema::{clock_departure, clock_escalation, core_group_meeting, plan_milestone, plan_withdrawal, visit};
 use super::types::{Id, Instant};
 
 fact_rows! {
@@ -39,6 +39,98 @@ fact_rows! {
         due_on: NaiveDate,
         reason: String,
         approved_by: String,
+    }
+}
+
+macro_rules! withdrawable {
+    ($($name:ident, $table:ident);+ $(;)?) => {
+        $(
+            impl $name {
+                /// One of an entry, entered in error or not.
+                ///
+                /// # Errors
+                /// When the database fails.
+                pub fn find(connection: &mut AnyConnection, registration: Id, id: Id) -> Result<Option<Self>, StoreError> {
+                    Ok(with!(connection, |c| $table::table
+                        .filter($table::id.eq(id))
+                        .filter($table::registration_id.eq(registration))
+                        .select(Self::as_select())
+                        .first(c)
+                        .optional())?)
+                }
+
+                /// A page of those of an entry, newest first, with those entered in error.
+                ///
+                /// # Errors
+                /// When the database fails.
+                pub fn list(
+                    connection: &mut AnyConnection,
+                    registration: Id,
+                    before: Option<Id>,
+                    limit: i64,
+                ) -> Result<Vec<Self>, StoreError> {
+                    with!(connection, |c| {
+                        let mut query = $table::table
+                            .filter($table::registration_id.eq(registration))
+                            .select(Self::as_select())
+                            .order($table::id.desc())
+                            .limit(limit)
+                            .into_boxed();
+                        if let Some(before) = before {
+                            query = query.filter($table::id.lt(before));
+                        }
+                        Ok(query.load(c)?)
+                    })
+                }
+            }
+        )+
+    };
+}
+
+withdrawable! {
+    VisitRow, visit;
+    CoreGroupMeetingRow, core_group_meeting;
+    MilestoneRow, plan_milestone;
+}
+
+/// That something was entered in error.
+#[derive(Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = plan_withdrawal)]
+#[allow(missing_docs)] // the columns are explained in the migration
+pub struct WithdrawalRow {
+    pub fact_id: Id,
+    pub registration_id: Id,
+    pub kind: String,
+    pub reason: String,
+    pub recorded_at: Instant,
+    pub recorded_by: String,
+}
+
+impl std::fmt::Debug for WithdrawalRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WithdrawalRow").field("fact_id", &self.fact_id).finish_non_exhaustive()
+    }
+}
+
+impl WithdrawalRow {
+    /// Adds it. Says whether nobody was quicker.
+    ///
+    /// # Errors
+    /// When the database refuses or fails.
+    pub fn insert(&self, connection: &mut AnyConnection) -> Result<bool, StoreError> {
+        let added = with!(connection, |c| diesel::insert_into(plan_withdrawal::table).values(self).on_conflict_do_nothing().execute(c))?;
+        Ok(added == 1)
+    }
+
+    /// Those of these facts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn of(connection: &mut AnyConnection, facts: &[Id]) -> Result<Vec<Self>, StoreError> {
+        if facts.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(with!(connection, |c| plan_withdrawal::table.filter(plan_withdrawal::fact_id.eq_any(facts)).select(Self::as_select()).load(c))?)
     }
 }
 

@@ -99,6 +99,21 @@ pub fn find(connection: &mut AnyConnection, id: Id) -> Result<Option<Registratio
     Ok(with!(connection, |c| registration::table.filter(registration::id.eq(id)).select(RegistrationRow::as_select()).first(c).optional())?)
 }
 
+/// Those of these entries that exist, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn by_ids(connection: &mut AnyConnection, ids: &[Id]) -> Result<Vec<RegistrationRow>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(with!(connection, |c| registration::table
+        .filter(registration::id.eq_any(ids))
+        .order(registration::id)
+        .select(RegistrationRow::as_select())
+        .load(c))?)
+}
+
 /// The entries of these people, oldest first.
 ///
 /// # Errors

@@ -6,7 +6,8 @@ use super::error::StoreError;
 
 /// The tables that a reset empties: children, and everything that rests on them. What refers stands before what it refers
 /// to.
-const EMPTIED: [&str; 37] = [
+const EMPTIED: [&str; 41] = [
+    "notice_escalation",
     "notice",
     "task_evidence",
     "task",
@@ -22,8 +23,11 @@ const EMPTIED: [&str; 37] = [
     "match_key_stat",
     "match_token_stat",
     "match_summary",
+    "clock_due",
+    "clock_watch",
     "clock_escalation",
     "clock_departure",
+    "plan_withdrawal",
     "plan_milestone",
     "core_group_meeting",
     "visit",

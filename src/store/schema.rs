@@ -339,6 +339,8 @@ diesel::table! {
         acknowledged_at -> Nullable<crate::store::types::DbInstant>,
         acknowledged_by -> Nullable<Text>,
         acknowledgement_note -> Nullable<Text>,
+        clock -> Nullable<Text>,
+        due_on -> Nullable<Date>,
     }
 }
 
@@ -360,6 +362,8 @@ diesel::table! {
         closed_by -> Nullable<Text>,
         close_reason -> Nullable<Text>,
         about -> Nullable<Text>,
+        clock -> Nullable<Text>,
+        due_on -> Nullable<Date>,
     }
 }
 
@@ -731,6 +735,56 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    clock_watch (registration_id) {
+        registration_id -> crate::store::types::DbUuid,
+        worked_on -> Date,
+        registration_version -> BigInt,
+        child_version -> BigInt,
+        stale -> Bool,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    clock_due (place) {
+        place -> crate::store::types::DbUuid,
+        registration_id -> crate::store::types::DbUuid,
+        child_id -> crate::store::types::DbUuid,
+        authority -> Text,
+        clock -> Text,
+        started_on -> Date,
+        due_on -> Date,
+        soon_on -> Date,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    plan_withdrawal (fact_id) {
+        fact_id -> crate::store::types::DbUuid,
+        registration_id -> crate::store::types::DbUuid,
+        kind -> Text,
+        reason -> Text,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    notice_escalation (notice_id, level) {
+        notice_id -> crate::store::types::DbUuid,
+        level -> BigInt,
+        raised_at -> crate::store::types::DbInstant,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     child,
     child_particulars,
@@ -778,6 +832,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     clock_departure,
     clock_escalation,
     revocation,
+    clock_watch,
+    clock_due,
+    plan_withdrawal,
+    notice_escalation,
 );
 
 diesel::joinable!(enquiry_match -> enquiry (enquiry_id));

@@ -1,5 +1,6 @@
 //! Rows of tasks: what a person must do.
 
+use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::Tx;
@@ -28,6 +29,8 @@ pub struct TaskRow {
     pub closed_by: Option<String>,
     pub close_reason: Option<String>,
     pub about: Option<String>,
+    pub clock: Option<String>,
+    pub due_on: Option<NaiveDate>,
 }
 
 impl TaskRow {
@@ -84,6 +87,23 @@ pub fn open_of(connection: &mut AnyConnection, registration: Id) -> Result<Vec<T
 pub fn open_about(connection: &mut AnyConnection, child: Id) -> Result<Vec<TaskRow>, StoreError> {
     Ok(with!(connection, |c| task::table
         .filter(task::child_id.eq(child))
+        .filter(task::closed_at.is_null())
+        .order(task::id)
+        .select(TaskRow::as_select())
+        .load(c))?)
+}
+
+/// The open tasks about clocks of these entries, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn open_about_clocks(connection: &mut AnyConnection, registrations: &[Id]) -> Result<Vec<TaskRow>, StoreError> {
+    if registrations.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(with!(connection, |c| task::table
+        .filter(task::registration_id.eq_any(registrations))
+        .filter(task::clock.is_not_null())
         .filter(task::closed_at.is_null())
         .order(task::id)
         .select(TaskRow::as_select())

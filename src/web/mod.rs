@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::matching::Keyer;
 use crate::register::keys::{KeyError, KeyFolder, LogSigner, Signer};
 use crate::register::matcher::{self, Matcher};
-use crate::register::{Region, RegionError, RegisterError, patterns, sandbox};
+use crate::register::{Region, RegionError, RegisterError, clocks, patterns, sandbox};
 use crate::store::clock::Clock;
 use crate::store::connection::DatabaseUrl;
 use crate::store::{Sizes, Store, StoreError, migrations};
@@ -197,6 +197,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     .map_err(listen_error)?
     .run();
     background(&app, Duration::from_secs(config.matching.refresh_minutes * 60));
+    keep_clocks(&app, Duration::from_millis(config.escalation.interval_ms));
     keep_log(&app, log, checkpoint_every);
     look_for_patterns(&app, Duration::from_millis(config.fishing.every_ms));
     Ok(Running { address, handle: server.handle(), server: ServerFuture(server), app })
@@ -293,6 +294,19 @@ fn background(app: &App, refresh_every: Duration) {
             tokio::time::sleep(refresh_every).await;
             if let Err(error) = matcher::refresh(&store, region.code().as_str(), &region.matcher).await {
                 tracing::error!(error = %error, "the matcher's statistics could not be refreshed");
+            }
+        }
+    });
+}
+
+/// Works out clocks and tells of them. Any number of servers may do so; one at a time does the work.
+fn keep_clocks(app: &App, every: Duration) {
+    let (store, region) = (app.store.clone(), Arc::clone(&app.region));
+    actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(every).await;
+            if let Err(error) = clocks::keeper::keep(&store, &region).await {
+                tracing::error!(error = %error, "the clocks could not be worked out; what is waiting is taken up again");
             }
         }
     });

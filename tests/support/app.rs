@@ -86,6 +86,26 @@ impl Server {
     }
 }
 
+/// Another server over the database of a [`TestApp`]. It ends when this is dropped.
+pub struct Second(Option<Server>);
+
+impl Second {
+    /// Moves its procedure time: each server has its own clock.
+    #[track_caller]
+    pub fn set_clock(&self, now: &str) {
+        let (name, value) = http::header("content-type", "application/json");
+        let url = format!("http://{}/sandbox/clock", self.0.as_ref().expect("a running server").address);
+        http::send(&Method::POST, &url, &HeaderMap::from_iter([(name, value)]), Some(json!({"now": now}).to_string().into_bytes()))
+            .expect(204);
+    }
+}
+
+impl Drop for Second {
+    fn drop(&mut self) {
+        self.0.take().expect("a running server").stop();
+    }
+}
+
 /// Somebody who was entered, or an entry that was made.
 #[derive(Debug, Clone)]
 pub struct Entered {
@@ -136,6 +156,11 @@ impl TestApp {
     pub fn turn_to_the_other(&mut self) {
         let other = self.other.take().map_or_else(|| Server::start(&self.configuration), Ok);
         self.other = self.server.replace(other.unwrap_or_else(|error| panic!("the other server did not start: {error}")));
+    }
+
+    /// Starts another server over the same database and keys.
+    pub fn second(&self) -> Second {
+        Second(Some(Server::start(&self.configuration).unwrap_or_else(|error| panic!("the second server did not start: {error}"))))
     }
 
     /// The address under which it listens.
@@ -224,6 +249,11 @@ impl TestApp {
     /// Enters a child who was on Newport's register and is not any more. The API of this version cannot end an entry; an
     /// import can bring a former one, and this uses what an import uses.
     pub fn register_formerly(&self, child: &Child) -> Entered {
+        self.take_over(child, "2025-01-14", Some("2026-06-16"), None)
+    }
+
+    /// Enters a child with an entry from Newport's earlier register, as an import does.
+    pub fn take_over(&self, child: &Child, from: &str, to: Option<&str>, review_due_on: Option<&str>) -> Entered {
         let entered = self.enter(child);
         let App { store, region, .. } = &self.server.as_ref().expect("a running server").app;
         let region = Arc::clone(region);
@@ -245,13 +275,13 @@ impl TestApp {
         let day = |text: &str| text.parse().expect("a day");
         let new = NewRegistration {
             authority: tokens::NEWPORT.into(),
-            registered_on: day("2025-01-14"),
-            removed: Some((day("2026-06-16"), RemovalGround::ReviewConferenceDecision)),
+            registered_on: day(from),
+            removed: to.map(|to| (day(to), RemovalGround::ReviewConferenceDecision)),
             basis: NewBasis::EarlierRegister,
             categories: vec!["neglect".parse().expect("a category")],
             coordinator: None,
             core_group: vec![],
-            review_due_on: None,
+            review_due_on: review_due_on.map(day),
             legal_status: None,
         };
         let registration = http::runtime()
@@ -260,7 +290,7 @@ impl TestApp {
                 |_| Ok(()),
                 move |tx, ()| registrations::add(tx, &region, child_id, &new, "importer"),
             ))
-            .expect("a former entry");
+            .expect("an entry");
         Entered { registration: registration.to_string(), ..entered }
     }
 
@@ -370,6 +400,10 @@ pub(super) fn configuration_text(folder: &Folder, database: &str, key_set: &str,
         [database]
         connections = 4
         wait_ms = 2000
+
+        // The keeper of the clocks acts only in tests that ask for it.
+        [escalation]
+        interval_ms = 3600000
     };
     let mut ours = merge(base, ours);
     let table = |ours: &mut toml::Table, name: &str| {

@@ -187,6 +187,32 @@ impl<'a> Ground<'a> {
         format!("/v1/conferences/{}", self.post(&Caller::custodian(), "/v1/conferences", &conference.0).text("/id"))
     }
 
+    /// A fact of another entry's plan, as it is recorded.
+    fn below(&self, caller: &Caller, what: &str) -> Example {
+        let body = match what {
+            "visits" => json!({"visitedOn": "2026-03-10", "seen": true, "seenAlone": true}),
+            "core-group/meetings" => json!({"heldOn": "2026-03-10"}),
+            _ => json!({"kind": "agencies-told", "reachedOn": "2026-03-10"}),
+        };
+        let path = format!("/v1/registrations/{}/{what}", self.registered(caller).2);
+        Example { method: Method::POST, path, body: Some(body), etag: FIRST }
+    }
+
+    fn list_below(&self, caller: &Caller, what: &str) -> Example {
+        Example { method: Method::GET, body: None, ..self.below(caller, what) }
+    }
+
+    fn one_below(&self, caller: &Caller, what: &str) -> Example {
+        let Example { path, body, .. } = self.below(caller, what);
+        let id = self.post(&Caller::custodian(), &path, &body.expect("a body")).text("/id");
+        Example { method: Method::GET, path: format!("{path}/{id}"), body: None, etag: FIRST }
+    }
+
+    fn withdrawn(&self, caller: &Caller, what: &str, reason: Value) -> Example {
+        let path = format!("{}/entered-in-error", self.one_below(caller, what).path);
+        Example { method: Method::POST, path, body: Some(reason), etag: FIRST }
+    }
+
     /// A request of an operation about something that `caller` may know of, if anybody in their role may.
     pub fn example(&self, operation: &str, caller: &Caller) -> Example {
         let asker = if allowed("askCheck").iter().any(|role| role.as_str() == caller.role()) { caller.clone() } else { Caller::health() };
@@ -244,6 +270,24 @@ impl<'a> Ground<'a> {
             "correctConference" => put(self.conference(caller, "registered"), json!({"chair": "Rhodri Ellis", "quorate": true})),
             // Nothing rests on a decision not to register.
             "markConferenceInError" => post(format!("{}/entered-in-error", self.conference(caller, "not-registered")), reason),
+            "addVisit" => self.below(caller, "visits"),
+            "listVisits" => self.list_below(caller, "visits"),
+            "readVisit" => self.one_below(caller, "visits"),
+            "markVisitInError" => self.withdrawn(caller, "visits", reason),
+            "addCoreGroupMeeting" => self.below(caller, "core-group/meetings"),
+            "listCoreGroupMeetings" => self.list_below(caller, "core-group/meetings"),
+            "readCoreGroupMeeting" => self.one_below(caller, "core-group/meetings"),
+            "markCoreGroupMeetingInError" => self.withdrawn(caller, "core-group/meetings", reason),
+            "addMilestone" => self.below(caller, "milestones"),
+            "listMilestones" => self.list_below(caller, "milestones"),
+            "readMilestone" => self.one_below(caller, "milestones"),
+            "markMilestoneInError" => self.withdrawn(caller, "milestones", reason),
+            "readClocks" => self.list_below(caller, "clocks"),
+            "addDeparture" => {
+                let later = json!({"dueOn": "2027-01-04", "reason": "The chair is ill"});
+                post(format!("/v1/registrations/{}/clocks/outline-plan/departures", self.registered(caller).2), later)
+            }
+            "listClocks" => get("/v1/clocks".into()),
             "listNotices" => get("/v1/notices".into()),
             "readNotice" => get(format!("/v1/notices/{}", self.notice(caller))),
             "acknowledgeNotice" => post(format!("/v1/notices/{}/acknowledgement", self.notice(caller)), json!({"note": "Rang the ward"})),

@@ -6,7 +6,7 @@
 //! ```text
 //! events ──start──▶ clock ──▶ running ─▶ due-soon ─▶ overdue
 //!                     │          └──────────┴──────────┴──▶ met · met-late · ended (removal)
-//!                     └──▶ not-applicable (the child is not born)
+//!                     └──▶ not-applicable (the child is not born) · start-unknown (an earlier register's entry)
 //! ```
 //!
 //! A clock is met by the first later event of the right kind, and by no other: a visit at which the child was seen but not
@@ -150,6 +150,9 @@ pub struct Life<'a> {
     pub events: &'a [Event],
     /// Whether the child was not born when the entry was made. The event of birth ends it.
     pub entered_unborn: bool,
+    /// For an entry taken over from an earlier register: the day from which on this one knows what was done. What registration
+    /// started before that day may have been done unseen, so it is due only where a date was brought along.
+    pub known_from: Option<NaiveDate>,
     /// Dates that conferences set.
     pub agreed: &'a [Agreed],
     /// Departures.
@@ -184,6 +187,8 @@ closed_set! {
         MetLate = "met-late",
         /// It does not run while the child is not born.
         NotApplicable = "not-applicable",
+        /// The entry came from an earlier register, which did not say what was done since.
+        StartUnknown = "start-unknown",
         /// The name came off the register before it was done.
         Ended = "ended",
     }
@@ -194,7 +199,7 @@ impl ClockState {
     pub const fn is_open(self) -> bool {
         match self {
             Self::Running | Self::DueSoon | Self::Overdue => true,
-            Self::Met | Self::MetLate | Self::NotApplicable | Self::Ended => false,
+            Self::Met | Self::MetLate | Self::NotApplicable | Self::StartUnknown | Self::Ended => false,
         }
     }
 }
@@ -221,10 +226,12 @@ pub struct Clock<'a> {
     pub owed_by: &'a GssCode,
     /// What started it.
     pub started: Mark,
-    /// The last day by the rule; `None` while it is not applicable.
+    /// The last day by the rule; `None` while it is not applicable or the start is not known.
     pub limit_on: Option<NaiveDate>,
     /// The last day that is worked to: an agreed one if it is earlier, an authorised one if there is one.
     pub due_on: Option<NaiveDate>,
+    /// From this day on it is due soon.
+    pub soon_on: Option<NaiveDate>,
     /// The day by which it is recommended.
     pub recommended_on: Option<NaiveDate>,
     /// The departure that set the date.

@@ -64,7 +64,10 @@ impl<'a> Story<'_, 'a> {
             let Some(owing) = parties.iter().find(|party| party.side == rule.owed_by) else { continue };
             for start in self.events.iter().filter_map(|event| self.starts(event, rule)) {
                 let clock = self.clock(rule, rulebook, owing, start, &found)?;
-                found.push(clock);
+                // What met a clock of unknown start goes on by itself; there is nothing to say of what was before.
+                if clock.state != ClockState::StartUnknown || self.met(rule, clock.started).is_none() {
+                    found.push(clock);
+                }
             }
         }
         Ok(found)
@@ -98,6 +101,7 @@ impl<'a> Story<'_, 'a> {
             started: start,
             limit_on: None,
             due_on: None,
+            soon_on: None,
             recommended_on: None,
             departure: None,
             state: ClockState::NotApplicable,
@@ -113,6 +117,26 @@ impl<'a> Story<'_, 'a> {
             let Some(born) = self.born else { return Ok(clock) };
             clock.started = born;
         }
+        clock.departure = self
+            .life
+            .departures
+            .iter()
+            .rev()
+            .find(|departure| departure.clock == rule.code && (departure.start == start.id || departure.start == clock.started.id));
+        let agreed = self.life.agreed.iter().rev().find(|agreed| agreed.clock == rule.code && agreed.start == start.id);
+        let is_unknown =
+            start.kind == EventKind::Registered && !waits_for_birth && self.life.known_from.is_some_and(|known_from| start.on < known_from);
+        if is_unknown {
+            clock.state = ClockState::StartUnknown;
+        }
+        if is_unknown && rule.due.is_some() {
+            let Some(due_on) = clock.departure.map(|departure| departure.due_on).or(agreed.map(|agreed| agreed.due_on)) else {
+                return Ok(clock);
+            };
+            clock.met = self.met(rule, clock.started);
+            self.judge(&mut clock, due_on);
+            return Ok(clock);
+        }
         let limit_on = match rule.due {
             Some(due) => Some(due.after(clock.started.on, owing.calendar)?),
             None => due_with(rule, start, others),
@@ -120,14 +144,11 @@ impl<'a> Story<'_, 'a> {
         // A clock that fell due with another before the child was born never ran.
         let Some(limit_on) = limit_on.filter(|limit_on| *limit_on >= clock.started.on) else { return Ok(clock) };
         clock.recommended_on = rule.recommended.map(|span| span.after(clock.started.on, owing.calendar)).transpose()?;
-        clock.departure = self.life.departures.iter().rev().find(|departure| departure.clock == rule.code && departure.start == start.id);
-        let agreed = self.life.agreed.iter().rev().find(|agreed| agreed.clock == rule.code && agreed.start == start.id);
         let due_on = match clock.departure {
             Some(departure) => departure.due_on,
             None => agreed.map_or(limit_on, |agreed| agreed.due_on.min(limit_on)),
         };
         clock.limit_on = Some(limit_on);
-        clock.due_on = Some(due_on);
         clock.met = self.met(rule, clock.started);
         self.judge(&mut clock, due_on);
         Ok(clock)
@@ -152,6 +173,8 @@ impl<'a> Story<'_, 'a> {
 
     fn judge(&self, clock: &mut Clock<'a>, due_on: NaiveDate) {
         let soon_from = due_on.checked_sub_days(Days::new(u64::from(clock.rule.due_soon_days))).unwrap_or(due_on);
+        clock.due_on = Some(due_on);
+        clock.soon_on = Some(soon_from);
         clock.state = match (clock.met, self.removed_on) {
             (Some(met), _) if met.on <= due_on => ClockState::Met,
             (Some(_), _) => ClockState::MetLate,

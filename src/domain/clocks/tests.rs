@@ -34,7 +34,7 @@ fn visit(number: u128, on: &str, seen: bool, alone: bool, at_home: bool, bedroom
 }
 
 fn life(events: &[Event]) -> Life<'_> {
-    Life { events, entered_unborn: false, agreed: &[], departures: &[] }
+    Life { events, entered_unborn: false, known_from: None, agreed: &[], departures: &[] }
 }
 
 fn code(text: &str) -> Code {
@@ -278,6 +278,33 @@ fn an_agreed_date_binds_when_it_is_earlier_and_a_departure_when_it_is_authorised
 }
 
 #[test]
+fn what_an_earlier_register_did_not_say_is_not_overdue() {
+    let events = [plain(1, "2025-03-03", Registered), visit(2, "2026-11-20", true, true, false, false)];
+    let brought = [Agreed { clock: code("first-review"), start: id(1), due_on: day("2026-12-01") }];
+    let taken_over = Life { known_from: Some(day("2026-11-17")), agreed: &brought, ..life(&events) };
+    let table: [(&str, &[&str]); 5] = [
+        ("outline-plan", &["1 - start-unknown"]),
+        // From the first visit recorded here on the clock runs.
+        ("seen-alone", &["2 2026-12-04 running"]),
+        ("seen-at-home", &["1 - start-unknown"]),
+        // A date that was brought along is worked to, however long ago registration was.
+        ("first-review", &["1 2026-12-01 due-soon"]),
+        ("bedroom-seen", &["1 2026-12-01 due-soon"]),
+    ];
+    for (clock, expected) in table {
+        assert_eq!(told(&taken_over, clock, "2026-11-23"), expected, "{clock}");
+    }
+    assert_eq!(told(&taken_over, "first-review", "2026-12-02"), ["1 2026-12-01 overdue"]);
+    let without_dates = Life { agreed: &[], ..taken_over };
+    for clock in ["first-review", "bedroom-seen"] {
+        assert_eq!(told(&without_dates, clock, "2026-11-23"), ["1 - start-unknown"]);
+    }
+    // An entry made here on the same day knows everything.
+    let known = Life { known_from: Some(day("2025-03-03")), ..life(&events) };
+    assert_eq!(told(&known, "outline-plan", "2026-11-23"), ["1 2025-03-10 overdue"]);
+}
+
+#[test]
 fn a_move_has_the_clocks_of_both_authorities_and_the_earlier_binds() {
     let parties = [party(Side::Holder, newport(), "wales"), party(Side::Receiver, shropshire(), "england")];
     let events =
@@ -364,7 +391,7 @@ proptest! {
         let mut turned = events.clone();
         turned.reverse();
         let of = |events: &[Event]| {
-            let life = Life { events, entered_unborn: unborn, agreed: &[], departures: &[] };
+            let life = Life { events, entered_unborn: unborn, known_from: None, agreed: &[], departures: &[] };
             format!("{:?}", clocks(&life, &wales(), today).unwrap())
         };
         prop_assert_eq!(of(&events), of(&events));
@@ -374,7 +401,7 @@ proptest! {
     #[test]
     fn no_clock_is_met_before_it_started_or_by_what_started_it(events in any_life(), unborn in any::<bool>(), today in 0_u64..250) {
         let today = day("2026-01-01") + Days::new(today);
-        let life = Life { events: &events, entered_unborn: unborn, agreed: &[], departures: &[] };
+        let life = Life { events: &events, entered_unborn: unborn, known_from: None, agreed: &[], departures: &[] };
         let removed = events.iter().filter(|event| event.what.is(Removed) && event.on <= today).map(|event| event.on).min();
         for clock in clocks(&life, &wales(), today).unwrap() {
             prop_assert!(clock.started.on <= today);

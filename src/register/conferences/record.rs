@@ -186,6 +186,8 @@ pub fn record(tx: &mut Tx<'_>, region: &Region, new: &NewConference, principal: 
         }
         held.decisions.push(row);
     }
+    let about: Vec<Id> = held.decisions.iter().map(|decision| decision.child_id).collect();
+    crate::store::clocks::mark_stale(tx.connection, &about)?;
     Ok(held)
 }
 
