@@ -14,6 +14,7 @@ use crate::store::children::{self as rows, AddressRow, ChildRow, HouseholdRow, I
 use crate::store::conferences::{ConferenceRow, ConferenceStateRow, DecisionRow};
 use crate::store::connection::AnyConnection;
 use crate::store::matching::{self as index_rows, Indexed};
+use crate::store::plans::{CoreGroupMeetingRow, MilestoneRow, VisitRow};
 use crate::store::registrations::{CategoryRow, CoordinatorRow, CoreGroupRow, RegistrationRow, StateRow};
 use crate::store::tasks::TaskRow;
 
@@ -34,8 +35,24 @@ pub struct Bulk {
     conferences: Vec<ConferenceRow>,
     conference_states: Vec<ConferenceStateRow>,
     decisions: Vec<DecisionRow>,
+    visits: Vec<VisitRow>,
+    meetings: Vec<CoreGroupMeetingRow>,
+    milestones: Vec<MilestoneRow>,
     tasks: Vec<TaskRow>,
     index: Vec<Indexed>,
+}
+
+/// What was done under the plan of an entry.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Visits.
+    pub visits: Vec<VisitRow>,
+    /// Meetings of the core group.
+    pub meetings: Vec<CoreGroupMeetingRow>,
+    /// Milestones.
+    pub milestones: Vec<MilestoneRow>,
+    /// Reviews.
+    pub reviews: Vec<Held>,
 }
 
 impl Bulk {
@@ -66,6 +83,18 @@ impl Bulk {
             self.categories.extend(entry.categories);
             self.coordinators.extend(entry.coordinators);
             self.core_group.extend(entry.core_group);
+        }
+    }
+
+    /// Puts in what was done under the plan of an entry that was put in.
+    pub fn work(&mut self, plan: Plan) {
+        self.visits.extend(plan.visits);
+        self.meetings.extend(plan.meetings);
+        self.milestones.extend(plan.milestones);
+        for held in plan.reviews {
+            self.conferences.push(held.row);
+            self.conference_states.push(held.state);
+            self.decisions.extend(held.decisions);
         }
     }
 
@@ -103,6 +132,9 @@ impl Bulk {
         ConferenceRow::insert_all(connection, &self.conferences)?;
         ConferenceStateRow::insert_all(connection, &self.conference_states)?;
         DecisionRow::insert_all(connection, &self.decisions)?;
+        VisitRow::insert_all(connection, &self.visits)?;
+        CoreGroupMeetingRow::insert_all(connection, &self.meetings)?;
+        MilestoneRow::insert_all(connection, &self.milestones)?;
         TaskRow::insert_all(connection, &self.tasks)?;
         index_rows::insert_all(connection, numbers.iter().copied().zip(&self.index))?;
         Ok(numbers)

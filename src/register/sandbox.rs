@@ -4,6 +4,7 @@
 //! being told who they were. Everybody gets the same identifier every time.
 
 mod people;
+mod plans;
 
 use std::sync::Arc;
 

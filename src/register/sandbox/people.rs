@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
+use chrono::NaiveDate;
+
+use super::plans::plan;
 use super::{BY, Seed, invented};
 use crate::domain::category::Category;
 use crate::domain::dates::{BirthDate, BirthRange};
@@ -16,7 +19,9 @@ use crate::invent::{
     self, Birth, InventedAddress, InventedCarer, InventedChild, InventedName, InventedRegistration, NameKind, Standing, Worker,
 };
 use crate::register::bulk::Bulk;
-use crate::register::children::{self, AddressKind, NewAddress, NewChild, NewHouseholdMember, NewName, Relationship, Validity, today};
+use crate::register::children::{
+    self, AddressKind, Child, NewAddress, NewChild, NewHouseholdMember, NewName, Relationship, Validity, today,
+};
 use crate::register::registrations::{self, NewBasis, NewCoordinator, NewCoreGroupMember, NewRegistration};
 use crate::register::{Region, RegisterError};
 use crate::store::StoreError;
@@ -43,10 +48,18 @@ pub(super) fn bulk(region: &Region, seed: &Seed) -> Result<Bulk, RegisterError> 
         let registration = entry(region, seed, child, registration)?;
         registrations::check(&registration, nation, &[], today(at))?;
         let (entry, facts) = registrations::facts(nation, *id, &registration, at, BY);
-        bulk.enter(&region.matcher.keyer, children::facts_as(*id, &new, at, BY)?, vec![facts], today(at));
+        let child = children::facts_as(*id, &new, at, BY)?;
+        bulk.work(plan(&facts, seen_from(&child), today(at), at));
+        bulk.enter(&region.matcher.keyer, child, vec![facts], today(at));
         bulk.raise(registrations::gaps(*id, entry, &registration, at));
     }
     Ok(bulk)
+}
+
+/// The day from which a child can have been seen: nothing while it is not born.
+fn seen_from(child: &Child) -> Option<NaiveDate> {
+    let particulars = child.particulars.as_ref()?;
+    if particulars.birth_kind == "expected" { None } else { particulars.birth_to.or(Some(NaiveDate::MIN)) }
 }
 
 /// A part of an invented child as the register takes it.
