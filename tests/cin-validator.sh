@@ -3,6 +3,11 @@
 #
 #   tests/cin-validator.sh [FILE [RULESET]]      default: tests/returns/cin.xml, cin2025_26
 #
+# The return of a demo region:
+#
+#   cofrestr statistics cin-plans --config DATA/west-midlands/config.toml --authority E08000025 --on 2026-03-31 > cin.xml
+#   tests/cin-validator.sh cin.xml
+#
 # Installs the validator under target/ once (needs python3 with venv, and the network the first time). Prints what it found;
 # the exit code is 1 for an error of the census, 0 otherwise: queries are questions to answer, not faults.
 set -eu

@@ -166,6 +166,12 @@ fn the_documents_examples_and_answers_have_only_fields_that_it_names(app: &TestA
             operator.post("/v1/revocations", &revocation).expect(201);
             operator.get("/v1/revocations").expect(200).json()
         }),
+        ("RetentionList", get("/v1/retention".into())),
+        ("HoldList", {
+            let hold = serde_json::json!({"authority": "W06000022", "childId": entered.child, "reason": "A test"});
+            app.custodian().post("/v1/legal-holds", &hold).expect(201);
+            get("/v1/legal-holds".into())
+        }),
         ("DirectoryView", get("/v1/directory".into())),
         ("Problem", app.health().get("/v1/nothing").json()),
     ] {

@@ -13,7 +13,8 @@ use super::problem::Problem;
 use super::respond::{created, item, kept};
 use super::shapes::{AddressShape, NameShape};
 use crate::authz::policy::action;
-use crate::domain::dates::{BirthDate, DateOfBirth, ExpectedDeliveryDate, PartialDate};
+use crate::domain::census::{CensusItems, Disability, Referral};
+use crate::domain::dates::{BirthDate, DateOfBirth, ExpectedDeliveryDate, PartialDate, parse_date};
 use crate::domain::identifiers::{GssCode, Identifier, IdentifierKind};
 use crate::domain::ids::ChildId;
 use crate::domain::language::PreferredLanguage;
@@ -26,6 +27,7 @@ use crate::register::children::{
 };
 use crate::register::idempotency::{self, Answer, Key};
 use crate::register::{Region, RegisterError};
+use crate::store::census::ReferralRow;
 use crate::store::children::{AddressRow, ChildRow, HouseholdRow, IdentifierRow, NameRow};
 use crate::store::types::Id;
 
@@ -71,6 +73,33 @@ pub struct ChildRequest {
     /// Household and carers.
     #[serde(default)]
     household: Vec<NewHouseholdMemberShape>,
+    /// Ethnicity, for returns: a code of England's children-in-need census.
+    #[schema(example = "WBRI")]
+    ethnicity: Option<String>,
+    /// Disabilities, for returns: codes of the census; an empty list says that there are none.
+    disabilities: Option<Vec<String>>,
+    /// Why there is no pupil number, for returns: a code of the census.
+    #[schema(example = "UN1")]
+    upn_unknown: Option<String>,
+    /// The referral to children's social care, for returns.
+    referral: Option<ReferralShape>,
+}
+
+/// A referral.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReferralShape {
+    /// When it arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    received_on: Option<String>,
+    /// From whom: a code of England's children-in-need census.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "3E")]
+    source: Option<String>,
+    /// The primary need: a code of the census.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "N1")]
+    primary_need: Option<String>,
 }
 
 impl std::fmt::Debug for ChildRequest {
@@ -231,6 +260,17 @@ pub struct ChildView {
     addresses: Vec<AddressView>,
     /// Household and carers.
     household: Vec<HouseholdMemberView>,
+    /// Ethnicity: a code of England's children-in-need census.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ethnicity: Option<String>,
+    /// Disabilities: codes of the census; empty when it is recorded that there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disabilities: Option<Vec<String>>,
+    /// Why there is no pupil number: a code of the census.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upn_unknown: Option<String>,
+    /// Referrals, oldest first.
+    referrals: Vec<ReferralShape>,
     /// When the record was made.
     created_at: DateTime<Utc>,
     /// When it was last changed.
@@ -445,6 +485,7 @@ impl ChildRequest {
         let sex = fields.optional("/sex", self.sex.as_deref()).unwrap_or(Sex::Unknown);
         let preferred_language: Option<PreferredLanguage> = fields.optional("/preferredLanguage", self.preferred_language.as_deref());
         let communication_needs: Option<Note> = fields.optional("/communicationNeeds", self.communication_needs.as_deref());
+        let census = self.census(today(now), &mut fields);
         let read = authority.map(|authority| NewChild {
             authority: authority.as_str().to_owned(),
             shielded: self.shielded,
@@ -456,8 +497,22 @@ impl ChildRequest {
             identifiers,
             addresses,
             household,
+            census,
         });
         fields.finish(read)
+    }
+
+    fn census(&self, today: NaiveDate, fields: &mut Fields) -> CensusItems {
+        let disabilities = self.disabilities.as_deref().map(|codes| {
+            let codes = fields.bounded("/disabilities", codes, Disability::ALL.len()).iter().enumerate();
+            codes.filter_map(|(index, code)| fields.optional(&format!("/disabilities/{index}"), Some(code))).collect()
+        });
+        CensusItems {
+            ethnicity: fields.optional("/ethnicity", self.ethnicity.as_deref()),
+            disabilities,
+            upn_unknown: fields.optional("/upnUnknown", self.upn_unknown.as_deref()),
+            referral: self.referral.as_ref().and_then(|referral| referral.read(today, fields)),
+        }
     }
 
     fn birth(&self, now: DateTime<Utc>, fields: &mut Fields) -> Option<BirthDate> {
@@ -476,6 +531,30 @@ impl ChildRequest {
         let pointer = if birth.is_expected() { "/expectedDeliveryDate" } else { "/dateOfBirth" };
         fields.keep(pointer, birth.plausible_for_child(today(now)));
         Some(birth)
+    }
+}
+
+impl ReferralShape {
+    fn read(&self, today: NaiveDate, fields: &mut Fields) -> Option<Referral> {
+        let day = self.received_on.as_deref();
+        if day.is_none() {
+            fields.missing("/referral/receivedOn");
+        }
+        let on = day.and_then(|day| fields.keep("/referral/receivedOn", parse_date(day)));
+        if on.is_some_and(|on| on > today) {
+            fields.note("/referral/receivedOn", "in-the-future", "give the day on which it arrived, not a later one");
+        }
+        let source = fields.required("/referral/source", self.source.as_deref());
+        let primary_need = fields.required("/referral/primaryNeed", self.primary_need.as_deref());
+        Some(Referral { on: on?, source: source?, primary_need: primary_need? })
+    }
+
+    fn new(row: &ReferralRow) -> Self {
+        Self {
+            received_on: Some(row.referred_on.to_string()),
+            source: Some(row.source.clone()),
+            primary_need: Some(row.primary_need.clone()),
+        }
     }
 }
 
@@ -500,6 +579,10 @@ impl ChildView {
             identifiers: child.identifiers.iter().map(IdentifierView::new).collect(),
             addresses: child.addresses.iter().filter(|row| sees_confidential || !hides(child, row)).map(AddressView::new).collect(),
             household: child.household.iter().filter(|row| sees_confidential || !row.confidential).map(HouseholdMemberView::new).collect(),
+            ethnicity: child.census.as_ref().and_then(|row| row.ethnicity.clone()),
+            disabilities: child.census.as_ref().and_then(|row| serde_json::from_str(row.disabilities.as_deref()?).ok()),
+            upn_unknown: child.census.as_ref().and_then(|row| row.upn_unknown.clone()),
+            referrals: child.referrals.iter().map(ReferralShape::new).collect(),
             created_at: child.row.created_at.get(),
             changed_at: child.row.changed_at.get(),
         }
@@ -742,6 +825,7 @@ macro_rules! withdraw {
         pub async fn $name(gate: Gate<action::$action>) -> Result<HttpResponse, Problem> {
             let Gate { permit, incoming, app, .. } = gate;
             let principal = Arc::clone(permit.principal());
+            let by = principal.key();
             let reach = permit.reach();
             let region = Arc::clone(&app.region);
             app.store
@@ -756,7 +840,7 @@ macro_rules! withdraw {
                         Ok(row)
                     },
                     move |tx, row: &ChildRow| {
-                        children::withdraw(tx, &region, row, $standing)?;
+                        children::withdraw(tx, &region, row, $standing, &by)?;
                         let row = crate::store::children::find(tx.connection, row.id)?.ok_or(RegisterError::NotFound)?;
                         let child = children::load(tx.connection, row)?;
                         item::<ChildView>(child.row.version, &ChildView::new(&child, true))

@@ -64,6 +64,7 @@ pub struct Gate<A: Action> {
 #[derive(Debug, Clone)]
 pub struct Incoming {
     accepted: bool,
+    accept: Vec<String>,
     body: Option<Bytes>,
     content_type: Option<String>,
     encoded: bool,
@@ -109,13 +110,18 @@ impl<A: Action> FromRequest for Gate<A> {
             let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
             let incoming = Incoming {
                 accepted: accepts_json(&request),
+                accept: request
+                    .headers()
+                    .get_all(header::ACCEPT)
+                    .filter_map(|value| value.to_str().ok().map(str::to_ascii_lowercase))
+                    .collect(),
                 body: read_body(&request, payload, app.body_limit).await,
                 content_type: text("content-type"),
                 encoded: request.headers().contains_key(header::CONTENT_ENCODING),
                 idempotency_key: text("idempotency-key"),
                 if_match: text("if-match"),
                 id: request.match_info().get("id").map(str::to_owned),
-                item: request.match_info().get("item").map(str::to_owned),
+                item: request.match_info().get("item").or_else(|| request.match_info().get("return")).map(str::to_owned),
                 query: request.query_string().to_owned(),
                 operation: A::OPERATION,
                 caller: principal.key(),
@@ -192,6 +198,29 @@ fn accepts_json(request: &HttpRequest) -> bool {
     })
 }
 
+/// How much the caller wants a form of answer, from 0 (not at all) to 1000: the quality of the most specific range that it
+/// falls into (RFC 9110, 12.5.1). Without any range, every form will do.
+fn wanted(accept: &[String], media: &str) -> u16 {
+    if accept.is_empty() {
+        return 1000;
+    }
+    let kind = media.split('/').next().unwrap_or_default();
+    let specific = |range: &str| match range {
+        "*/*" => Some(0),
+        range if range.strip_suffix("/*") == Some(kind) => Some(1),
+        range if range == media => Some(2),
+        _ => None,
+    };
+    let ranges = accept.iter().flat_map(|value| value.split(',')).filter_map(|range| {
+        let mut parts = range.split(';').map(|part| part.trim().replace(' ', ""));
+        let rank = specific(&parts.next()?)?;
+        let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok()).unwrap_or(1.0);
+        // Qualities have three decimals at most.
+        Some((rank, (quality.clamp(0.0, 1.0) * 1000.0).round() as u16))
+    });
+    ranges.max().map_or(0, |(_, quality)| quality)
+}
+
 /// Reads the body up to the limit; nothing when it is longer or does not come.
 async fn read_body(request: &HttpRequest, mut payload: Payload, limit: usize) -> Option<Bytes> {
     let stated =
@@ -215,6 +244,21 @@ impl Incoming {
         if self.accepted { Ok(()) } else { Err(Kind::NotAcceptable.into()) }
     }
 
+    /// The form of answer that the caller wants most; of equals, the first that is offered.
+    ///
+    /// # Errors
+    /// 406.
+    pub fn preferred(&self, offered: &[&'static str]) -> Result<&'static str, Problem> {
+        let mut best: Option<(u16, &'static str)> = None;
+        for media in offered {
+            let quality = wanted(&self.accept, media);
+            if quality > best.map_or(0, |(quality, _)| quality) {
+                best = Some((quality, media));
+            }
+        }
+        best.map(|(_, media)| media).ok_or_else(|| Kind::NotAcceptable.into())
+    }
+
     /// The identifier in the path. A malformed one names nothing, like a new one: the same work is done for it, so that its 404
     /// is no sooner there than another.
     ///
@@ -234,7 +278,7 @@ impl Incoming {
         stated.or_else(|| T::try_from(Uuid::now_v7()).ok()).ok_or_else(|| Kind::NotFound.into())
     }
 
-    /// The code in the path that names a part of the resource. A malformed one names nothing.
+    /// The code in the path that names a report, or a part of the resource. A malformed one names nothing.
     ///
     /// # Errors
     /// 404.
@@ -376,4 +420,28 @@ fn shape<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Problem> {
         }
         Problem::invalid(vec![FieldError::named(pointer, code)])
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wanted;
+
+    #[test]
+    fn the_most_specific_range_decides_how_much_a_form_is_wanted() {
+        let table = [
+            (vec![], "text/csv", 1000),
+            (vec!["*/*"], "text/csv", 1000),
+            (vec!["text/csv"], "text/csv", 1000),
+            (vec!["text/csv"], "application/json", 0),
+            (vec!["text/*;q=0.5, text/csv"], "text/csv", 1000),
+            (vec!["text/*, text/csv;q=0"], "text/csv", 0),
+            (vec!["application/json;q=0.2", "*/*; q=0.1"], "application/json", 200),
+            (vec!["application/json;q=0.2", "*/*; q=0.1"], "application/xml", 100),
+            (vec!["nonsense"], "application/xml", 0),
+        ];
+        for (accept, media, quality) in table {
+            let accept: Vec<String> = accept.into_iter().map(str::to_owned).collect();
+            assert_eq!(wanted(&accept, media), quality, "{accept:?} {media}");
+        }
+    }
 }

@@ -10,8 +10,8 @@ use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
 use super::problem::{FieldError, Kind, Problem, ProblemDocument};
 use super::{
-    amendments, audit, checks, children, clocks, conferences, directory, notices, operational, plans, registrations, removal, revocations,
-    section47, vocabulary,
+    amendments, audit, checks, children, clocks, conferences, directory, notices, operational, plans, registrations, removal, retention,
+    revocations, section47, statistics, vocabulary,
 };
 use crate::words::Language;
 
@@ -108,6 +108,17 @@ problem_sets! {
         InternalError = 500, "A defect on our side";
         Unavailable = 503, "The register cannot answer at the moment; try later";
     }
+    /// Problems of requests for a report, which a path names and a query describes.
+    ReportProblems {
+        BadRequest = 400, "The query is not understood, or asks what this return cannot say";
+        Unauthenticated = 401, "There is no valid token";
+        Forbidden = 403, "The role may not do this, or not get this return in this form";
+        NotFound = 404, "There is no such return, or no authority that the caller may know of and that makes it";
+        NotAcceptable = 406, "No form of answer that the caller accepts";
+        TooMany = 429, "Too many requests; Retry-After says how long to wait";
+        InternalError = 500, "A defect on our side";
+        Unavailable = 503, "The register cannot answer at the moment; try later";
+    }
     /// Problems of requests that create something.
     CreateProblems {
         BadRequest = 400, "The body is not JSON, or there is no Idempotency-Key";
@@ -170,6 +181,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("/v1/revocations", include_str!("../../openapi/examples/revocation-request.json")),
     ("/v1/section-47-enquiries", include_str!("../../openapi/examples/section47-request.json")),
     ("/v1/conferences", include_str!("../../openapi/examples/conference-request.json")),
+    ("/v1/legal-holds", include_str!("../../openapi/examples/legal-hold-request.json")),
 ];
 
 struct Finishing;
@@ -274,8 +286,11 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         Kind::MalformedJson => creates || changes,
         Kind::IdempotencyKeyMissing | Kind::IdempotencyKeyReused | Kind::IdempotencyInProgress => creates,
         Kind::CallerNotVerified | Kind::OnBehalfNotAllowed | Kind::Insufficient | Kind::TooManyChecks | Kind::TooManyEmptyAnswers => asks,
-        Kind::AuthorityOutsideScope => matches!(operation, "addChild" | "addRegistration" | "addSection47Enquiry" | "addConference"),
+        Kind::AuthorityOutsideScope => {
+            matches!(operation, "addChild" | "addRegistration" | "addSection47Enquiry" | "addConference" | "addLegalHold")
+        }
         Kind::AlreadyAcknowledged => operation == "acknowledgeNotice",
+        Kind::AlreadyLifted => operation == "liftLegalHold",
         Kind::AlreadyClosed => operation == "closeTask",
         Kind::StillRegistered => matches!(operation, "markChildInError" | "closeIdentity" | "markConferenceInError"),
         Kind::NotInForce => matches!(operation, "changeCoordinator" | "changeCategories" | "changeCoreGroup"),
@@ -327,6 +342,8 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         directory::read,
         audit::index, audit::checkpoint, audit::proof, audit::consistency,
         revocations::add, revocations::index,
+        statistics::read,
+        retention::read, retention::add, retention::index, retention::read_hold, retention::lift,
         operational::live, operational::ready,
     ),
     components(schemas(ProblemDocument)),
@@ -343,6 +360,8 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         (name = "Directory", description = "Who is in the federation, and whom to ring there"),
         (name = "Audit", description = "Who looked, at what, with what result; and the proof that nothing of it was changed"),
         (name = "Revocations", description = "Tokens and people that are believed no more"),
+        (name = "Statistics", description = "Returns to governments and figures for boards"),
+        (name = "Retention", description = "What is erased when, and what keeps it from it"),
         (name = "Health", description = "For those who keep the server running"),
     )
 )]

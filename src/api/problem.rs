@@ -62,6 +62,8 @@ problems! {
     AlreadyAcknowledged = 409, "already-acknowledged";
     /// The task is closed already.
     AlreadyClosed = 409, "already-closed";
+    /// The hold is lifted already.
+    AlreadyLifted = 409, "already-lifted";
     /// The child still has a live entry.
     StillRegistered = 409, "still-registered";
     /// The entry has ended, or never was.
@@ -284,6 +286,8 @@ impl From<RegisterError> for Problem {
             RegisterError::Stale => Kind::PreconditionFailed.into(),
             RegisterError::AlreadyAcknowledged => Kind::AlreadyAcknowledged.into(),
             RegisterError::AlreadyClosed => Kind::AlreadyClosed.into(),
+            RegisterError::AlreadyLifted => Kind::AlreadyLifted.into(),
+            RegisterError::Kept => Kind::Conflict.into(),
             RegisterError::StillRegistered => Kind::StillRegistered.into(),
             RegisterError::NotInForce => Kind::NotInForce.into(),
             RegisterError::Conflict => Kind::Conflict.into(),

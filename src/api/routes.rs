@@ -7,8 +7,8 @@ use super::app::App;
 use super::gate::{authenticate, facts};
 use super::problem::{Kind, Problem};
 use super::{
-    amendments, audit, checks, children, clocks, conferences, directory, notices, operational, plans, registrations, removal, revocations,
-    sandbox, section47,
+    amendments, audit, checks, children, clocks, conferences, directory, notices, operational, plans, registrations, removal, retention,
+    revocations, sandbox, section47, statistics,
 };
 use crate::authz::{Operation, unauthenticated};
 
@@ -126,6 +126,11 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
         .service(resource("/v1/audit/consistency", "GET", [get().to(audit::consistency)]))
         .service(resource("/v1/audit/proof/{id}", "GET", [get().to(audit::proof)]))
         .service(resource("/v1/revocations", "GET, POST", [get().to(revocations::index), post().to(revocations::add)]))
+        .service(resource("/v1/statistics/{return}", "GET", [get().to(statistics::read)]))
+        .service(resource("/v1/retention", "GET", [get().to(retention::read)]))
+        .service(resource("/v1/legal-holds", "GET, POST", [get().to(retention::index), post().to(retention::add)]))
+        .service(resource("/v1/legal-holds/{id}", "GET", [get().to(retention::read_hold)]))
+        .service(resource("/v1/legal-holds/{id}/lifting", "POST", [post().to(retention::lift)]))
         .service(public("/health/live", operational::live))
         .service(public("/health/ready", operational::ready))
         .service(public("/metrics", operational::metrics))

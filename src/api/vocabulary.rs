@@ -10,6 +10,7 @@ use utoipa::openapi::{Components, KnownFormat, RefOr, SchemaFormat};
 use super::revocations::CLAIM_LONGEST;
 use crate::authz::Operation;
 use crate::domain::category::Category;
+use crate::domain::census::{Disability, Ethnicity, PrimaryNeed, ReferralSource, UpnUnknown};
 use crate::domain::clocks::ClockState;
 use crate::domain::conference::Decision;
 use crate::domain::contact::{EMAIL_CHARACTERS_MAX, PHONE_CHARACTERS_MAX};
@@ -22,6 +23,8 @@ use crate::domain::postcode::{ADDRESS_LINE_CHARACTERS_MAX, POSTCODE_CHARACTERS_M
 use crate::domain::procedures::EventKind;
 use crate::domain::reason::Reason;
 use crate::domain::registration::{ConferenceKind, LegalStatusCode, RegistrationStatus, RemovalGround};
+use crate::domain::returns::ReturnCode;
+use crate::domain::returns::cin::Gap;
 use crate::domain::roles::Role;
 use crate::domain::section47::Determination;
 use crate::domain::sex::Sex;
@@ -93,6 +96,15 @@ const FIELDS: &[(Form, &[&str])] = &[
     (Form::Code(&MatchStatus::CODES), &["MatchView/status"]),
     (Form::Code(&CoverageStatus::CODES), &["CoverageView/status"]),
     (Form::Code(&Sex::CODES), &["ChildQuestion/sex", "ChildRequest/sex", "ChildView/sex"]),
+    (Form::Code(&Ethnicity::CODES), &["ChildRequest/ethnicity", "ChildView/ethnicity"]),
+    (Form::Code(&Disability::CODES), &["ChildRequest/disabilities", "ChildView/disabilities"]),
+    (Form::Code(&UpnUnknown::CODES), &["ChildRequest/upnUnknown", "ChildView/upnUnknown"]),
+    (Form::Code(&ReferralSource::CODES), &["ReferralShape/source"]),
+    (Form::Code(&PrimaryNeed::CODES), &["ReferralShape/primaryNeed"]),
+    (Form::Code(&ReturnCode::CODES), &["StatisticsView/return"]),
+    (Form::Code(&["internal", "public"]), &["StatisticsView/audience"]),
+    (Form::Code(&Gap::CODES), &["GapView/missing"]),
+    (Form::Code(&["live", "open", "legal-hold", "sibling-live", "rule-runs", "date-missing", "no-rule"]), &["KeptView/code"]),
     (Form::Code(&VerificationMethod::CODES), &["VerificationShape/method"]),
     (Form::Code(&NameUse::CODES), &["NewNameShape/use", "NameView/use"]),
     (Form::Code(&IdentifierKind::CODES), &["NewIdentifierShape/kind", "IdentifierView/kind"]),
@@ -156,6 +168,12 @@ const FIELDS: &[(Form, &[&str])] = &[
             "HouseholdMemberView/relatedChildId",
             "NewHouseholdMemberShape/relatedChildId",
             "RevocationView/id",
+            "HoldRequest/childId",
+            "HoldView/id",
+            "HoldView/childId",
+            "RetentionView/childId",
+            "KeptView/holdId",
+            "KeptView/childId",
             "RegistrationRequest/childId",
             "RegistrationView/id",
             "RegistrationView/childId",
@@ -243,6 +261,7 @@ const FIELDS: &[(Form, &[&str])] = &[
             "CoreGroupMeetingRequest/heldOn",
             "MilestoneRequest/reachedOn",
             "DepartureRequest/dueOn",
+            "ReferralShape/receivedOn",
         ],
     ),
     (Form::PartialDate, &["ChildQuestion/dateOfBirth", "CarerShape/dateOfBirth", "ChildRequest/dateOfBirth"]),
@@ -294,6 +313,7 @@ const FIELDS: &[(Form, &[&str])] = &[
             "ChildRequest/communicationNeeds",
             "ReasonRequest/reason",
             "AcknowledgementRequest/note",
+            "HoldRequest/reason",
             "DepartureShape/reason",
             "RemovalRequest/evidence",
             "RemovalRequest/reasons",
@@ -335,6 +355,10 @@ const FIELDS: &[(Form, &[&str])] = &[
             "NoticeView/authority",
             "ClockView/owedBy",
             "DueView/authority",
+            "StatisticsView/authorities",
+            "HoldRequest/authority",
+            "HoldView/authority",
+            "RetentionView/authority",
         ],
     ),
     (Form::Region, &["HomeShape/region", "HomeView/region", "AuthorityView/region", "CoverageView/region", "RegionView/code"]),
@@ -368,6 +392,11 @@ const REQUIRED: &[&str] = &[
     "NewIdentifierShape/value",
     "NewHouseholdMemberShape/relationship",
     "ReasonRequest/reason",
+    "HoldRequest/authority",
+    "HoldRequest/reason",
+    "ReferralShape/receivedOn",
+    "ReferralShape/source",
+    "ReferralShape/primaryNeed",
     "RevocationRequest/issuer",
     "RevocationRequest/reason",
     "RegistrationRequest/childId",
@@ -453,7 +482,11 @@ pub fn parameter(operation: &str, name: &str, schema: &mut RefOr<Schema>) {
         (_, "cursor") => Form::Cursor,
         ("listClocks", "authority") => Form::Authority,
         ("listClocks", "state") => return one_of(schema, &["overdue", "due-soon"]),
-        ("listAudit", "from" | "to") => Form::Instant,
+        ("listAudit", "from" | "to") | ("readStatistics", "knownAt") => Form::Instant,
+        ("readStatistics", "on" | "from" | "to") => Form::Date,
+        ("readStatistics", "authority") => Form::Authority,
+        ("readStatistics", "return") => return one_of(schema, &ReturnCode::CODES),
+        ("readStatistics", "audience") => return one_of(schema, &["internal", "public"]),
         ("listAudit", "outcome") => return one_of(schema, AuditOutcome::ALL.map(AuditOutcome::as_str).as_slice()),
         ("listAudit", "operation") => {
             let codes: Vec<&str> = Operation::ALL.iter().map(|operation| operation.as_str()).collect();

@@ -308,6 +308,8 @@ fn facts(person: &Person, at: DateTime<Utc>) -> (ChildId, Child) {
             created_at: at.into(),
             changed_at: at.into(),
         },
+        census: None,
+        referrals: Vec::new(),
         particulars: Some(ParticularsRow {
             id: Id(uuid::Uuid::now_v7()),
             child_id: id.into(),

@@ -14,8 +14,10 @@ mod match_report;
 mod migrate;
 mod openapi;
 mod receipt;
+mod retention;
 mod serve;
 mod sheet;
+mod statistics;
 
 pub use serve::keep_panics_quiet;
 
@@ -63,6 +65,10 @@ enum Command {
     Audit(audit::Args),
     /// Prove with public keys alone what was asked and answered.
     Receipt(receipt::Args),
+    /// Make a return: register tables, census, quarterly tables.
+    Statistics(statistics::Args),
+    /// Say which records have run their time and why the others stay, or erase them.
+    Retention(retention::Args),
     /// Bring a database to this version of the program, or prove the migrations.
     Migrate(migrate::Args),
     /// Print the OpenAPI document.
@@ -80,6 +86,8 @@ pub fn main() -> ExitCode {
         Command::Keys(args) => keys::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Receipt(args) => receipt::run(&args),
+        Command::Statistics(args) => statistics::run(&args),
+        Command::Retention(args) => retention::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Openapi(args) => openapi::run(&args),
     };

@@ -11,6 +11,7 @@ use figment::providers::{Env, Format, Toml};
 use serde::Deserialize;
 
 use crate::domain::procedures::{Procedures, ProceduresError};
+use crate::domain::retention::RetentionRule;
 
 const DEFAULT: &str = include_str!("../../config/default.toml");
 const MEMBERS: &str = include_str!("../../config/regions.toml");
@@ -66,6 +67,7 @@ pub struct Config {
     pub limits: Limits,
     pub fishing: Fishing,
     pub disclosure: Disclosure,
+    pub retention: Retention,
     pub audit: Audit,
     pub sandbox: Sandbox,
     pub log: Log,
@@ -133,6 +135,8 @@ section! {
     }
     /// What is told to whom beyond the minimum.
     Disclosure { former_registrations: Vec<String>, earlier_agencies: Vec<String> }
+    /// How long records are kept.
+    Retention { enquiry_months: u32, authorities: BTreeMap<String, Vec<RetentionRule>> }
     /// The audit log.
     Audit { checkpoint_ms: u64 }
     /// The sandbox.
@@ -175,6 +179,8 @@ pub struct MemberAuthority {
     pub gss: String,
     /// Its name.
     pub name: BothNames,
+    /// Its number at the Department for Education, in England.
+    pub lea: Option<u16>,
 }
 
 #[derive(Deserialize)]
@@ -281,6 +287,14 @@ impl Config {
         if procedures.nation.as_str() != own.nation {
             return Err(invalid("procedures.file", format!("holds procedures of another nation: this region is in {}", own.nation)));
         }
+        for (gss, rules) in &self.retention.authorities {
+            if own.authorities.iter().all(|authority| authority.gss != *gss) {
+                return Err(invalid(format!("retention.authorities.{gss}"), "is no authority of this region"));
+            }
+            if rules.is_empty() {
+                return Err(invalid(format!("retention.authorities.{gss}"), "needs a rule: without any, nothing is ever erased"));
+            }
+        }
         if self.issuers.is_empty() {
             return Err(invalid("issuers", "name at least one identity provider; nobody can sign in without one"));
         }
@@ -303,6 +317,7 @@ impl Config {
         between("enquiries.batch_limit", self.enquiries.batch_limit as u64, 1, 500)?;
         between("enquiries.look_back_days", u64::try_from(self.enquiries.look_back_days).unwrap_or(0), 1, 3_660)?;
         between("enquiries.valid_minutes", u64::try_from(self.enquiries.valid_minutes).unwrap_or(0), 1, 1_440)?;
+        between("retention.enquiry_months", u64::from(self.retention.enquiry_months), 12, 1_200)?;
         self.check_limits()?;
         between("escalation.interval_ms", self.escalation.interval_ms, 100, 3_600_000)?;
         between("escalation.unread_hours", u64::from(self.escalation.unread_hours), 1, 168)?;
@@ -415,6 +430,9 @@ mod tests {
             (demo("[server]\nbnid = \"x\""), "bnid"),
             (demo("[server]\nbind = \"0.0.0.0:8470\""), "sandbox.enabled"),
             (demo("").replace("enabled = true", "matching = false"), "sandbox.matching"),
+            (demo("[retention]\nenquiry_months = 11"), "retention.enquiry_months"),
+            (demo("[retention.authorities]\nE08000025 = []"), "retention.authorities.E08000025"),
+            (demo("[retention.authorities]\nW06000022 = []"), "retention.authorities.W06000022"),
             (demo("[search]\ndeadline_ms = 199"), "search.deadline_ms"),
             (demo("").replace("requests_per_minute = 1000000", "requests_per_minute = 0"), "limits.requests_per_minute"),
             (demo("").replace("person_checks_per_hour = 1000000", "person_checks_per_hour = 49"), "limits.person_checks_noted_per_hour"),

@@ -220,6 +220,8 @@ id! {
     ImportId: only_version_7;
     /// One revocation of a token or a person.
     RevocationId: only_version_7;
+    /// One legal hold.
+    HoldId: only_version_7;
     /// One request, from `X-Request-ID` or made here. Callers choose their own version.
     RequestId: any_version;
     /// Everything done for one caller's purpose, across regions, from `X-Correlation-ID`. Callers choose their own version.

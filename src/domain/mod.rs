@@ -20,6 +20,7 @@
 
 pub mod calendar;
 pub mod category;
+pub mod census;
 pub mod clocks;
 pub mod coded;
 pub mod conference;

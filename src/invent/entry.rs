@@ -112,7 +112,9 @@ fn entry_dates(child: &InventedChild, plan: &EntryPlan, today: NaiveDate, dice: 
     let registered_on = match child.birth {
         // Procedures do not put a child on much before the twelfth week, nor does anyone know of it.
         Birth::Expected(expected) => plan.registered_on.max(weekday(expected - Duration::days(190))).min(today),
-        birth if birth.earliest() > plan.registered_on => (birth.earliest() + Duration::days(dice.between(4, 40))).min(today),
+        birth if birth.earliest() > plan.registered_on => {
+            weekday((birth.earliest() + Duration::days(dice.between(4, 40))).min(today)).max(birth.earliest())
+        }
         _ => plan.registered_on,
     };
     if registered_on >= eighteen {

@@ -10,6 +10,7 @@ use super::matcher;
 use super::registrations::Registration;
 use crate::matching::{Keyer, Person};
 use crate::store::StoreError;
+use crate::store::census::{CensusRow, ReferralRow};
 use crate::store::children::{self as rows, AddressRow, ChildRow, HouseholdRow, IdentifierRow, NameRow, ParticularsRow};
 use crate::store::conferences::{ConferenceRow, ConferenceStateRow, DecisionRow};
 use crate::store::connection::AnyConnection;
@@ -27,6 +28,8 @@ pub struct Bulk {
     identifiers: Vec<IdentifierRow>,
     addresses: Vec<AddressRow>,
     household: Vec<HouseholdRow>,
+    census: Vec<CensusRow>,
+    referrals: Vec<ReferralRow>,
     entries: Vec<RegistrationRow>,
     states: Vec<StateRow>,
     categories: Vec<CategoryRow>,
@@ -72,6 +75,8 @@ impl Bulk {
         self.identifiers.extend(child.identifiers);
         self.addresses.extend(child.addresses);
         self.household.extend(child.household);
+        self.census.extend(child.census);
+        self.referrals.extend(child.referrals);
         for entry in entries {
             if let Some(held) = Held::with(&entry) {
                 self.conferences.push(held.row);
@@ -101,6 +106,13 @@ impl Bulk {
     /// Puts in tasks.
     pub fn raise(&mut self, tasks: Vec<TaskRow>) {
         self.tasks.extend(tasks);
+    }
+
+    /// Puts in a conference about one person.
+    pub fn hold(&mut self, conference: ConferenceRow, state: ConferenceStateRow, decision: DecisionRow) {
+        self.conferences.push(conference);
+        self.conference_states.push(state);
+        self.decisions.push(decision);
     }
 
     /// How many people there are.
@@ -135,6 +147,8 @@ impl Bulk {
         VisitRow::insert_all(connection, &self.visits)?;
         CoreGroupMeetingRow::insert_all(connection, &self.meetings)?;
         MilestoneRow::insert_all(connection, &self.milestones)?;
+        CensusRow::insert_all(connection, &self.census)?;
+        ReferralRow::insert_all(connection, &self.referrals)?;
         TaskRow::insert_all(connection, &self.tasks)?;
         index_rows::insert_all(connection, numbers.iter().copied().zip(&self.index))?;
         Ok(numbers)

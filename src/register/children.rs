@@ -1,10 +1,13 @@
 //! People on the register: entering them, adding facts, reading them.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::bulk::Bulk;
 use super::{Region, RegisterError, matcher};
 use crate::authz::{Principal, Reach};
+use crate::domain::census::{CensusItems, Disability, Referral};
 use crate::domain::dates::BirthDate;
 use crate::domain::identifiers::{Identifier, IdentifierKind};
 use crate::domain::ids::{AddressId, ChildId, HouseholdMemberId, IdentifierId, NameId};
@@ -13,6 +16,7 @@ use crate::domain::names::{NamePart, NameUse, PersonName};
 use crate::domain::postcode::Address;
 use crate::domain::sex::Sex;
 use crate::domain::text::{Line, Note};
+use crate::store::census::{CensusRow, ReferralRow, WithdrawalRow};
 use crate::store::children::{self as rows, AddressRow, ChildRow, HouseholdRow, IdentifierRow, NameRow, ParticularsRow};
 use crate::store::connection::AnyConnection;
 use crate::store::registrations as registration_rows;
@@ -143,6 +147,8 @@ pub struct NewChild {
     pub addresses: Vec<NewAddress>,
     /// Household and carers.
     pub household: Vec<NewHouseholdMember>,
+    /// What returns ask.
+    pub census: CensusItems,
 }
 
 /// A person with the facts held to be true now.
@@ -160,6 +166,10 @@ pub struct Child {
     pub addresses: Vec<AddressRow>,
     /// Household and carers.
     pub household: Vec<HouseholdRow>,
+    /// What returns ask.
+    pub census: Option<CensusRow>,
+    /// Referrals.
+    pub referrals: Vec<ReferralRow>,
 }
 
 /// Enters a person, with their keys for the matcher, in one unit of work.
@@ -218,6 +228,8 @@ pub fn facts_as(id: ChildId, new: &NewChild, at: DateTime<Utc>, by: &str) -> Res
         identifiers: new.identifiers.iter().map(|identifier| identifier_row(id, identifier, at, by)).collect(),
         addresses: new.addresses.iter().map(|address| address_row(id, address, at, by)).collect::<Result<_, _>>()?,
         household: new.household.iter().map(|member| household_row(id, member, at, by)).collect(),
+        census: new.census.has_particulars().then(|| census_row(id, &new.census, at, by)),
+        referrals: new.census.referral.iter().map(|referral| referral_row(id, referral, at, by)).collect(),
     };
     Ok(child)
 }
@@ -262,6 +274,37 @@ fn name_row(child: ChildId, new: &NewName, at: DateTime<Utc>, by: &str) -> NameR
         family: new.name.family().map(|part| part.expose().to_owned()),
         valid_from: new.validity.from,
         valid_to: new.validity.to,
+        recorded_at: at.into(),
+        recorded_by: by.to_owned(),
+        superseded_at: None,
+    }
+}
+
+fn census_row(child: ChildId, new: &CensusItems, at: DateTime<Utc>, by: &str) -> CensusRow {
+    let codes = |set: &BTreeSet<Disability>| format!("[{}]", set.iter().map(|one| format!("\"{one}\"")).collect::<Vec<_>>().join(","));
+    CensusRow {
+        id: Id(uuid::Uuid::now_v7()),
+        child_id: child.into(),
+        ethnicity: new.ethnicity.map(|code| code.as_str().into()),
+        disabilities: new.disabilities.as_ref().map(codes),
+        upn_unknown: new.upn_unknown.map(|code| code.as_str().into()),
+        valid_from: None,
+        valid_to: None,
+        recorded_at: at.into(),
+        recorded_by: by.to_owned(),
+        superseded_at: None,
+    }
+}
+
+fn referral_row(child: ChildId, new: &Referral, at: DateTime<Utc>, by: &str) -> ReferralRow {
+    ReferralRow {
+        id: Id(uuid::Uuid::now_v7()),
+        child_id: child.into(),
+        referred_on: new.on,
+        source: new.source.as_str().into(),
+        primary_need: new.primary_need.as_str().into(),
+        valid_from: Some(new.on),
+        valid_to: None,
         recorded_at: at.into(),
         recorded_by: by.to_owned(),
         superseded_at: None,
@@ -417,6 +460,8 @@ pub fn load(connection: &mut AnyConnection, row: ChildRow) -> Result<Child, Regi
         identifiers: IdentifierRow::current(connection, &parents)?,
         addresses: AddressRow::current(connection, &parents)?,
         household: HouseholdRow::current(connection, &parents)?,
+        census: CensusRow::current(connection, &parents)?.pop(),
+        referrals: ReferralRow::current(connection, &parents)?,
         row,
     })
 }
@@ -446,7 +491,7 @@ pub fn find(connection: &mut AnyConnection, id: ChildId, principal: &Principal, 
 ///
 /// # Source
 /// SSD-PERSON: an adopted child has two identities that are never linked.
-pub fn withdraw(tx: &mut Tx<'_>, region: &Region, row: &ChildRow, standing: &'static str) -> Result<(), RegisterError> {
+pub fn withdraw(tx: &mut Tx<'_>, region: &Region, row: &ChildRow, standing: &'static str, by: &str) -> Result<(), RegisterError> {
     let today = crate::domain::shift::london_date(tx.now());
     if super::registrations::of(tx.connection, &[row.id])?.iter().any(|entry| entry.is_live_on(today)) {
         return Err(RegisterError::StillRegistered);
@@ -455,6 +500,17 @@ pub fn withdraw(tx: &mut Tx<'_>, region: &Region, row: &ChildRow, standing: &'st
     if !rows::advance(tx.connection, row.id, row.version, Some(standing), at)? {
         return Err(RegisterError::Stale);
     }
+    WithdrawalRow {
+        id: Id(uuid::Uuid::now_v7()),
+        child_id: row.id,
+        standing: standing.into(),
+        valid_from: None,
+        valid_to: None,
+        recorded_at: at,
+        recorded_by: by.to_owned(),
+        superseded_at: None,
+    }
+    .insert(tx.connection)?;
     tx.audit().child(row.id);
     tx.audit().detail("standing", standing);
     matcher::reindex(tx, region, row.id)

@@ -11,6 +11,7 @@ pub mod checks;
 pub mod children;
 pub mod clocks;
 pub mod conferences;
+pub mod holds;
 pub mod idempotency;
 pub mod imports;
 pub mod keys;
@@ -22,9 +23,11 @@ pub mod receipts;
 mod region;
 pub mod registrations;
 pub mod removal;
+pub mod retention;
 pub mod revocations;
 pub mod sandbox;
 pub mod section47;
+pub mod statistics;
 pub mod tasks;
 
 pub use region::{AuthorityEntry, Disclosure, Region, RegionEntry, RegionError};
@@ -51,6 +54,12 @@ pub enum RegisterError {
     /// The task is closed already.
     #[error("closed already")]
     AlreadyClosed,
+    /// The hold is lifted already.
+    #[error("lifted already")]
+    AlreadyLifted,
+    /// Something keeps the record: it is not erased.
+    #[error("something keeps the record")]
+    Kept,
     /// The child still has a live entry.
     #[error("the child still has a live entry")]
     StillRegistered,
@@ -178,6 +187,8 @@ impl Failure for RegisterError {
             Self::Stale => "precondition-failed",
             Self::AlreadyAcknowledged => "already-acknowledged",
             Self::AlreadyClosed => "already-closed",
+            Self::AlreadyLifted => "already-lifted",
+            Self::Kept => "conflict",
             Self::StillRegistered => "still-registered",
             Self::NotInForce => "not-in-force",
             Self::Conflict => "conflict",

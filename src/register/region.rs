@@ -15,6 +15,7 @@ use crate::domain::contact::Contact;
 use crate::domain::identifiers::{Ranges, RegionCode};
 use crate::domain::nation::Nation;
 use crate::domain::procedures::Procedures;
+use crate::domain::retention::RetentionRule;
 use crate::domain::roles::Role;
 use crate::domain::search_set::{Member, Standing};
 use crate::domain::shift::{AuthorityContacts, WeeklyHours};
@@ -56,6 +57,8 @@ pub struct AuthorityEntry {
     pub gss: String,
     /// Its name, English and Welsh.
     pub name: [String; 2],
+    /// Its number at the Department for Education, in England.
+    pub lea: Option<u16>,
     /// Whom to ring; known for every authority of the own region.
     pub contacts: Option<AuthorityContacts>,
 }
@@ -135,6 +138,10 @@ pub struct Region {
     pub procedures: &'static Procedures,
     /// After how long each level is told of an urgent notice that nobody has read.
     pub unread: Vec<(TimeDelta, Role)>,
+    /// Authorities that have retention rules of their own.
+    retention: BTreeMap<String, Vec<RetentionRule>>,
+    /// For how many months a check that found nobody is kept.
+    pub enquiry_months: u32,
     /// What is told to whom.
     pub disclosure: Disclosure,
     /// Time budget of a check when the enquirer names none, in milliseconds.
@@ -209,6 +216,7 @@ impl Region {
                 .map(|authority| {
                     Ok(AuthorityEntry {
                         gss: authority.gss.clone(),
+                        lea: authority.lea,
                         name: [authority.name.en.clone(), authority.name.cy.clone()],
                         contacts: config.contacts.get(&authority.gss).map(|entry| contacts(&authority.gss, entry)).transpose()?,
                     })
@@ -236,6 +244,8 @@ impl Region {
             signer,
             budgets: Arc::new(Budgets::new(&config.limits)),
             fishing: config.fishing.clone(),
+            retention: config.retention.authorities.clone(),
+            enquiry_months: config.retention.enquiry_months,
             disclosure: Disclosure {
                 former_registrations: config.disclosure.former_registrations.clone(),
                 earlier_agencies: config.disclosure.earlier_agencies.clone(),
@@ -280,6 +290,11 @@ impl Region {
         self.members
             .values()
             .find_map(|region| region.authorities.iter().find(|authority| authority.gss == gss).map(|authority| (region, authority)))
+    }
+
+    /// The retention rules of an authority: its own, else the examples of the procedures.
+    pub fn retention_of(&self, gss: &str) -> &[RetentionRule] {
+        self.retention.get(gss).map_or(self.procedures.retention.as_slice(), Vec::as_slice)
     }
 
     /// The members with their standing, as searches need them.

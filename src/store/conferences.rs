@@ -14,7 +14,7 @@ use super::types::{Id, Instant};
 
 /// An enquiry under section 47.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = section47)]
+#[diesel(table_name = section47, treat_none_as_default_value = false)]
 #[allow(missing_docs)] // the columns are explained in the migration
 pub struct Section47Row {
     pub id: Id,
@@ -199,26 +199,23 @@ impl Section47Row {
 }
 
 impl ConferenceRow {
+    /// Adds many conferences.
+    ///
+    /// # Errors
+    /// When the database refuses or fails.
+    pub fn insert_all(connection: &mut AnyConnection, rows: &[Self]) -> Result<(), StoreError> {
+        for chunk in rows.chunks(ROWS_PER_STATEMENT) {
+            with!(&mut *connection, |c| diesel::insert_into(conference::table).values(chunk).execute(c))?;
+        }
+        Ok(())
+    }
+
     /// Adds the conference.
     ///
     /// # Errors
     /// When the database refuses or fails.
     pub fn insert(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
         with!(connection, |c| diesel::insert_into(conference::table).values(self).execute(c))?;
-        Ok(())
-    }
-
-    /// Adds many conferences.
-    ///
-    /// # Errors
-    /// When the database refuses or fails.
-    pub fn insert_all(connection: &mut AnyConnection, rows: &[Self]) -> Result<(), StoreError> {
-        if let [row] = rows {
-            return row.insert(connection);
-        }
-        for chunk in rows.chunks(ROWS_PER_STATEMENT) {
-            with!(&mut *connection, |c| diesel::insert_into(conference::table).values(chunk).execute(c))?;
-        }
         Ok(())
     }
 

@@ -6,8 +6,12 @@ use super::error::StoreError;
 
 /// The tables that a reset empties: children, and everything that rests on them. What refers stands before what it refers
 /// to.
-const EMPTIED: [&str; 41] = [
+const EMPTIED: [&str; 45] = [
     "notice_escalation",
+    "legal_hold",
+    "child_withdrawal",
+    "referral",
+    "child_census",
     "notice",
     "task_evidence",
     "task",

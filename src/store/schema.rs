@@ -785,6 +785,72 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    child_census (id) {
+        id -> crate::store::types::DbUuid,
+        child_id -> crate::store::types::DbUuid,
+        ethnicity -> Nullable<Text>,
+        disabilities -> Nullable<Text>,
+        upn_unknown -> Nullable<Text>,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    referral (id) {
+        id -> crate::store::types::DbUuid,
+        child_id -> crate::store::types::DbUuid,
+        referred_on -> Date,
+        source -> Text,
+        primary_need -> Text,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    child_withdrawal (id) {
+        id -> crate::store::types::DbUuid,
+        child_id -> crate::store::types::DbUuid,
+        standing -> Text,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    legal_hold (id) {
+        id -> crate::store::types::DbUuid,
+        authority -> Text,
+        child_id -> Nullable<crate::store::types::DbUuid>,
+        reason -> Text,
+        version -> BigInt,
+        placed_at -> crate::store::types::DbInstant,
+        placed_by -> Text,
+        lifted_at -> Nullable<crate::store::types::DbInstant>,
+        lifted_by -> Nullable<Text>,
+        lift_reason -> Nullable<Text>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     child,
     child_particulars,
@@ -836,6 +902,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     clock_due,
     plan_withdrawal,
     notice_escalation,
+    child_census,
+    referral,
+    child_withdrawal,
+    legal_hold,
 );
 
 diesel::joinable!(enquiry_match -> enquiry (enquiry_id));

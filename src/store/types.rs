@@ -53,7 +53,8 @@ from_typed!(
     TaskId,
     ConferenceId,
     Section47Id,
-    RevocationId
+    RevocationId,
+    HoldId
 );
 
 impl ToSql<DbUuid, Pg> for Id {

@@ -139,6 +139,11 @@ impl<'a> Ground<'a> {
         all.iter().find(|task| task["childId"] == child.as_str()).expect("a task")["id"].as_str().expect("an id").to_owned()
     }
 
+    /// A hold on the record of another child.
+    fn hold(&self) -> Value {
+        json!({"authority": NEWPORT, "childId": self.child().1, "reason": "Proceedings are expected"})
+    }
+
     /// An entry of the audit log about another child, when it can be proved.
     fn audited(&self, caller: &Caller) -> String {
         let (_, child, _) = self.registered(caller);
@@ -304,6 +309,17 @@ impl<'a> Ground<'a> {
                 post("/v1/revocations".into(), revocation)
             }
             "listRevocations" => get("/v1/revocations".into()),
+            "readStatistics" => get("/v1/statistics/wales-register".into()),
+            "readRetention" => get("/v1/retention".into()),
+            "addLegalHold" => post("/v1/legal-holds".into(), self.hold()),
+            "listLegalHolds" => get("/v1/legal-holds".into()),
+            "readLegalHold" => {
+                get(format!("/v1/legal-holds/{}", self.post(&Caller::custodian(), "/v1/legal-holds", &self.hold()).text("/id")))
+            }
+            "liftLegalHold" => {
+                let placed = self.post(&Caller::custodian(), "/v1/legal-holds", &self.hold()).text("/id");
+                post(format!("/v1/legal-holds/{placed}/lifting"), reason)
+            }
             other => panic!("{other} has no request that succeeds: add one to tests/support/operations.rs"),
         }
     }

@@ -15,6 +15,7 @@ use crate::domain::dates::BirthDate;
 use crate::domain::identifiers::LocalAuthorityChildId;
 use crate::domain::ids::ChildId;
 use crate::domain::nation::Nation;
+use crate::domain::procedures::Code;
 use crate::domain::registration::RemovalGround;
 use crate::domain::span::add_months;
 
@@ -44,6 +45,8 @@ closed_set! {
         Birth = "birth",
         /// The date of the initial conference.
         Conference = "conference",
+        /// A pupil number, or why there is none.
+        PupilNumber = "pupil-number",
     }
 }
 
@@ -140,9 +143,12 @@ fn write_child(child: &mut Writer, history: &History, census: &Census) -> Vec<Ga
         identifiers.value("LAchildID", history.id.expose());
         match &history.upn {
             Some(upn) => identifiers.value("UPN", upn.expose()),
+            None if history.upn_unknown.is_some() => {
+                identifiers.optional("UPNunknown", history.upn_unknown.as_ref().map(Code::as_str));
+            }
             // Not yet of school age; of an older child without a number the reason is not known.
             None if unborn || history.age_on(census.reference_on).is_some_and(|age| age < 5) => identifiers.value("UPNunknown", "UN1"),
-            None => {}
+            None => gaps.push(Gap::PupilNumber),
         }
         match &history.birth {
             Some(BirthDate::Expected(expected)) => identifiers.date("ExpectedPersonBirthDate", expected.expose()),
@@ -330,6 +336,12 @@ impl Writer {
 
     fn date(&mut self, name: &str, day: NaiveDate) {
         self.value(name, &day.to_string());
+    }
+
+    fn optional(&mut self, name: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.value(name, value);
+        }
     }
 
     fn optional_date(&mut self, name: &str, day: Option<NaiveDate>) {

@@ -118,7 +118,7 @@ fn welsh_categories_are_derived_and_what_has_no_code_is_a_gap() {
     let census = Census { nation: Nation::Wales, ..census() };
     let of = |categories| {
         let entries = vec![entry("2025-05-13", None, categories)];
-        cin_return(&[History { entries, ..history("A0000001", "W06000022", Some("2021-01-05"), Sex::Female) }], &census)
+        cin_return(&[History { entries, ..history("A0000001", "W06000022", Some("2022-01-05"), Sex::Female) }], &census)
     };
     assert!(of(&[Neglect, Financial]).xml.contains("<InitialCategoryOfAbuse>MUL</InitialCategoryOfAbuse>"));
     let financial = of(&[Financial]);
@@ -133,7 +133,7 @@ fn what_is_not_recorded_is_a_gap_and_no_guess() {
     let bare = History { birth: None, ethnicity: None, disabilities: None, entries: vec![bare], ..children().swap_remove(0) };
     let made = of(bare);
     let gaps: Vec<_> = made.gaps.iter().map(|(_, gap)| *gap).collect();
-    assert_eq!(gaps, [Gap::Referral, Gap::Ethnicity, Gap::Disability, Gap::Birth, Gap::Conference]);
+    assert_eq!(gaps, [Gap::Referral, Gap::Ethnicity, Gap::Disability, Gap::Birth, Gap::Conference, Gap::PupilNumber]);
     for name in ["Ethnicity", "Disability", "PersonBirthDate", "CINreferralDate", "DateOfInitialCPC"] {
         assert!(!made.xml.contains(&format!("<{name}>")), "{name}");
     }

@@ -12,15 +12,67 @@ pub mod wales;
 
 use std::collections::BTreeSet;
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 
 use super::category::CategorySet;
+use super::coded::closed_set;
 use super::dates::{BirthDate, age_on};
 use super::identifiers::{GssCode, LocalAuthorityChildId, Upn};
 use super::procedures::Code;
 use super::registration::{LegalStatusCode, Period, RemovalGround};
 use super::sex::Sex;
 use super::span::add_months;
+
+closed_set! {
+    /// A return.
+    pub enum ReturnCode {
+        /// The register tables of Wales.
+        WalesRegister = "wales-register",
+        /// The plan module of England's children-in-need census: a record of each child.
+        CinPlans = "cin-plans",
+        /// The quarterly tables of Northern Ireland.
+        NorthernIrelandQuarterly = "northern-ireland-quarterly",
+    }
+}
+
+impl ReturnCode {
+    /// Whether it tells of each child, not only how many there are.
+    pub const fn is_record_level(self) -> bool {
+        matches!(self, Self::CinPlans)
+    }
+
+    /// Whether a day is one on which the return is made: 31 March, or the end of a quarter.
+    ///
+    /// # Source
+    ///
+    /// W-STATS-2015, CIN-VAL rule 100 (31 March); NI-STATS-2024 (quarters).
+    pub fn is_reference_day(self, day: NaiveDate) -> bool {
+        let quarter = matches!((day.month(), day.day()), (3 | 12, 31) | (6 | 9, 30));
+        match self {
+            Self::WalesRegister | Self::CinPlans => (day.month(), day.day()) == (3, 31),
+            Self::NorthernIrelandQuarterly => quarter,
+        }
+    }
+
+    /// The latest such day that is not after `today`.
+    pub fn latest_reference_day(self, today: NaiveDate) -> NaiveDate {
+        today.iter_days().rev().take(367).find(|day| self.is_reference_day(*day)).unwrap_or(today)
+    }
+
+    /// The first day of the time that a return made for `to` is about.
+    pub fn first_day(self, to: NaiveDate) -> NaiveDate {
+        match self {
+            Self::WalesRegister | Self::CinPlans => year_before(to),
+            Self::NorthernIrelandQuarterly => to,
+        }
+    }
+}
+
+/// The first day of the twelve months that end on a day.
+fn year_before(to: NaiveDate) -> NaiveDate {
+    let first = to.checked_sub_months(chrono::Months::new(12)).and_then(|day| day.succ_opt());
+    first.unwrap_or(to)
+}
 
 /// A child as one authority's register has known it.
 #[derive(Debug, Clone)]
@@ -37,6 +89,8 @@ pub struct History {
     pub died_on: Option<NaiveDate>,
     /// Unique pupil number.
     pub upn: Option<Upn>,
+    /// Why there is none, as a code of the England census.
+    pub upn_unknown: Option<Code>,
     /// Ethnicity, as a code of the England census.
     pub ethnicity: Option<Code>,
     /// Disabilities, as codes of the England census; empty: recorded as none; `None`: not recorded.
@@ -164,6 +218,21 @@ mod tests {
             [(0, "under 1"), (1, "1 to 4"), (4, "1 to 4"), (5, "5 to 11"), (15, "12 to 15"), (16, "16 and over"), (99, "16 and over")]
         {
             assert_eq!(band(number, &[0, 1, 5, 12, 16], ""), label);
+        }
+    }
+
+    #[test]
+    fn the_reference_day_is_the_latest_that_has_come() {
+        let day = |text| parse_date(text).unwrap();
+        for (code, today, latest, first) in [
+            (ReturnCode::WalesRegister, "2026-03-30", "2025-03-31", "2024-04-01"),
+            (ReturnCode::WalesRegister, "2026-03-31", "2026-03-31", "2025-04-01"),
+            (ReturnCode::CinPlans, "2024-04-01", "2024-03-31", "2023-04-01"),
+            (ReturnCode::NorthernIrelandQuarterly, "2026-06-30", "2026-06-30", "2026-06-30"),
+            (ReturnCode::NorthernIrelandQuarterly, "2026-12-30", "2026-09-30", "2026-09-30"),
+        ] {
+            assert_eq!(code.latest_reference_day(day(today)), day(latest), "{code} {today}");
+            assert_eq!(code.first_day(day(latest)), day(first), "{code} {today}");
         }
     }
 

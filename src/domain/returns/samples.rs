@@ -38,6 +38,7 @@ pub fn history(id: &str, authority: &str, born: Option<&str>, sex: Sex) -> Histo
         birth: born.map(|born| BirthDate::Exact(born.parse().unwrap())),
         died_on: None,
         upn: None,
+        upn_unknown: None,
         ethnicity: Some("WBRI".parse().unwrap()),
         disabilities: Some([].into()),
         entries: Vec::new(),

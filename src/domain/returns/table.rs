@@ -131,17 +131,17 @@ impl Table {
         rows.into_iter()
     }
 
-    /// As JSON: each row an object of labels and a value, `"c"` where it is not told.
+    /// As JSON: each row an object of labels and a value, `"c"` where it is not told; a mean over nobody has none.
     pub fn to_json(&self) -> Json {
         let row = |(place, value): (&Vec<String>, Value)| {
             let mut row: Map<String, Json> =
                 self.dimensions.iter().zip(place).map(|(dimension, label)| (dimension.name.to_owned(), json!(label))).collect();
             let value = match value {
-                Value::Count(count) => json!(count),
-                Value::Mean { .. } => value.text().parse::<f64>().map_or(Json::Null, Json::from),
-                Value::Hidden => json!(HIDDEN),
+                Value::Count(count) => Some(json!(count)),
+                Value::Mean { .. } => value.text().parse::<f64>().ok().map(Json::from),
+                Value::Hidden => Some(json!(HIDDEN)),
             };
-            row.insert("value".to_owned(), value);
+            row.extend(value.map(|value| ("value".to_owned(), value)));
             Json::Object(row)
         };
         let mut table = json!({"code": self.code, "to": self.to.to_string(), "rows": self.rows().map(row).collect::<Vec<_>>()});
@@ -161,6 +161,24 @@ impl Table {
             text.push(',');
             text.push_str(&value.text());
             text.push_str("\r\n");
+        }
+        text
+    }
+
+    /// Tables together as CSV (RFC 4180), a line for each cell: which table, the labels of the authority and of up to two
+    /// dimensions with their names, the value.
+    pub fn all_to_csv(tables: &[Self]) -> String {
+        let mut text = String::from("table,authority,dimension,label,dimension2,label2,value\r\n");
+        for table in tables {
+            for (place, value) in table.rows() {
+                let labels = table.dimensions.iter().zip(place).skip(1).flat_map(|(dimension, label)| [dimension.name, label.as_str()]);
+                let mut cells = vec![table.code, place.first().map_or("", String::as_str)];
+                cells.extend(labels.chain(std::iter::repeat("")).take(4));
+                text.push_str(&cells.join(","));
+                text.push(',');
+                text.push_str(&value.text());
+                text.push_str("\r\n");
+            }
         }
         text
     }
@@ -230,6 +248,11 @@ mod tests {
             "authority,category,measure,value\r\nall,all,stock,2\r\nall,neglect,stock,2\r\nall,physical,stock,1\r\nW06000022,all,stock,1\r\n\
              W06000022,neglect,stock,1\r\nW06000022,physical,stock,1\r\nW06000021,all,stock,1\r\nW06000021,neglect,stock,1\r\n\
              W06000021,physical,stock,0\r\n"
+        );
+        let together = Table::all_to_csv(&[table.clone()]);
+        assert!(
+            together.starts_with("table,authority,dimension,label,dimension2,label2,value\r\nt,all,category,all,measure,stock,2\r\n"),
+            "{together}"
         );
         let json = table.to_json();
         assert_eq!(json["rows"].as_array().unwrap().len(), 9);

@@ -23,6 +23,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::domain::category::Category;
+use crate::domain::census::{CensusItems, Disability, PrimaryNeed, Referral, ReferralSource};
 use crate::domain::coded::Coded;
 use crate::domain::dates::{BirthDate, DateError, ExpectedDeliveryDate, PartialDate, parse_date};
 use crate::domain::identifiers::{GssCode, Identifier, IdentifierKind, Ranges};
@@ -37,7 +38,7 @@ use crate::register::registrations::{self, NewBasis, NewCoordinator, NewRegistra
 use crate::register::{Region, RegisterError};
 
 /// The columns of a file. All but `authority`, `status` and `registeredOn` may be missing.
-pub const COLUMNS: [&str; 24] = [
+pub const COLUMNS: [&str; 30] = [
     "id",
     "given",
     "middle",
@@ -62,6 +63,12 @@ pub const COLUMNS: [&str; 24] = [
     "confidentialAddress",
     "reviewDueOn",
     "shielded",
+    "ethnicity",
+    "disabilities",
+    "upnUnknown",
+    "referredOn",
+    "referralSource",
+    "primaryNeed",
 ];
 
 /// The columns without which no row can be an entry.
@@ -348,6 +355,29 @@ fn categories(rules: &Rules, reading: &mut Reading<'_>) -> Vec<Category> {
     categories
 }
 
+/// What returns ask, in the codes of the census. Disabilities are separated by `;`, and `NONE` says that there are none. A
+/// referral is taken whole or not at all.
+fn census(rules: &Rules, reading: &mut Reading<'_>) -> CensusItems {
+    let disabilities = reading.item("disabilities", |text| {
+        let codes = text.split(';').map(str::trim).filter(|code| !code.is_empty() && !code.eq_ignore_ascii_case("none"));
+        codes.map(|code| code.to_uppercase().parse::<Disability>()).collect::<Result<_, _>>()
+    });
+    let on = reading.item("referredOn", parse_date);
+    let source: Option<ReferralSource> = reading.item("referralSource", |text| text.to_uppercase().parse());
+    let primary_need: Option<PrimaryNeed> = reading.item("primaryNeed", |text| text.to_uppercase().parse());
+    let referral = on.zip(source).zip(primary_need).map(|((on, source), primary_need)| Referral { on, source, primary_need });
+    let late = referral.is_some_and(|referral| referral.on > rules.today);
+    if late {
+        reading.warn("referredOn", "in-the-future", "give the day on which it arrived, not a later one");
+    }
+    CensusItems {
+        ethnicity: reading.item("ethnicity", |text| text.to_uppercase().parse()),
+        disabilities,
+        upn_unknown: reading.item("upnUnknown", |text| text.to_uppercase().parse()),
+        referral: referral.filter(|_| !late),
+    }
+}
+
 fn child(rules: &Rules, reading: &mut Reading<'_>, registration: Option<&NewRegistration>) -> Option<NewChild> {
     let official = reading.name("given", "family");
     let middle = reading.item("middle", str::parse::<NamePart>);
@@ -389,6 +419,7 @@ fn child(rules: &Rules, reading: &mut Reading<'_>, registration: Option<&NewRegi
         communication_needs: None,
         identifiers: number.into_iter().collect(),
         addresses,
+        census: census(rules, reading),
         household: mother
             .map(|name| NewHouseholdMember {
                 relationship: Relationship::Mother,
@@ -531,7 +562,7 @@ mod tests {
 
     #[test]
     fn an_odd_item_is_dropped_and_the_row_kept() {
-        let table: [(Changes, &[(&str, &str)]); 22] = [
+        let table: [(Changes, &[(&str, &str)]); 25] = [
             (&[("id", "")], &[("id", "missing")]),
             (&[("dateOfBirth", "2019-02-30")], &[("dateOfBirth", "impossible-date")]),
             (&[("dateOfBirth", "04/03/2019")], &[("dateOfBirth", "wrong-date-shape")]),
@@ -553,6 +584,9 @@ mod tests {
             (&[("dateOfBirth", ""), ("expectedDeliveryDate", "2028-12-24")], &[("expectedDeliveryDate", "expected-date-too-late")]),
             (&[("dateOfBirth", ""), ("expectedDeliveryDate", "2025-01-01")], &[("expectedDeliveryDate", "expected-date-too-early")]),
             (&[("reviewDueOn", "soon")], &[("reviewDueOn", "wrong-date-shape")]),
+            (&[("ethnicity", "white")], &[("ethnicity", "unknown-code")]),
+            (&[("disabilities", "AUT;XYZ")], &[("disabilities", "unknown-code")]),
+            (&[("referredOn", "2099-01-01"), ("referralSource", "6"), ("primaryNeed", "N1")], &[("referredOn", "in-the-future")]),
             (&[("confidentialAddress", "perhaps")], &[("confidentialAddress", "not-yes-or-no")]),
         ];
         for (changes, warnings) in table {

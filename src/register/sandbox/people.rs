@@ -3,18 +3,21 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::plans::plan;
 use super::{BY, Seed, invented};
 use crate::domain::category::Category;
+use crate::domain::census::{CensusItems, Referral};
 use crate::domain::dates::{BirthDate, BirthRange};
 use crate::domain::identifiers::{Identifier, IdentifierKind, Ranges};
-use crate::domain::ids::ChildId;
+use crate::domain::ids::{ChildId, ConferenceId, RegistrationId};
 use crate::domain::names::{NameUse, PersonName};
+use crate::domain::nation::Nation;
 use crate::domain::postcode::Address;
 use crate::domain::registration::{ConferenceKind, LegalStatusCode, RemovalGround};
 use crate::domain::sex::Sex;
+use crate::invent::census::InventedCensus;
 use crate::invent::{
     self, Birth, InventedAddress, InventedCarer, InventedChild, InventedName, InventedRegistration, NameKind, Standing, Worker,
 };
@@ -25,6 +28,8 @@ use crate::register::children::{
 use crate::register::registrations::{self, NewBasis, NewCoordinator, NewCoreGroupMember, NewRegistration};
 use crate::register::{Region, RegisterError};
 use crate::store::StoreError;
+use crate::store::conferences::{ConferenceRow, ConferenceStateRow, DecisionRow};
+use crate::store::types::{Id, Instant};
 
 /// The region of a home authority outside the federation. No member has this code, so nobody is asked there.
 const OUTSIDE: &str = "outside-the-federation";
@@ -42,6 +47,11 @@ pub(super) fn bulk(region: &Region, seed: &Seed) -> Result<Bulk, RegisterError> 
     for (id, child) in &invented {
         let Some(registration) = &child.registration else { continue };
         let mut new = person(child)?;
+        // England's census asks what a register does not need; Wales asks nothing of the kind.
+        let census = invent::census::census(child, seed.seed, today(at)).filter(|_| nation == Nation::England);
+        if let Some(census) = &census {
+            new.census = census_items(census)?;
+        }
         for brother_or_sister in child.siblings.iter().filter_map(|key| by_key.get(key.as_str())) {
             new.household.extend(sibling(brother_or_sister)?);
         }
@@ -52,6 +62,10 @@ pub(super) fn bulk(region: &Region, seed: &Seed) -> Result<Bulk, RegisterError> 
         bulk.work(plan(&facts, seen_from(&child), today(at), at));
         bulk.enter(&region.matcher.keyer, child, vec![facts], today(at));
         bulk.raise(registrations::gaps(*id, entry, &registration, at));
+        for held_on in census.iter().flat_map(|census| &census.reviews) {
+            let (conference, state, decision) = review(*id, entry, &registration, *held_on, at);
+            bulk.hold(conference, state, decision);
+        }
     }
     Ok(bulk)
 }
@@ -91,7 +105,85 @@ fn person(child: &InventedChild) -> Result<NewChild, RegisterError> {
         // With whom a shielded child lives is as confidential as where. Not before birth: then there is nothing but the
         // mother to find the child by.
         household: child.carers.iter().map(|one| carer(one, child.shielded && !unborn)).collect::<Result<_, _>>()?,
+        census: CensusItems::default(),
     })
+}
+
+fn census_items(invented: &InventedCensus) -> Result<CensusItems, RegisterError> {
+    let disabilities = invented.disabilities.iter().map(|code| take(code, "an invented disability")).collect::<Result<_, _>>()?;
+    Ok(CensusItems {
+        ethnicity: Some(take(invented.ethnicity, "an invented ethnicity")?),
+        disabilities: Some(disabilities),
+        upn_unknown: invented.upn_unknown.map(|code| take(code, "an invented reason")).transpose()?,
+        referral: Some(Referral {
+            on: invented.referred_on,
+            source: take(invented.referral_source, "an invented source")?,
+            primary_need: take(invented.primary_need, "an invented need")?,
+        }),
+    })
+}
+
+/// A review conference that left a child on the register.
+fn review(
+    child: ChildId,
+    entry: RegistrationId,
+    registration: &NewRegistration,
+    held_on: NaiveDate,
+    at: DateTime<Utc>,
+) -> (ConferenceRow, ConferenceStateRow, DecisionRow) {
+    let (conference, at) = (Id::from(ConferenceId::new_at(at)), Instant::new(at));
+    let row = ConferenceRow { id: conference, authority: registration.authority.clone(), version: 1, created_at: at, changed_at: at };
+    let state = ConferenceStateRow {
+        id: Id(uuid::Uuid::now_v7()),
+        conference_id: conference,
+        kind: ConferenceKind::Review.as_str().into(),
+        held_on,
+        chair: None,
+        chair_person: None,
+        language: None,
+        quorate: Some(true),
+        quorum_reason: None,
+        departure_reason: None,
+        departure_approved_by: None,
+        entered_in_error: false,
+        error_reason: None,
+        valid_from: Some(held_on),
+        valid_to: None,
+        recorded_at: at,
+        recorded_by: BY.into(),
+        superseded_at: None,
+    };
+    let categories: Vec<&str> = registration.categories.iter().map(|category| category.as_str()).collect();
+    let decision = DecisionRow {
+        id: Id(uuid::Uuid::now_v7()),
+        conference_id: conference,
+        child_id: child.into(),
+        section47_id: None,
+        registration_id: Some(entry.into()),
+        decision: "continued".into(),
+        categories: serde_json::json!(categories).to_string(),
+        consensus: Some(true),
+        dissent: None,
+        reasons: None,
+        evidence: None,
+        child_views: None,
+        child_views_how: None,
+        child_participation: None,
+        parent_views: None,
+        parent_views_how: None,
+        views_language: None,
+        advocacy_offered_on: None,
+        advocacy_offered_by: None,
+        advocacy_response: None,
+        review_due_on: None,
+        core_group_due_on: None,
+        valid_from: Some(held_on),
+        valid_to: None,
+        recorded_at: at,
+        recorded_by: BY.into(),
+        superseded_at: None,
+    };
+    (row, state, decision)
 }
 
 fn name(invented: &InventedName) -> Result<NewName, RegisterError> {
