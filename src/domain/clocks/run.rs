@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{Days, Duration, NaiveDate};
+use uuid::Uuid;
 
 use super::{Clock, ClockState, Event, Life, Mark, Party};
 use crate::domain::calendar::CalendarError;
@@ -50,7 +51,7 @@ struct Story<'l, 'a> {
 impl<'a> Story<'_, 'a> {
     fn of<'l>(life: &'l Life<'a>, today: NaiveDate) -> Story<'l, 'a> {
         let mut events: Vec<Event> = life.events.iter().copied().filter(|event| event.on <= today).collect();
-        events.sort_by_key(|event| (event.on, event.id));
+        events.sort_by_key(place);
         let first = |kind| events.iter().find(|event| event.what.is(kind)).map(|event| mark(event, kind));
         let (born, removed) = (first(EventKind::Born), first(EventKind::Removed));
         Story { life, today, born, removed_on: removed.map(|removed| removed.on), events }
@@ -166,7 +167,7 @@ impl<'a> Story<'_, 'a> {
                     .find(|kind| event.what.is(**kind))
                     // Of two links of a chain on one day the earlier must not meet the clock that the later one started, or
                     // nothing would run any more.
-                    .filter(|kind| !in_chain(kind) || (event.on, event.id) > (start.on, start.id))
+                    .filter(|kind| !in_chain(kind) || place(event) > (start.on, start.kind != EventKind::Registered, start.id))
                     .map(|kind| mark(event, *kind))
             })
     }
@@ -198,6 +199,12 @@ impl<'a> Story<'_, 'a> {
             }
         }
     }
+}
+
+/// Where an event stands in a life. Of those of one day registration is the first, whatever was entered first: what is done on
+/// that day is done under the plan.
+fn place(event: &Event) -> (NaiveDate, bool, Uuid) {
+    (event.on, !event.what.is(EventKind::Registered), event.id)
 }
 
 fn mark(event: &Event, kind: EventKind) -> Mark {
