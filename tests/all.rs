@@ -11,6 +11,7 @@ mod audit;
 mod canary;
 mod checks;
 mod children;
+mod clients;
 mod clocks;
 mod conferences;
 mod conventions;

@@ -325,8 +325,8 @@ fn walk(kind: Backend, format: &str) {
 
     for (operation, documented) in &documented {
         let caller = match operation.as_str() {
-            "addRevocation" | "listRevocations" => Caller::of_region("operator"),
             "addDeparture" => Caller::of_region("senior-safeguarding-manager"),
+            operation if operation.contains("Revocation") || operation.contains("Client") => Caller::of_region("operator"),
             _ => Caller::custodian(),
         };
         let ground = if operation.starts_with("ask") { &asking } else { &ground };

@@ -134,6 +134,21 @@ fn a_demo_is_seven_regions_and_ends_with_all_of_them() {
         assert_eq!(status(&regions[0], &format!("/v1/children/{}", child["id"].as_str().unwrap()), custodian), 200);
     }
 
+    // The hospital's system gets a token with openssl and curl, as the README has it.
+    let gwent = folder.path().join("data/gwent");
+    let system = &regions[0]["client"];
+    assert_eq!(std::fs::read_to_string(gwent.join("partner-client.id")).unwrap(), system["id"].as_str().unwrap());
+    let token = Command::new("sh")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/token.sh"))
+        .arg(regions[0]["url"].as_str().unwrap())
+        .args(["id", "keyFile", "keyId"].map(|name| system[name].as_str().unwrap()))
+        .args(["nurse-17", "S0010:G0020:R8001"])
+        .output()
+        .expect("a shell");
+    let token = String::from_utf8(token.stdout).unwrap();
+    assert!(token.trim().split('.').count() == 3, "{token}");
+    assert_eq!(status(&regions[0], "/v1/checks", token.trim()), 200);
+
     // One region dies; the demo neither ends nor starts it again; its file does.
     let pids = processes(&ready);
     assert!(send(pids[5], libc::SIGKILL));

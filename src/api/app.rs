@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::limits::Limits;
+use super::oauth::Issuing;
 use crate::authz::token::Verifier;
 use crate::register::{Region, revocations};
 use crate::store::{Store, StoreError};
@@ -20,6 +21,8 @@ pub struct App {
     pub region: Arc<Region>,
     /// Requests with an idempotency key that are under way on this server.
     pub turns: Turns,
+    /// Issues tokens to partner systems.
+    pub tokens: Arc<Issuing>,
     /// How many requests callers may send.
     pub limits: Limits,
     /// Longest body, in bytes.
@@ -36,6 +39,14 @@ impl App {
         let new = self.store.revocations(self.verifier.revocations_known()).await?;
         self.verifier.learn_revocations(new.map(revocations::arranged), read);
         Ok(())
+    }
+
+    /// The same after one was made here, so that it holds from the answer on.
+    pub async fn learn_revocations(&self) {
+        if let Err(error) = self.refresh_revocations().await {
+            // It is kept; the next refresh, a second later, reads it.
+            tracing::error!(error = %error, "a revocation was kept and could not be read back at once");
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::app::{App, Turn};
 use super::limits::Told;
 use super::problem::{FieldError, Kind, Problem};
-use crate::authz::{Action, Context, Operation, Permit, Principal, decide, unauthenticated};
+use crate::authz::{Action, Context, NO_PERSON, Operation, Permit, Principal, decide, unauthenticated};
 use crate::register::idempotency::Key;
 use crate::words::Language;
 
@@ -27,6 +27,14 @@ use crate::words::Language;
 const KEY_LONGEST: usize = 128;
 /// How long a body may take to arrive: a few kilobytes over a bad mobile connection.
 const BODY_WAIT: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// Marks a refusal that has its own form already: the middleware leaves its body alone.
+#[derive(Debug, Clone, Copy)]
+pub struct AsIs;
+
+/// The client's certificate on a connection with mutual TLS: its SHA-256 thumbprint in base64url.
+#[derive(Debug, Clone)]
+pub struct PeerCertificate(pub String);
 
 /// Identifiers and language of a request; the middleware puts it there before anything else.
 #[derive(Debug, Clone, Copy)]
@@ -104,7 +112,7 @@ impl<A: Action> FromRequest for Gate<A> {
                 Ok(permit) => permit,
                 Err(refusal) => {
                     app.store.record(&refusal).await?;
-                    return Err(Kind::OperationNotAllowed.into());
+                    return Err(if refusal.code == NO_PERSON { Kind::ActingPersonMissing } else { Kind::OperationNotAllowed }.into());
                 }
             };
             let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -134,7 +142,7 @@ impl<A: Action> FromRequest for Gate<A> {
 }
 
 /// What the answer to a request will say of limits; the same for everybody who asks.
-fn told(request: &HttpRequest) -> Told {
+pub fn told(request: &HttpRequest) -> Told {
     request.extensions_mut().get_or_insert_with(Told::default).clone()
 }
 
@@ -154,7 +162,8 @@ pub async fn authenticate(app: &App, request: &HttpRequest, operation: Operation
     // Two Authorization headers: which one counts would depend on who reads them.
     let only = if headers.next().is_some() { None } else { first };
     let watch = std::time::Instant::now();
-    let verified = app.verifier.verify(only, app.store.clock().wall()).await;
+    let certificate = request.conn_data::<PeerCertificate>().map(|certificate| certificate.0.as_str());
+    let verified = app.verifier.verify(only, certificate, app.store.clock().wall()).await;
     metrics::histogram!("cofrestr_token_seconds").record(watch.elapsed().as_secs_f64());
     match verified {
         Ok(principal) => match app.limits.caller(&principal, &told(request)) {
@@ -222,7 +231,7 @@ fn wanted(accept: &[String], media: &str) -> u16 {
 }
 
 /// Reads the body up to the limit; nothing when it is longer or does not come.
-async fn read_body(request: &HttpRequest, mut payload: Payload, limit: usize) -> Option<Bytes> {
+pub async fn read_body(request: &HttpRequest, mut payload: Payload, limit: usize) -> Option<Bytes> {
     let stated =
         request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|value| value.parse::<usize>().ok());
     if stated.is_some_and(|length| length > limit) {

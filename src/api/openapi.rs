@@ -10,8 +10,8 @@ use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
 use super::problem::{FieldError, Kind, Problem, ProblemDocument};
 use super::{
-    amendments, audit, checks, children, clocks, conferences, directory, notices, operational, plans, registrations, removal, retention,
-    revocations, section47, statistics, vocabulary,
+    amendments, audit, checks, children, clients, clocks, conferences, directory, notices, oauth, operational, plans, registrations,
+    removal, retention, revocations, section47, statistics, vocabulary,
 };
 use crate::words::Language;
 
@@ -179,6 +179,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("/v1/children", include_str!("../../openapi/examples/child-request.json")),
     ("/v1/registrations", include_str!("../../openapi/examples/registration-request.json")),
     ("/v1/revocations", include_str!("../../openapi/examples/revocation-request.json")),
+    ("/v1/clients", include_str!("../../openapi/examples/client-request.json")),
     ("/v1/section-47-enquiries", include_str!("../../openapi/examples/section47-request.json")),
     ("/v1/conferences", include_str!("../../openapi/examples/conference-request.json")),
     ("/v1/legal-holds", include_str!("../../openapi/examples/legal-hold-request.json")),
@@ -250,7 +251,7 @@ fn finish(path: &str, operation: &mut Operation, components: &Components, named:
         content.example = written.or_else(|| vocabulary::example(components, content.schema.as_ref()?));
     }
     let has = |header: &str| headers.iter().any(|name| name == header);
-    let guarded = operation.responses.responses.contains_key("401");
+    let guarded = operation.responses.responses.contains_key("401") && operation.security.is_none();
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         // Whoever is not known has no limits to be told.
@@ -285,9 +286,14 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         Kind::MalformedQuery => !creates && !changes,
         Kind::MalformedJson => creates || changes,
         Kind::IdempotencyKeyMissing | Kind::IdempotencyKeyReused | Kind::IdempotencyInProgress => creates,
-        Kind::CallerNotVerified | Kind::OnBehalfNotAllowed | Kind::Insufficient | Kind::TooManyChecks | Kind::TooManyEmptyAnswers => asks,
+        Kind::ActingPersonMissing
+        | Kind::CallerNotVerified
+        | Kind::OnBehalfNotAllowed
+        | Kind::Insufficient
+        | Kind::TooManyChecks
+        | Kind::TooManyEmptyAnswers => asks,
         Kind::AuthorityOutsideScope => {
-            matches!(operation, "addChild" | "addRegistration" | "addSection47Enquiry" | "addConference" | "addLegalHold")
+            matches!(operation, "addChild" | "addRegistration" | "addSection47Enquiry" | "addConference" | "addLegalHold" | "addClient")
         }
         Kind::AlreadyAcknowledged => operation == "acknowledgeNotice",
         Kind::AlreadyLifted => operation == "liftLegalHold",
@@ -305,6 +311,10 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
                 | "markVisitInError"
                 | "markCoreGroupMeetingInError"
                 | "markMilestoneInError"
+                | "changeClientKeys"
+                | "suspendClient"
+                | "resumeClient"
+                | "revokeClient"
         ),
         _ => true,
     }
@@ -344,6 +354,8 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         revocations::add, revocations::index,
         statistics::read,
         retention::read, retention::add, retention::index, retention::read_hold, retention::lift,
+        clients::add, clients::index, clients::read, clients::change_keys, clients::suspend, clients::resume, clients::revoke,
+        oauth::token,
         operational::live, operational::ready,
     ),
     components(schemas(ProblemDocument)),
@@ -362,6 +374,7 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         (name = "Revocations", description = "Tokens and people that are believed no more"),
         (name = "Statistics", description = "Returns to governments and figures for boards"),
         (name = "Retention", description = "What is erased when, and what keeps it from it"),
+        (name = "Partner systems", description = "Which systems may ask for whom, and how they get their tokens"),
         (name = "Health", description = "For those who keep the server running"),
     )
 )]

@@ -44,6 +44,8 @@ problems! {
     Unauthenticated = 401, "unauthenticated";
     /// The role may not do this.
     OperationNotAllowed = 403, "operation-not-allowed";
+    /// A system asks about a child and says for nobody that it does.
+    ActingPersonMissing = 403, "acting-person-missing";
     /// The caller on whose behalf was asked is not verified.
     CallerNotVerified = 403, "caller-not-verified";
     /// The role may not ask on behalf of a caller.

@@ -197,10 +197,7 @@ pub async fn add(gate: Gate<action::AddRevocation>) -> Result<HttpResponse, Prob
             },
         )
         .await?;
-    if let Err(error) = app.refresh_revocations().await {
-        // It is kept; the next refresh, a second later, reads it.
-        tracing::error!(error = %error, "a revocation was kept and could not be read back at once");
-    }
+    app.learn_revocations().await;
     Ok(kept(answer))
 }
 

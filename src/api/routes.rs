@@ -7,8 +7,8 @@ use super::app::App;
 use super::gate::{authenticate, facts};
 use super::problem::{Kind, Problem};
 use super::{
-    amendments, audit, checks, children, clocks, conferences, directory, notices, operational, plans, registrations, removal, retention,
-    revocations, sandbox, section47, statistics,
+    amendments, audit, checks, children, clients, clocks, conferences, directory, notices, oauth, operational, plans, registrations,
+    removal, retention, revocations, sandbox, section47, statistics,
 };
 use crate::authz::{Operation, unauthenticated};
 
@@ -131,6 +131,15 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
         .service(resource("/v1/legal-holds", "GET, POST", [get().to(retention::index), post().to(retention::add)]))
         .service(resource("/v1/legal-holds/{id}", "GET", [get().to(retention::read_hold)]))
         .service(resource("/v1/legal-holds/{id}/lifting", "POST", [post().to(retention::lift)]))
+        .service(resource("/v1/clients", "GET, POST", [get().to(clients::index), post().to(clients::add)]))
+        .service(resource("/v1/clients/{id}", "GET", [get().to(clients::read)]))
+        .service(resource("/v1/clients/{id}/keys", "PUT", [put().to(clients::change_keys)]))
+        .service(resource("/v1/clients/{id}/suspension", "POST", [post().to(clients::suspend)]))
+        .service(resource("/v1/clients/{id}/resumption", "POST", [post().to(clients::resume)]))
+        .service(resource("/v1/clients/{id}/revocation", "POST", [post().to(clients::revoke)]))
+        .service(resource(oauth::PATH, "POST", [post().to(oauth::token)]))
+        .service(public("/.well-known/smart-configuration", oauth::configuration))
+        .service(public("/.well-known/oauth-authorization-server", oauth::configuration))
         .service(public("/health/live", operational::live))
         .service(public("/health/ready", operational::ready))
         .service(public("/metrics", operational::metrics))

@@ -11,6 +11,7 @@ use super::revocations::CLAIM_LONGEST;
 use crate::authz::Operation;
 use crate::domain::category::Category;
 use crate::domain::census::{Disability, Ethnicity, PrimaryNeed, ReferralSource, UpnUnknown};
+use crate::domain::client::ClientStatus;
 use crate::domain::clocks::ClockState;
 use crate::domain::conference::Decision;
 use crate::domain::contact::{EMAIL_CHARACTERS_MAX, PHONE_CHARACTERS_MAX};
@@ -25,7 +26,7 @@ use crate::domain::reason::Reason;
 use crate::domain::registration::{ConferenceKind, LegalStatusCode, RegistrationStatus, RemovalGround};
 use crate::domain::returns::ReturnCode;
 use crate::domain::returns::cin::Gap;
-use crate::domain::roles::Role;
+use crate::domain::roles::{Role, Sector};
 use crate::domain::section47::Determination;
 use crate::domain::sex::Sex;
 use crate::domain::span::Unit;
@@ -151,6 +152,8 @@ const FIELDS: &[(Form, &[&str])] = &[
     (Form::Code(&Unit::CODES), &["SpanView/unit"]),
     (Form::Code(&["overdue", "due-soon"]), &["DueView/state"]),
     (Form::Code(&["current", "entered-in-error", "closed-by-adoption"]), &["ChildView/standing"]),
+    (Form::Code(&ClientStatus::CODES), &["ClientView/status"]),
+    (Form::Code(&Sector::CODES), &["ClientRequest/sector", "ClientView/sector"]),
     (Form::Code(&["live"]), &["LiveView/status"]),
     (Form::Code(&["ready"]), &["ReadyView/status"]),
     (Form::Code(&["pending"]), &["PendingView/status"]),
@@ -174,6 +177,7 @@ const FIELDS: &[(Form, &[&str])] = &[
             "RetentionView/childId",
             "KeptView/holdId",
             "KeptView/childId",
+            "ClientView/id",
             "RegistrationRequest/childId",
             "RegistrationView/id",
             "RegistrationView/childId",
@@ -286,6 +290,8 @@ const FIELDS: &[(Form, &[&str])] = &[
             "CoreGroupMemberShape/agency",
             "CoreGroupMemberShape/role",
             "RevocationRequest/reason",
+            "ClientRequest/name",
+            "OrganisationShape/name",
             "DepartureShape/approvedBy",
             "ConferenceRequest/chair",
             "ConferenceRequest/chairPerson",
@@ -301,6 +307,7 @@ const FIELDS: &[(Form, &[&str])] = &[
         ],
     ),
     (Form::Line(64), &["NewIdentifierShape/value"]),
+    (Form::Line(10), &["OrganisationShape/code"]),
     (Form::Claim, &["RevocationRequest/issuer", "RevocationRequest/tokenId", "RevocationRequest/subject"]),
     (
         Form::Line(35),
@@ -397,6 +404,11 @@ const REQUIRED: &[&str] = &[
     "ReferralShape/receivedOn",
     "ReferralShape/source",
     "ReferralShape/primaryNeed",
+    "ClientRequest/name",
+    "ClientRequest/sector",
+    "ClientRequest/organisation",
+    "OrganisationShape/code",
+    "OrganisationShape/name",
     "RevocationRequest/issuer",
     "RevocationRequest/reason",
     "RegistrationRequest/childId",

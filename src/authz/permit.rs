@@ -66,6 +66,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::policy::action::IssueToken;
 use super::policy::{Operation, Reach, reach};
 use super::principal::{Principal, Scope};
 use crate::domain::roles::Role;
@@ -141,10 +142,13 @@ pub struct Refusal {
     pub code: &'static str,
 }
 
+/// The code of the refusal of a system that says for nobody that it asks.
+pub const NO_PERSON: &str = "acting-person-missing";
+
 /// Decides whether somebody may do an operation.
 ///
 /// # Errors
-/// A refusal, when the policy table does not allow it to their role.
+/// A refusal, when the policy table does not allow it to their role, or it needs a person and a system acts by itself.
 pub fn decide<A: Action>(principal: &Arc<Principal>, context: Context) -> Result<Permit<A>, Refusal> {
     let access = Access {
         operation: A::OPERATION,
@@ -153,6 +157,7 @@ pub fn decide<A: Action>(principal: &Arc<Principal>, context: Context) -> Result
         correlation_id: context.correlation_id,
     };
     match reach(A::OPERATION, principal.role) {
+        Some(_) if A::OPERATION.needs_a_person() && principal.is_a_system() => Err(Refusal { access, code: NO_PERSON }),
         Some(reach) => Ok(Permit { access, principal: Arc::clone(principal), reach, action: PhantomData }),
         None => Err(Refusal { access, code: "operation-not-allowed" }),
     }
@@ -161,6 +166,18 @@ pub fn decide<A: Action>(principal: &Arc<Principal>, context: Context) -> Result
 /// The refusal of somebody whose token is missing or wrong.
 pub fn unauthenticated(operation: Operation, context: Context, code: &'static str) -> Refusal {
     Refusal { access: Access { operation, principal: None, request_id: context.request_id, correlation_id: context.correlation_id }, code }
+}
+
+/// Leave for a partner system that has proved who it is to be given a token. No token can be the ground of it: it is how one
+/// comes to have a token.
+pub fn client_permit(principal: Arc<Principal>, context: Context) -> Permit<IssueToken> {
+    let access = Access {
+        operation: Operation::IssueToken,
+        principal: Some(Arc::clone(&principal)),
+        request_id: context.request_id,
+        correlation_id: context.correlation_id,
+    };
+    Permit { access, principal, reach: Reach::Own, action: PhantomData }
 }
 
 /// Leave for the program itself, run by `person` on the machine: an import, the matcher's statistics, a sandbox reset. Works

@@ -199,6 +199,22 @@ operations! {
     PlanErasure = "planErasure" {}
     /// Erase the record of a person at the end of retention: its entry is the tombstone. Only the program does it.
     EraseRecord = "eraseRecord" {}
+    /// Register a partner system.
+    AddClient = "addClient" { Operator: Scope }
+    /// List the partner systems.
+    ListClients = "listClients" { Operator: Scope }
+    /// Read what is registered of a partner system.
+    ReadClient = "readClient" { Operator: Scope }
+    /// Change the keys of a partner system.
+    ChangeClientKeys = "changeClientKeys" { Operator: Scope }
+    /// Suspend a partner system.
+    SuspendClient = "suspendClient" { Operator: Scope }
+    /// Let a suspended partner system in again.
+    ResumeClient = "resumeClient" { Operator: Scope }
+    /// Cut a partner system off for good.
+    RevokeClient = "revokeClient" { Operator: Scope }
+    /// Issue an access token to a partner system that has proved who it is.
+    IssueToken = "issueToken" {}
     /// Load people and registrations in bulk. Only the program does it, at the request of whoever runs it.
     Import = "import" {}
     /// Refresh the matcher's statistics. Only the program does it.
@@ -213,6 +229,16 @@ operations! {
     ResetSandbox = "resetSandbox" {}
     /// A request that names no operation: an unknown path, or a method that the path does not have.
     Unknown = "unknown" {}
+}
+
+impl Operation {
+    /// Whether a person must stand behind it: no system asks about a child by itself.
+    ///
+    /// # Source
+    /// MK-REC and contract, part 1: enquirers are known and recorded before anything is told.
+    pub fn needs_a_person(self) -> bool {
+        matches!(self, Self::AskCheck | Self::AskChecks)
+    }
 }
 
 /// The reach of a role for an operation; nothing when it is not allowed.
@@ -230,6 +256,17 @@ mod tests {
 
     /// The operations that say which tokens are believed no more, and nothing of a case.
     const REVOCATIONS: [Operation; 2] = [Operation::AddRevocation, Operation::ListRevocations];
+
+    /// The operations about partner systems, which show nothing of a case.
+    const CLIENTS: [Operation; 7] = [
+        Operation::AddClient,
+        Operation::ListClients,
+        Operation::ReadClient,
+        Operation::ChangeClientKeys,
+        Operation::SuspendClient,
+        Operation::ResumeClient,
+        Operation::RevokeClient,
+    ];
 
     /// The operations about conferences: a chair sees a case in conference only.
     const CONFERENCES: [Operation; 4] =
@@ -255,7 +292,8 @@ mod tests {
                     // How many there are, and nobody of them: what a return tells this role is decided where it is made.
                     || (role == Role::Statistics && *operation == Operation::ReadStatistics)
                     || (role == Role::Auditor && AUDIT.contains(operation))
-                    || ([Role::Operator, Role::Auditor].contains(&role) && REVOCATIONS.contains(operation));
+                    || ([Role::Operator, Role::Auditor].contains(&role) && REVOCATIONS.contains(operation))
+                    || (role == Role::Operator && CLIENTS.contains(operation));
                 assert!(open || reach(*operation, role).is_none(), "{} {}", operation.as_str(), role.as_str());
             }
         }

@@ -78,6 +78,14 @@ impl Principal {
         format!("{}#{}", self.issuer, self.subject)
     }
 
+    /// Whether this is a system that acts by itself, for no person: its subject is the client.
+    ///
+    /// # Source
+    /// RFC 9068, section 2.2: the `sub` of a token that no person stands behind identifies the client.
+    pub fn is_a_system(&self) -> bool {
+        self.client.as_ref() == Some(&self.subject)
+    }
+
     /// The name under which other enquirers hear of them: their organisation, never the person.
     pub fn agency(&self) -> String {
         match (&self.organisation, self.sector) {

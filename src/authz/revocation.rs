@@ -31,6 +31,8 @@ pub struct Stamp {
     pub token_id: Option<String>,
     /// Its `iat`, in seconds since 1970.
     pub issued_at: Option<i64>,
+    /// The client that the region itself issued it to: who revokes the client revokes it.
+    pub client: Option<String>,
 }
 
 /// An issuer and its `jti` or `sub`.
@@ -75,11 +77,12 @@ impl Revocations {
         let lasts = |until: &Option<DateTime<Utc>>| until.is_none_or(|until| now < until);
         let has = |name: &str| (issuer.to_owned(), name.to_owned());
         let by_token = !self.tokens.is_empty() && stamp.token_id.as_ref().and_then(|token| self.tokens.get(&has(token))).is_some_and(lasts);
-        by_token
-            || (!self.subjects.is_empty()
-                && self.subjects.get(&has(subject)).is_some_and(|revoked| {
-                    revoked.iter().any(|(at, until)| lasts(until) && stamp.issued_at.is_none_or(|issued| issued <= at.timestamp()))
-                }))
+        let by_name = |name: &str| {
+            self.subjects.get(&has(name)).is_some_and(|revoked| {
+                revoked.iter().any(|(at, until)| lasts(until) && stamp.issued_at.is_none_or(|issued| issued <= at.timestamp()))
+            })
+        };
+        by_token || (!self.subjects.is_empty() && (by_name(subject) || stamp.client.as_deref().is_some_and(by_name)))
     }
 }
 
@@ -92,7 +95,11 @@ mod tests {
     }
 
     fn stamp(token: &str, issued: Option<i64>) -> Stamp {
-        Stamp { token_id: (!token.is_empty()).then(|| token.to_owned()), issued_at: issued.map(|second| 1_800_000_000 + second) }
+        Stamp {
+            token_id: (!token.is_empty()).then(|| token.to_owned()),
+            issued_at: issued.map(|second| 1_800_000_000 + second),
+            client: None,
+        }
     }
 
     #[test]
@@ -119,6 +126,16 @@ mod tests {
         ] {
             assert_eq!(known.cover(issuer, "anybody", &stamp(token, Some(0)), at(now)), revoked, "{issuer} {token} {now}");
         }
+    }
+
+    #[test]
+    fn with_a_client_whoever_acts_through_it_is_revoked() {
+        let known = Revocations::new([Revocation { issuer: "i".into(), revoked: Revoked::Subject("client".into(), at(100)), until: None }]);
+        let of = |client: Option<&str>, issued| Stamp { client: client.map(str::to_owned), ..stamp("t", Some(issued)) };
+        assert!(known.cover("i", "client/nurse", &of(Some("client"), 99), at(101)));
+        assert!(!known.cover("i", "client/nurse", &of(Some("client"), 101), at(101)), "issued later");
+        assert!(!known.cover("i", "client/nurse", &of(Some("other"), 99), at(101)));
+        assert!(!known.cover("i", "client/nurse", &of(None, 99), at(101)), "another issuer's client");
     }
 
     #[test]

@@ -7,8 +7,7 @@
 //! RFC 9068 (profile of access tokens), RFC 8725 (best practice for JSON Web Tokens).
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::Pin;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -18,6 +17,8 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 
+pub use super::key_set::Fetch;
+use super::key_set::{Fetched, Keys};
 use super::principal::{Organisation, Principal, Scope};
 use super::revocation::{Revocations, Stamp};
 use crate::domain::roles::{Role, Sector};
@@ -32,13 +33,6 @@ const REMEMBERED: usize = 20_000;
 const LONGEST: usize = 8 * 1024;
 /// Difference of clocks that is tolerated, in seconds.
 const LEEWAY: u64 = 5;
-/// A key set is fetched again after this long.
-const KEYS_FRESH: Duration = Duration::from_secs(600);
-/// An old key set stays in use for this long when its issuer does not answer.
-const KEYS_STALE: Duration = Duration::from_secs(24 * 3600);
-/// An unknown `kid` makes us fetch at most this often.
-const REFETCH: Duration = Duration::from_secs(60);
-
 /// When the revocations were not read for this long, no token is believed until they are.
 const REVOCATIONS_STALE: Duration = Duration::from_secs(60);
 
@@ -69,7 +63,10 @@ pub enum TokenError {
     /// Its claims do not say who acts in which role for whom, or say it for another region.
     #[error("unusable claims")]
     UnusableClaims,
-    /// It, or the person for whom it stands, was revoked.
+    /// It is bound to a certificate that the connection does not have.
+    #[error("bound to another certificate")]
+    Unbound,
+    /// It, or the person or client for whom it stands, was revoked.
     #[error("revoked")]
     Revoked,
 }
@@ -86,13 +83,11 @@ impl TokenError {
             Self::WrongAudience => "token-wrong-audience",
             Self::NotNow => "token-not-now",
             Self::UnusableClaims => "token-unusable-claims",
+            Self::Unbound => "token-unbound",
             Self::Revoked => "token-revoked",
         }
     }
 }
-
-/// Fetches a key set: given its address, answers the document. Injected, because only the federation floor speaks HTTP.
-pub type Fetch = Arc<dyn Fn(String) -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;
 
 /// Where an issuer's keys are.
 #[derive(Debug, Clone)]
@@ -101,6 +96,18 @@ pub enum KeySource {
     Document(String),
     /// An address in the configuration (never one from a token).
     Address(String),
+    /// The region's own keys, as they are at this moment.
+    Own(OwnKeys),
+}
+
+/// Answers the region's own public keys, those that tokens may be signed with now, as a JSON Web Key Set.
+#[derive(Clone)]
+pub struct OwnKeys(pub Arc<dyn Fn() -> String + Send + Sync>);
+
+impl fmt::Debug for OwnKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OwnKeys")
+    }
 }
 
 /// An identity provider that the region trusts.
@@ -123,15 +130,18 @@ pub struct Home {
     pub authorities: Vec<String>,
 }
 
-struct KeySet {
-    keys: HashMap<String, (Algorithm, DecodingKey)>,
-    fetched: Option<Instant>,
-    attempted: Option<Instant>,
+/// A key and the one algorithm that it is for.
+type IssuerKey = (Algorithm, DecodingKey);
+
+enum IssuerKeys {
+    Known(Keys<IssuerKey>),
+    Fetched(Fetched<IssuerKey>),
+    Own(OwnKeys),
 }
 
 struct Issuer {
     trusted: TrustedIssuer,
-    keys: RwLock<KeySet>,
+    keys: IssuerKeys,
 }
 
 /// A token that was verified.
@@ -140,6 +150,8 @@ struct Verified {
     principal: Arc<Principal>,
     stamp: Arc<Stamp>,
     expires: DateTime<Utc>,
+    /// The thumbprint of the only certificate over whose connections it is believed.
+    bound_to: Option<Arc<str>>,
 }
 
 /// Verifies access tokens.
@@ -177,9 +189,21 @@ struct Claims {
     region: Option<String>,
     authority: Option<String>,
     organisation: Option<OrganisationClaim>,
+    cnf: Option<Confirmation>,
     // Whatever shape an identity provider gives them: nobody is locked out because of them.
     family_name: Option<serde_json::Value>,
     address: Option<serde_json::Value>,
+}
+
+/// To what a token is bound. A binding that we cannot check is none that we may pass over.
+///
+/// # Source
+/// RFC 7800; RFC 8705, section 3.1.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Confirmation {
+    #[serde(rename = "x5t#S256")]
+    certificate: String,
 }
 
 #[derive(Deserialize)]
@@ -209,10 +233,11 @@ impl Verifier {
             .into_iter()
             .map(|trusted| {
                 let keys = match &trusted.keys {
-                    KeySource::Document(document) => KeySet { keys: read_keys(document), fetched: None, attempted: None },
-                    KeySource::Address(_) => KeySet { keys: HashMap::new(), fetched: None, attempted: None },
+                    KeySource::Document(document) => IssuerKeys::Known(read_keys(document)),
+                    KeySource::Address(address) => IssuerKeys::Fetched(Fetched::at(address.clone())),
+                    KeySource::Own(keys) => IssuerKeys::Own(keys.clone()),
                 };
-                Issuer { trusted, keys: RwLock::new(keys) }
+                Issuer { trusted, keys }
             })
             .collect();
         Self { home, issuers, fetch, remembered: Mutex::default(), revocations: RwLock::default() }
@@ -245,11 +270,12 @@ impl Verifier {
         known.1 = known.1.max(Some(read));
     }
 
-    /// Verifies the value of an `Authorization` header at an instant (wall time).
+    /// Verifies the value of an `Authorization` header at an instant (wall time). `certificate` is the thumbprint of the
+    /// client's certificate (SHA-256, base64url), when the connection has one.
     ///
     /// # Errors
     /// When there is no token, or it may not be believed.
-    pub async fn verify(&self, header: Option<&str>, now: DateTime<Utc>) -> Result<Arc<Principal>, TokenError> {
+    pub async fn verify(&self, header: Option<&str>, certificate: Option<&str>, now: DateTime<Utc>) -> Result<Arc<Principal>, TokenError> {
         let token = header
             .and_then(|value| value.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
@@ -262,7 +288,7 @@ impl Verifier {
         let mut fingerprint = [0; 32];
         fingerprint.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
         if let Some(verified) = self.recall(&fingerprint, now) {
-            return self.unless_revoked(verified, now);
+            return self.admit(verified, certificate, now);
         }
         let verified = self.check(token, now).await?;
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
@@ -271,10 +297,14 @@ impl Verifier {
         }
         remembered.insert(fingerprint, (verified.clone(), Instant::now() + REMEMBER));
         drop(remembered);
-        self.unless_revoked(verified, now)
+        self.admit(verified, certificate, now)
     }
 
-    fn unless_revoked(&self, verified: Verified, now: DateTime<Utc>) -> Result<Arc<Principal>, TokenError> {
+    /// What is looked at each time, however well a token is remembered.
+    fn admit(&self, verified: Verified, certificate: Option<&str>, now: DateTime<Utc>) -> Result<Arc<Principal>, TokenError> {
+        if verified.bound_to.as_deref().is_some_and(|bound| certificate != Some(bound)) {
+            return Err(TokenError::Unbound);
+        }
         let revocations = Arc::clone(&self.revocations.read().unwrap_or_else(PoisonError::into_inner).0);
         let Verified { principal, stamp, .. } = verified;
         if revocations.cover(&principal.issuer, &principal.subject, &stamp, now) { Err(TokenError::Revoked) } else { Ok(principal) }
@@ -332,8 +362,14 @@ impl Verifier {
             return Err(TokenError::NotNow);
         }
         let expires = i64::try_from(claims.exp).ok().and_then(|exp| DateTime::from_timestamp(exp, 0)).ok_or(TokenError::NotNow)?;
-        let stamp = Stamp { token_id: claims.jti.clone(), issued_at: claims.iat.and_then(|issued| i64::try_from(issued).ok()) };
-        Ok(Verified { principal: Arc::new(self.principal(claims)?), stamp: Arc::new(stamp), expires })
+        let stamp = Stamp {
+            token_id: claims.jti.clone(),
+            issued_at: claims.iat.and_then(|issued| i64::try_from(issued).ok()),
+            // Whoever registered a client with us may cut it off; what other issuers mean by one is theirs.
+            client: claims.client_id.clone().filter(|_| matches!(issuer.keys, IssuerKeys::Own(_))),
+        };
+        let bound_to = claims.cnf.as_ref().map(|cnf| cnf.certificate.as_str().into());
+        Ok(Verified { principal: Arc::new(self.principal(claims)?), stamp: Arc::new(stamp), expires, bound_to })
     }
 
     /// Reads who acts, in which role, for whom.
@@ -372,47 +408,18 @@ impl Verifier {
         })
     }
 
-    /// The key with this identifier, fetched when it is not known and its issuer was not asked a moment ago.
-    async fn key(&self, issuer: &Issuer, kid: &str) -> Option<(Algorithm, DecodingKey)> {
-        let KeySource::Address(address) = &issuer.trusted.keys else {
-            return issuer.keys.read().unwrap_or_else(PoisonError::into_inner).keys.get(kid).cloned();
-        };
-        let (known, due) = {
-            let set = issuer.keys.read().unwrap_or_else(PoisonError::into_inner);
-            let usable = set.fetched.is_some_and(|at| at.elapsed() < KEYS_STALE);
-            let known = set.keys.get(kid).filter(|_| usable).cloned();
-            let fresh = set.fetched.is_some_and(|at| at.elapsed() < KEYS_FRESH);
-            let rested = set.attempted.is_none_or(|at| at.elapsed() >= REFETCH);
-            let due = rested && !(fresh && known.is_some());
-            (known, due)
-        };
-        if !due {
-            return known;
-        }
-        issuer.keys.write().unwrap_or_else(PoisonError::into_inner).attempted = Some(Instant::now());
-        match (self.fetch)(address.clone()).await {
-            Ok(document) => {
-                let keys = read_keys(&document);
-                let found = keys.get(kid).cloned();
-                if keys.is_empty() {
-                    tracing::warn!(issuer = %issuer.trusted.issuer, "the key set of an issuer has no usable key; the old one stays in use");
-                    return known;
-                }
-                let mut set = issuer.keys.write().unwrap_or_else(PoisonError::into_inner);
-                set.keys = keys;
-                set.fetched = Some(Instant::now());
-                found
-            }
-            Err(error) => {
-                tracing::warn!(issuer = %issuer.trusted.issuer, error, "the key set of an issuer could not be fetched");
-                known
-            }
+    /// The key with this identifier.
+    async fn key(&self, issuer: &Issuer, kid: &str) -> Option<IssuerKey> {
+        match &issuer.keys {
+            IssuerKeys::Known(keys) => keys.get(kid).cloned(),
+            IssuerKeys::Fetched(keys) => keys.key(kid, &issuer.trusted.issuer, &self.fetch, read_keys).await,
+            IssuerKeys::Own(keys) => read_keys(&(keys.0)()).remove(kid),
         }
     }
 }
 
 /// Reads a key set: keys with a `kid`, for signatures, each with the one algorithm that its kind allows.
-fn read_keys(document: &str) -> HashMap<String, (Algorithm, DecodingKey)> {
+fn read_keys(document: &str) -> Keys<IssuerKey> {
     let Ok(set) = serde_json::from_str::<JwkSet>(document) else { return HashMap::new() };
     set.keys
         .iter()
@@ -459,11 +466,16 @@ mod tests {
         }
 
         fn bearer(&self, subject: &str, now: DateTime<Utc>) -> String {
+            self.bearer_with(subject, now, json!({}))
+        }
+
+        fn bearer_with(&self, subject: &str, now: DateTime<Utc>, more: serde_json::Value) -> String {
             let mut header = Header::new(Algorithm::EdDSA);
             header.typ = Some("at+jwt".into());
             header.kid = Some(self.kid.into());
             let at = now.timestamp();
-            let claims = json!({"iss": "https://id", "aud": "here", "sub": subject, "role": "custodian", "region": "gwent", "iat": at, "exp": at + 300});
+            let mut claims = json!({"iss": "https://id", "aud": "here", "sub": subject, "role": "custodian", "region": "gwent", "iat": at, "exp": at + 300});
+            claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             let pem = format!(
                 "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
                 STANDARD.encode(self.pair.to_pkcs8().unwrap().as_ref())
@@ -495,10 +507,10 @@ mod tests {
         let (verifier, asked) = verifier(&Arc::new(Mutex::new(Ok(Key::set(&[&known])))));
         let now = Utc::now();
         for person in ["a", "b", "c"] {
-            assert_eq!(verifier.verify(Some(&known.bearer(person, now)), now).await.unwrap().subject, person);
+            assert_eq!(verifier.verify(Some(&known.bearer(person, now)), None, now).await.unwrap().subject, person);
         }
         for _ in 0..20 {
-            assert_eq!(verifier.verify(Some(&stranger.bearer("x", now)), now).await, Err(TokenError::UnknownKey));
+            assert_eq!(verifier.verify(Some(&stranger.bearer("x", now)), None, now).await, Err(TokenError::UnknownKey));
         }
         assert_eq!(asked.load(Ordering::SeqCst), 1);
     }
@@ -509,15 +521,12 @@ mod tests {
         let answer = Arc::new(Mutex::new(Ok(Key::set(&[&known]))));
         let (verifier, asked) = verifier(&answer);
         let now = Utc::now();
-        assert!(verifier.verify(Some(&known.bearer("a", now)), now).await.is_ok());
+        assert!(verifier.verify(Some(&known.bearer("a", now)), None, now).await.is_ok());
         for (person, broken) in [("b", Err("away".to_owned())), ("c", Ok("<html>".to_owned())), ("d", Ok("{\"keys\": []}".to_owned()))] {
             *answer.lock().unwrap() = broken;
-            {
-                let mut set = verifier.issuers[0].keys.write().unwrap();
-                set.fetched = set.fetched.and_then(|at| at.checked_sub(KEYS_FRESH));
-                set.attempted = set.attempted.and_then(|at| at.checked_sub(REFETCH));
-            }
-            assert!(verifier.verify(Some(&known.bearer(person, now)), now).await.is_ok(), "{person}");
+            let IssuerKeys::Fetched(keys) = &verifier.issuers[0].keys else { panic!("keys at an address") };
+            keys.grow_old();
+            assert!(verifier.verify(Some(&known.bearer(person, now)), None, now).await.is_ok(), "{person}");
         }
         assert_eq!(asked.load(Ordering::SeqCst), 4, "each time it was asked anew");
     }
@@ -528,9 +537,9 @@ mod tests {
         let (verifier, _) = verifier(&Arc::new(Mutex::new(Ok(Key::set(&[&known])))));
         let now = Utc::now();
         let bearer = known.bearer("a", now);
-        assert!(verifier.verify(Some(&bearer), now).await.is_ok());
-        assert!(verifier.verify(Some(&bearer), now + chrono::TimeDelta::seconds(299)).await.is_ok());
-        assert_eq!(verifier.verify(Some(&bearer), now + chrono::TimeDelta::seconds(301)).await, Err(TokenError::NotNow));
+        assert!(verifier.verify(Some(&bearer), None, now).await.is_ok());
+        assert!(verifier.verify(Some(&bearer), None, now + chrono::TimeDelta::seconds(299)).await.is_ok());
+        assert_eq!(verifier.verify(Some(&bearer), None, now + chrono::TimeDelta::seconds(301)).await, Err(TokenError::NotNow));
     }
 
     #[tokio::test]
@@ -546,14 +555,37 @@ mod tests {
                 |subject: &&str| Revocation { issuer: "https://id".into(), revoked: Revoked::Subject((*subject).into(), now), until: None };
             verifier.learn_revocations(Some(Revocations::new(subjects.iter().map(revocation))), read);
         };
-        assert!(verifier.verify(Some(&bearer), now).await.is_ok());
+        assert!(verifier.verify(Some(&bearer), None, now).await.is_ok());
         revoke(&["b", "a"]);
-        assert_eq!(verifier.verify(Some(&bearer), now).await, Err(TokenError::Revoked));
+        assert_eq!(verifier.verify(Some(&bearer), None, now).await, Err(TokenError::Revoked));
         assert_eq!(verifier.revocations_known(), Some(2));
         // A reading that was overtaken by a later one does not bring it back.
         revoke(&["b"]);
-        assert_eq!(verifier.verify(Some(&bearer), now).await, Err(TokenError::Revoked));
-        assert!(verifier.verify(Some(&known.bearer("c", now)), now).await.is_ok());
+        assert_eq!(verifier.verify(Some(&bearer), None, now).await, Err(TokenError::Revoked));
+        assert!(verifier.verify(Some(&known.bearer("c", now)), None, now).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_bound_token_is_believed_on_its_own_connections_alone() {
+        let known = Key::new("known");
+        let (verifier, _) = verifier(&Arc::new(Mutex::new(Ok(Key::set(&[&known])))));
+        let now = Utc::now();
+        let bound = known.bearer_with("a", now, json!({"cnf": {"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}}));
+        let thumbprint = "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2";
+        // Twice: the second time it is remembered.
+        for _ in 0..2 {
+            assert!(verifier.verify(Some(&bound), Some(thumbprint), now).await.is_ok());
+            assert_eq!(verifier.verify(Some(&bound), None, now).await, Err(TokenError::Unbound));
+            assert_eq!(verifier.verify(Some(&bound), Some("another"), now).await, Err(TokenError::Unbound));
+        }
+        let free = known.bearer("b", now);
+        assert!(verifier.verify(Some(&free), Some(thumbprint), now).await.is_ok(), "a token that is not bound");
+        for other in
+            [json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}), json!({}), json!("x"), json!({"x5t#S256": "a", "jkt": "b"})]
+        {
+            let token = known.bearer_with("c", now, json!({"cnf": other}));
+            assert_eq!(verifier.verify(Some(&token), Some(thumbprint), now).await, Err(TokenError::Malformed), "{other}");
+        }
     }
 
     #[tokio::test]

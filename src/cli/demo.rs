@@ -7,6 +7,7 @@
 //! the end ◀─ SIGINT, SIGTERM ◀─ wait; say so when a region ends, and leave it so ◀─ ready file ◀┘
 //! ```
 
+mod client;
 mod folder;
 mod people;
 mod process;
@@ -36,6 +37,7 @@ use crate::register::{Region, sandbox};
 use crate::store::clock::Clock;
 use crate::store::connection::DatabaseUrl;
 use crate::store::{Sizes, Store, migrations};
+use client::DemoClient;
 use folder::{Folder, Plan, RegionFolder, url};
 use people::{PLACES, Place};
 use process::Process;
@@ -101,6 +103,7 @@ struct Prepared {
     port: u16,
     folder: RegionFolder,
     tokens: Map<String, Value>,
+    client: DemoClient,
     children: Vec<ReadyChild>,
 }
 
@@ -248,11 +251,13 @@ async fn prepare_region(
             seed
         }
     };
+    let (client, registered) = client::client(place, &folder)?;
+    sandbox::keep_client(&store, place.code, registered).await?;
     if let Some(offset) = offset {
         sandbox::move_clock(&store, place.code, Clock::default().wall() + offset).await?;
     }
     let children = sandbox::invented(&region, &seed).into_iter().filter_map(|(id, child)| ReadyChild::new(place.code, id, child)).collect();
-    Ok(Prepared { place, port, folder, tokens, children })
+    Ok(Prepared { place, port, folder, tokens, client, children })
 }
 
 /// Starts a process for every region.
@@ -336,6 +341,7 @@ fn announce(args: &Args, folder: &Folder, prepared: &[Prepared], processes: &[Pr
                     database: region.folder.database(),
                     config: region.folder.config(),
                     tokens: &region.tokens,
+                    client: &region.client,
                 })
                 .collect(),
             children: prepared.iter().flat_map(|region| &region.children).collect(),

@@ -61,6 +61,7 @@ pub struct Config {
     pub contacts: BTreeMap<String, Contacts>,
     #[serde(default)]
     pub issuers: Vec<Issuer>,
+    pub tokens: Tokens,
     pub search: Search,
     pub matching: Matching,
     pub enquiries: Enquiries,
@@ -106,6 +107,8 @@ section! {
     ContactEntry { name: String, phone: String, email: Option<String>, hours: Option<String> }
     /// A trusted identity provider.
     Issuer { issuer: String, audience: String, jwks_url: Option<String>, jwks_file: Option<PathBuf> }
+    /// The access tokens that the region issues to partner systems.
+    Tokens { lifetime_seconds: u32 }
     /// Time budgets of a search.
     Search { deadline_ms: u64 }
     /// The matcher.
@@ -310,6 +313,13 @@ impl Config {
                 (None, Some(_)) => {}
                 _ => return Err(invalid(key, "needs either jwks_url or jwks_file")),
             }
+        }
+        between("tokens.lifetime_seconds", u64::from(self.tokens.lifetime_seconds), 60, 600)?;
+        if self.issuers.iter().any(|issuer| issuer.issuer == self.server.public_url.trim_end_matches('/')) {
+            return Err(invalid(
+                "server.public_url",
+                "is also the issuer of an identity provider: nobody could tell their tokens from ours",
+            ));
         }
         between("search.deadline_ms", self.search.deadline_ms, 200, 10_000)?;
         between("matching.candidate_budget", self.matching.candidate_budget as u64, 50, 10_000)?;

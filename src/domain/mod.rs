@@ -21,6 +21,7 @@
 pub mod calendar;
 pub mod category;
 pub mod census;
+pub mod client;
 pub mod clocks;
 pub mod coded;
 pub mod conference;

@@ -435,6 +435,19 @@ impl Signer {
         self.in_use.read().unwrap_or_else(PoisonError::into_inner).public.clone()
     }
 
+    /// The public keys by which a short-lived token that was signed up to `lifetime` ago may be verified at an instant. Receipts
+    /// are verified by every key that ever signed; a token is not: whoever destroys the private half of a key ends its tokens.
+    pub fn token_keys(&self, at: DateTime<Utc>, lifetime: TimeDelta) -> PublicKeys {
+        let in_use = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
+        let signed_lately = |key: &PublicKey| match key.state(at) {
+            KeyState::Next => false,
+            KeyState::Current => true,
+            KeyState::Retired => key.signs_until().is_some_and(|until| at < until + lifetime),
+        };
+        let keys = in_use.keys.iter().map(|(key, _)| key).filter(|key| signed_lately(key)).cloned().collect();
+        PublicKeys { keys, log: Vec::new() }
+    }
+
     /// Signs claims as a compact JWS of a given type.
     ///
     /// # Errors

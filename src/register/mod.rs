@@ -9,6 +9,7 @@ pub mod budgets;
 pub mod bulk;
 pub mod checks;
 pub mod children;
+pub mod clients;
 pub mod clocks;
 pub mod conferences;
 pub mod holds;

@@ -126,6 +126,8 @@ impl Disclosure {
 pub struct Region {
     own: RegionEntry,
     members: BTreeMap<RegionCode, RegionEntry>,
+    /// What the tokens that the region issues say in `iss`: its public address.
+    pub issuer: String,
     /// Finds people.
     pub matcher: Matcher,
     /// Signs receipts.
@@ -239,6 +241,7 @@ impl Region {
             procedures: procedures(config)?,
             unread: unread(config)?,
             own,
+            issuer: config.server.public_url.trim_end_matches('/').to_owned(),
             members,
             matcher,
             signer,

@@ -13,12 +13,15 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::bulk::Bulk;
+use super::clients::{self, NewClient};
 use super::{Region, RegisterError, children, matcher};
 use crate::authz::policy::action::ResetSandbox;
 use crate::authz::{Permit, program_permit};
-use crate::domain::ids::ChildId;
+use crate::domain::client::ClientStatus;
+use crate::domain::ids::{ChildId, ClientId};
 use crate::invent::{self, InventedChild};
 use crate::store::children as child_rows;
+use crate::store::clients::{self as client_rows, ClientRow};
 use crate::store::sandbox as rows;
 use crate::store::{Store, StoreError, settings};
 
@@ -66,9 +69,13 @@ pub fn invented(region: &Region, seed: &Seed) -> Vec<(ChildId, InventedChild)> {
 /// The identifier of an invented child. Stable children keep theirs whatever the seed.
 fn identifier(region_code: &str, seed: u64, key: &str) -> Option<ChildId> {
     let seed = if key.starts_with("stable-") { 0 } else { seed };
-    let digest = digest::digest(&digest::SHA256, format!("cofrestr sandbox child\n{region_code}\n{seed}\n{key}").as_bytes());
+    identifier_of(&format!("cofrestr sandbox child\n{region_code}\n{seed}\n{key}"))?.try_into().ok()
+}
+
+fn identifier_of(name: &str) -> Option<uuid::Uuid> {
+    let digest = digest::digest(&digest::SHA256, name.as_bytes());
     let random: [u8; 10] = digest.as_ref().get(..10)?.try_into().ok()?;
-    uuid::Builder::from_unix_timestamp_millis(IDENTIFIERS_FROM_MILLIS, &random).into_uuid().try_into().ok()
+    Some(uuid::Builder::from_unix_timestamp_millis(IDENTIFIERS_FROM_MILLIS, &random).into_uuid())
 }
 
 /// Fills a new sandbox, or begins an old one anew, and remembers from what.
@@ -88,6 +95,37 @@ pub async fn begin(store: &Store, region: &Arc<Region>, seed: Seed) -> Result<()
 /// then nothing is changed.
 pub async fn reset(store: &Store, region: &Arc<Region>) -> Result<(), RegisterError> {
     put_in(store, region, None).await
+}
+
+/// The identifier of a demo region's partner system: the same in every demo.
+pub fn client_id(region_code: &str) -> Option<ClientId> {
+    identifier_of(&format!("cofrestr sandbox client\n{region_code}"))?.try_into().ok()
+}
+
+/// Registers a demo region's partner system, or gives it other keys when it has others now.
+///
+/// # Errors
+/// [`RegisterError::NotFound`] when it has no identifier; a failure of the database.
+pub async fn keep_client(store: &Store, region_code: &str, new: NewClient) -> Result<(), RegisterError> {
+    let id = client_id(region_code).ok_or(RegisterError::NotFound)?;
+    let at = store.clock().wall();
+    store
+        .run(
+            permit(region_code),
+            move |snapshot| {
+                snapshot.audit().detail("step", "partner-system");
+                Ok(client_rows::find(snapshot.connection, id.into())?)
+            },
+            move |tx, found: &Option<ClientRow>| {
+                match found {
+                    None => clients::add_as(tx, id, &new, at, BY).map(|_| ()),
+                    Some(row) if clients::status(row)? == ClientStatus::Active => clients::change_keys(tx, row, &new.keys, at).map(|_| ()),
+                    // Whoever tried out what a suspension does sees it after a restart, too.
+                    Some(_) => Ok(()),
+                }
+            },
+        )
+        .await
 }
 
 /// What the sandbox began with; nothing when it has no invented children yet.

@@ -13,6 +13,7 @@ pub mod audit;
 pub mod budgets;
 pub mod census;
 pub mod children;
+pub mod clients;
 pub mod clock;
 pub mod clocks;
 pub mod conferences;
@@ -348,6 +349,15 @@ impl Store {
             database.with_transaction(begin, |connection| revocations::beyond(connection, known))
         })
         .await
+    }
+
+    /// A partner system that asks for a token. Who it is must be known before it can be believed; what comes of it, a token or a
+    /// refusal, leaves an entry.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn client(&self, id: types::Id) -> Result<Option<clients::ClientRow>, StoreError> {
+        self.on_reader(move |database| database.with_transaction("BEGIN", |connection| clients::find(connection, id))).await
     }
 
     /// The same for long work, of which others must not wait for the end: on PostgreSQL in a transaction of its own, beside

@@ -55,7 +55,8 @@ const EMPTIED: [&str; 45] = [
 ];
 
 /// Empties the register and its enquiry log. The audit log is append-only in a sandbox too, and the settings hold what the
-/// sandbox began with: both stay, and so do revocations, so that no reset makes a token good again.
+/// sandbox began with: both stay, and so do revocations and used
+/// assertions, so that no reset makes a token good again, and the partner systems.
 ///
 /// # Errors
 /// When the database fails.
@@ -72,8 +73,9 @@ mod tests {
     use super::super::migrations;
     use super::*;
 
-    /// What a reset leaves: the log of who did what, what the sandbox began with, and which tokens are believed no more.
-    const KEPT: [&str; 9] = [
+    /// What a reset leaves: the log of who did what, what the sandbox began with, which tokens are believed no more, and which
+    /// systems may have some.
+    const KEPT: [&str; 11] = [
         "audit_entry",
         "audit_child",
         "audit_pending",
@@ -83,6 +85,8 @@ mod tests {
         "audit_commitment",
         "setting",
         "revocation",
+        "client",
+        "client_assertion",
     ];
 
     #[test]

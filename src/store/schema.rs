@@ -851,6 +851,37 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    client (id) {
+        id -> crate::store::types::DbUuid,
+        version -> BigInt,
+        name -> Text,
+        sector -> Text,
+        organisation_code -> Text,
+        organisation_name -> Text,
+        jwks -> Nullable<Text>,
+        jwks_uri -> Nullable<Text>,
+        status -> Text,
+        status_reason -> Nullable<Text>,
+        status_since -> crate::store::types::DbInstant,
+        keys_since -> crate::store::types::DbInstant,
+        registered_at -> crate::store::types::DbInstant,
+        registered_by -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    client_assertion (client_id, assertion_id) {
+        client_id -> crate::store::types::DbUuid,
+        assertion_id -> Text,
+        expires_at -> crate::store::types::DbInstant,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     child,
     child_particulars,
@@ -906,6 +937,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     referral,
     child_withdrawal,
     legal_hold,
+    client,
+    client_assertion,
 );
 
 diesel::joinable!(enquiry_match -> enquiry (enquiry_id));

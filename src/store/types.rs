@@ -54,7 +54,8 @@ from_typed!(
     ConferenceId,
     Section47Id,
     RevocationId,
-    HoldId
+    HoldId,
+    ClientId
 );
 
 impl ToSql<DbUuid, Pg> for Id {

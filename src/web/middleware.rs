@@ -10,7 +10,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 use uuid::Uuid;
 
-use crate::api::gate::RequestFacts;
+use crate::api::gate::{AsIs, RequestFacts};
 use crate::api::limits::Told;
 use crate::api::problem::{Kind, Problem};
 use crate::authz::Context;
@@ -127,7 +127,8 @@ pub async fn around(request: ServiceRequest, next: Next<impl MessageBody + 'stat
 /// status, and shows nothing of itself.
 fn explained(response: ServiceResponse<impl MessageBody + 'static>, language: Language, request_id: Uuid) -> ServiceResponse<BoxBody> {
     let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() {
+    let as_is = response.response().extensions().get::<AsIs>().is_some();
+    if as_is || (!status.is_client_error() && !status.is_server_error()) {
         return response.map_into_boxed_body();
     }
     let known = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();

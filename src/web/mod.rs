@@ -11,12 +11,16 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App as Application, HttpServer};
+use chrono::TimeDelta;
 
 use crate::api::app::{App, Turns};
 use crate::api::limits::{self, Limits};
+use crate::api::oauth::Issuing;
 use crate::api::{operational, routes};
-use crate::authz::token::{Home, KeySource, TrustedIssuer, Verifier};
+use crate::authz::assertion::FetchedKeys;
+use crate::authz::token::{Fetch, Home, KeySource, OwnKeys, TrustedIssuer, Verifier};
 use crate::config::Config;
+use crate::federation;
 use crate::matching::Keyer;
 use crate::register::keys::{KeyError, KeyFolder, LogSigner, Signer};
 use crate::register::matcher::{self, Matcher};
@@ -126,10 +130,13 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
         sandbox::load_clock(&store, region.code().as_str()).await.map_err(StartError::Sandbox)?;
     }
     matcher::bring_up_to_date(&store, &region).await.map_err(StartError::Index)?;
-    let verifier = Arc::new(verifier(config, &region)?);
+    let fetch = federation::key_sets().map_err(|error| StartError::Issuer { issuer: "all".into(), problem: error.to_string() })?;
+    let lifetime = TimeDelta::seconds(i64::from(config.tokens.lifetime_seconds));
+    let verifier = Arc::new(verifier(config, &region, lifetime, Arc::clone(&fetch))?);
     let app = App {
         store,
         verifier,
+        tokens: Arc::new(Issuing { seconds: lifetime.num_seconds(), keys: FetchedKeys::default(), fetch }),
         region,
         turns: Turns::default(),
         limits: Limits::new(&config.limits),
@@ -139,7 +146,7 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
     Ok(app)
 }
 
-fn verifier(config: &Config, region: &Region) -> Result<Verifier, StartError> {
+fn verifier(config: &Config, region: &Region, lifetime: TimeDelta, fetch: Fetch) -> Result<Verifier, StartError> {
     let problem = |issuer: &str, problem: String| StartError::Issuer { issuer: issuer.to_owned(), problem };
     let mut issuers = Vec::new();
     for issuer in &config.issuers {
@@ -152,7 +159,10 @@ fn verifier(config: &Config, region: &Region) -> Result<Verifier, StartError> {
         };
         issuers.push(TrustedIssuer { issuer: issuer.issuer.clone(), audience: issuer.audience.clone(), keys });
     }
-    let fetch = crate::federation::key_sets().map_err(|error| problem("all", error.to_string()))?;
+    // What the region itself issues to partner systems.
+    let signer = Arc::clone(&region.signer);
+    let keys = OwnKeys(Arc::new(move || serde_json::to_string(&signer.token_keys(Clock::default().wall(), lifetime)).unwrap_or_default()));
+    issuers.push(TrustedIssuer { issuer: region.issuer.clone(), audience: region.issuer.clone(), keys: KeySource::Own(keys) });
     let home = Home {
         region: region.code().to_string(),
         authorities: region.authorities().iter().map(|authority| authority.gss.clone()).collect(),

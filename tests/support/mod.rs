@@ -8,6 +8,7 @@
 //! ```
 
 pub mod app;
+pub mod assertions;
 pub mod canary;
 pub mod database;
 pub mod http;

@@ -138,10 +138,10 @@ impl Program {
         self.send(&Method::GET, path, &headers(Some(caller), &[]), None)
     }
 
-    /// Creates as somebody, with a new idempotency key.
+    /// Creates as somebody, with a new idempotency key; or changes what is there, at whichever version it is.
     pub fn post(&self, path: &str, caller: Option<&Caller>, body: &Value) -> Answer {
         let key = Uuid::now_v7().to_string();
-        let headers = headers(caller, &[("content-type", "application/json"), ("idempotency-key", &key)]);
+        let headers = headers(caller, &[("content-type", "application/json"), ("idempotency-key", &key), ("if-match", "*")]);
         self.send(&Method::POST, path, &headers, Some(body.to_string().into_bytes()))
     }
 }

@@ -9,6 +9,7 @@
 //!     register.sqlite    its database
 //!     keys/  issuer/     its signing keys; the keys of its sandbox issuer
 //!     custodian.token …  access tokens, one for each role
+//!     partner-client.pem the key of the hospital's system; partner-client.id is who it is
 //!     region.log         what its process says
 //! ```
 

@@ -70,6 +70,11 @@ const STAFF: [&str; 9] = [
 ];
 
 impl Place {
+    /// Code and name of the health board.
+    pub(super) fn health(&self) -> (&'static str, &'static str) {
+        self.health
+    }
+
     /// What the tokens of the region say in `iss`.
     pub(super) fn issuer(&self) -> String {
         format!("https://login.{}.example", self.code)

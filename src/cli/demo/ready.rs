@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::client::DemoClient;
 use crate::domain::ids::ChildId;
 use crate::invent::{Birth, InventedAddress, InventedChild};
 
@@ -28,6 +29,8 @@ pub(super) struct ReadyRegion<'a> {
     pub(super) database: String,
     pub(super) config: PathBuf,
     pub(super) tokens: &'a Map<String, Value>,
+    /// The hospital's system, for getting tokens at `/oauth2/token`.
+    pub(super) client: &'a DemoClient,
 }
 
 /// A name as the interface has it.

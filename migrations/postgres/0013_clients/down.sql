@@ -1,0 +1,2 @@
+DROP TABLE client_assertion;
+DROP TABLE client;
