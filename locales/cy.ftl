@@ -117,6 +117,12 @@ problem-malformed-json = Nid JSON yw'r cais
 problem-malformed-json-detail = Ni ellid darllen y corff fel JSON. Gwiriwch ef gydag offeryn JSON.
 problem-malformed-query = Ni ellir darllen yr ymholiad
 problem-malformed-query-detail = Mae paramedr yn yr ymholiad yn anhysbys neu â gwerth amhosibl. Nid oes lle i ddim personol ynddo.
+problem-personal-in-url = Mae rhywbeth personol yn y cyfeiriad
+problem-personal-in-url-detail = Nid yw dynodwyr, enwau na dyddiadau geni pobl yn sefyll mewn URL, lle mae logiau'n eu cadw. Anfonwch yr un paramedrau fel ffurflen: POST Flag/_search.
+problem-invalid-search-data = Rhif GIG annilys
+problem-invalid-search-data-detail = Chwiliwch yn ôl patient:identifier=https://fhir.nhs.uk/Id/nhs-number|RHIF gyda rhif GIG dilys.
+problem-invalid-header = Pennyn ar goll neu'n annilys
+problem-invalid-header-detail = Mae IsUnscheduledAccessEvent yn true neu'n false, a TraceID yn destun byr; unwaith ar y mwyaf y saif pob un.
 problem-idempotency-key-missing = Mae'r Idempotency-Key ar goll
 problem-idempotency-key-missing-detail = Anfonwch bennyn Idempotency-Key: un allwedd newydd na ellir ei dyfalu (UUID) ar gyfer pob peth i'w wneud, a'r un allwedd wrth roi cynnig arall arni.
 problem-idempotency-key-reused = Mae'r Idempotency-Key hwn yn perthyn i gais arall

@@ -117,6 +117,12 @@ problem-malformed-json = The request is not JSON
 problem-malformed-json-detail = The body could not be read as JSON. Check it with a JSON tool.
 problem-malformed-query = The query cannot be read
 problem-malformed-query-detail = A parameter of the query is unknown or has an impossible value. Nothing personal belongs in it.
+problem-personal-in-url = Something personal stands in the address
+problem-personal-in-url-detail = Identifiers, names and dates of birth of people do not stand in a URL, where logs keep them. Send the same parameters as a form: POST Flag/_search.
+problem-invalid-search-data = Invalid NHS number
+problem-invalid-search-data-detail = Search by patient:identifier=https://fhir.nhs.uk/Id/nhs-number|NUMBER with a valid NHS number.
+problem-invalid-header = Missing or invalid header
+problem-invalid-header-detail = IsUnscheduledAccessEvent is true or false, and TraceID a short text; each stands once at most.
 problem-idempotency-key-missing = The Idempotency-Key is missing
 problem-idempotency-key-missing-detail = Send an Idempotency-Key header: one new, unguessable key (a UUID) for each thing to be done, the same key when you try again.
 problem-idempotency-key-reused = This Idempotency-Key belongs to another request

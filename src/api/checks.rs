@@ -816,7 +816,15 @@ impl CheckView {
 /// What the reading part of a request found: an answer given before, or the parts of a new one.
 enum Asked {
     Before(Answer),
-    New { key: Key, checked: Vec<Checked>, answer: Answer, subjects: Vec<String>, _turn: Turn, _hold: Arc<Hold> },
+    New { key: Option<Key>, checked: Vec<Checked>, answer: Answer, subjects: Vec<String>, _turn: Option<Turn>, _hold: Arc<Hold> },
+}
+
+/// A question as a face of the API read it.
+pub(super) enum Posed {
+    /// It was answered before, under the same idempotency key.
+    Before(Answer),
+    /// It is new; without a key a repetition would be another question.
+    New(Box<CheckRequest>, Option<(Key, Turn)>),
 }
 
 /// Refuses when the caller asked about too many children already; what is left is told either way.
@@ -843,14 +851,20 @@ fn empty(checked: &[Checked]) -> u64 {
 fn keep(region: &Region, tx: &mut crate::store::Tx<'_>, asked: &Asked) -> Result<Answer, Problem> {
     match asked {
         Asked::Before(answer) => Ok(answer.clone()),
-        Asked::New { key, checked, answer, subjects, .. } => idempotency::once(tx, key, |tx| {
-            budgets::spend(tx, subjects, checked.len() as u64, empty(checked))?;
-            for checked in checked {
-                checks::record(tx, region, checked)?;
+        Asked::New { key, checked, answer, subjects, .. } => {
+            let work = |tx: &mut crate::store::Tx<'_>| {
+                budgets::spend(tx, subjects, checked.len() as u64, empty(checked))?;
+                for checked in checked {
+                    checks::record(tx, region, checked)?;
+                }
+                Ok::<_, RegisterError>(answer.clone())
+            };
+            match key {
+                Some(key) => idempotency::once(tx, key, work),
+                None => work(tx),
             }
-            Ok::<_, RegisterError>(answer.clone())
-        })
-        .map_err(Problem::from),
+            .map_err(Problem::from)
+        }
     }
 }
 
@@ -866,6 +880,21 @@ fn keep(region: &Region, tx: &mut crate::store::Tx<'_>, asked: &Asked) -> Result
         super::openapi::CreateProblems),
 )]
 pub async fn ask(gate: Gate<action::AskCheck>) -> Result<HttpResponse, Problem> {
+    let read = |incoming: &Incoming, snapshot: &mut Snapshot<'_>| {
+        let creation = incoming.creation::<CheckRequest>()?;
+        match idempotency::before(snapshot, &creation.key)? {
+            Some(answer) => Ok(Posed::Before(answer)),
+            None => Ok(Posed::New(Box::new(creation.body), Some((creation.key, creation.turn)))),
+        }
+    };
+    put(gate, read).await.map(kept)
+}
+
+/// Puts a question to the register, whichever face of the API `read` it: the one way in which a check comes about.
+pub(super) async fn put(
+    gate: Gate<action::AskCheck>,
+    read: impl FnOnce(&Incoming, &mut Snapshot<'_>) -> Result<Posed, Problem> + Send + 'static,
+) -> Result<Answer, Problem> {
     let Gate { permit, incoming, language, told, app } = gate;
     let principal = Arc::clone(permit.principal());
     // Held until the answer is on its way, and until the unit of work has ended although the caller has gone.
@@ -877,11 +906,11 @@ pub async fn ask(gate: Gate<action::AskCheck>) -> Result<HttpResponse, Problem> 
         .run(
             permit,
             move |snapshot| {
-                let creation = incoming.creation::<CheckRequest>()?;
-                if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
-                    return Ok(Asked::Before(answer));
-                }
-                let question = creation.body.question("", &reader, &principal, snapshot.now(), language)?;
+                let (request, key) = match read(&incoming, snapshot)? {
+                    Posed::Before(answer) => return Ok(Asked::Before(answer)),
+                    Posed::New(request, key) => (request, key),
+                };
+                let question = request.question("", &reader, &principal, snapshot.now(), language)?;
                 let reckoning = admit(snapshot, &reader, &principal, 1, &hold, &told)?;
                 let mut checked = checks::find(snapshot, &reader, &question, &principal)?;
                 checks::sign(snapshot, &reader, std::slice::from_mut(&mut checked))?;
@@ -891,13 +920,14 @@ pub async fn ask(gate: Gate<action::AskCheck>) -> Result<HttpResponse, Problem> 
                 let checked = vec![checked];
                 told.standing(reader.budgets.standing(&reckoning, empty(&checked)));
                 let subjects = budgets::subjects(&principal);
-                Ok(Asked::New { key: creation.key, checked, answer, subjects, _turn: creation.turn, _hold: hold })
+                let (key, turn) = key.unzip();
+                Ok(Asked::New { key, checked, answer, subjects, _turn: turn, _hold: hold })
             },
             move |tx, asked: &Asked| keep(&writer, tx, asked),
         )
         .await?;
     drop(held);
-    Ok(kept(answer))
+    Ok(answer)
 }
 
 /// Ask about several children at once
@@ -969,7 +999,7 @@ pub async fn ask_several(gate: Gate<action::AskChecks>) -> Result<HttpResponse, 
                 let answer = created(None, None, &BatchView { items })?;
                 told.standing(reader.budgets.standing(&reckoning, empty(&checked)));
                 let subjects = budgets::subjects(&principal);
-                Ok(Asked::New { key: creation.key, checked, answer, subjects, _turn: creation.turn, _hold: hold })
+                Ok(Asked::New { key: Some(creation.key), checked, answer, subjects, _turn: Some(creation.turn), _hold: hold })
             },
             move |tx, asked: &Asked| keep(&writer, tx, asked),
         )
@@ -988,16 +1018,29 @@ pub async fn ask_several(gate: Gate<action::AskChecks>) -> Result<HttpResponse, 
         super::openapi::ReadProblems),
 )]
 pub async fn read(gate: Gate<action::ReadCheck>) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, language, app, .. } = gate;
+    let id = gate.incoming.id()?;
+    let accepted = gate.incoming.reading();
+    again(gate, id, Ok(()), accepted).await.map(kept)
+}
+
+/// Reads a check again, for whichever face of the API. `sound` says whether the request can be understood at all, `accepted`
+/// whether the caller takes the answer: that is looked at once the check is known to exist.
+pub(super) async fn again(
+    gate: Gate<action::ReadCheck>,
+    id: CheckId,
+    sound: Result<(), Problem>,
+    accepted: Result<(), Problem>,
+) -> Result<Answer, Problem> {
+    let Gate { permit, language, app, .. } = gate;
     let principal = Arc::clone(permit.principal());
     let reach = permit.reach();
     let region = Arc::clone(&app.region);
     app.store
         .read(permit, move |snapshot| {
-            let id: CheckId = incoming.id()?;
+            sound?;
             snapshot.audit().enquiry(id);
             let (row, answer) = checks::read(snapshot.connection, id, &principal, reach)?;
-            incoming.reading()?;
+            accepted?;
             for found in &answer.matches {
                 snapshot.audit().child(crate::store::types::Id(found.child));
             }
@@ -1005,7 +1048,6 @@ pub async fn read(gate: Gate<action::ReadCheck>) -> Result<HttpResponse, Problem
             item(row.version, &view)
         })
         .await
-        .map(kept)
 }
 
 /// List checks

@@ -346,6 +346,33 @@ impl Incoming {
         shape(value)
     }
 
+    /// The body of a request on the FHIR face: FHIR in JSON, or plain JSON.
+    ///
+    /// # Errors
+    /// 413, 415, 400.
+    pub fn fhir(&self) -> Result<serde_json::Value, Problem> {
+        let body = self.body_as(&["application/fhir+json", "application/json"])?;
+        serde_json::from_slice(body).map_err(|_| Kind::MalformedJson.into())
+    }
+
+    /// The body of a form, still encoded.
+    ///
+    /// # Errors
+    /// 413, 415, 400.
+    pub fn form(&self) -> Result<String, Problem> {
+        let body = self.body_as(&["application/x-www-form-urlencoded"])?;
+        std::str::from_utf8(body).map(str::to_owned).map_err(|_| Kind::MalformedQuery.into())
+    }
+
+    fn body_as(&self, kinds: &[&str]) -> Result<&Bytes, Problem> {
+        let body = self.body.as_ref().ok_or(Kind::BodyTooLarge)?;
+        let stated = self.content_type.as_deref().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        if !kinds.contains(&stated.as_str()) || self.encoded {
+            return Err(Kind::UnsupportedMediaType.into());
+        }
+        Ok(body)
+    }
+
     fn json(&self) -> Result<(serde_json::Value, String), Problem> {
         self.reading()?;
         let body = self.body.as_ref().ok_or(Kind::BodyTooLarge)?;

@@ -284,6 +284,8 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
     let asks = matches!(operation, "askCheck" | "askChecks");
     match kind {
         Kind::MalformedQuery => !creates && !changes,
+        // Of the FHIR face, which says in its own document what it can do.
+        Kind::PersonalInUrl | Kind::InvalidSearchData | Kind::InvalidHeader => false,
         Kind::MalformedJson => creates || changes,
         Kind::IdempotencyKeyMissing | Kind::IdempotencyKeyReused | Kind::IdempotencyInProgress => creates,
         Kind::ActingPersonMissing

@@ -82,6 +82,12 @@ problems! {
     MalformedJson = 400, "malformed-json";
     /// The query is not understood.
     MalformedQuery = 400, "malformed-query";
+    /// Something personal stands in the query.
+    PersonalInUrl = 400, "personal-in-url";
+    /// The search has no usable NHS number.
+    InvalidSearchData = 400, "invalid-search-data";
+    /// A header that the search knows has an impossible value.
+    InvalidHeader = 400, "invalid-header";
     /// A request that creates has no usable `Idempotency-Key`.
     IdempotencyKeyMissing = 400, "idempotency-key-missing";
     /// The idempotency key was used with another body.

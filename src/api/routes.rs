@@ -7,7 +7,7 @@ use super::app::App;
 use super::gate::{authenticate, facts};
 use super::problem::{Kind, Problem};
 use super::{
-    amendments, audit, checks, children, clients, clocks, conferences, directory, notices, oauth, operational, plans, registrations,
+    amendments, audit, checks, children, clients, clocks, conferences, directory, fhir, notices, oauth, operational, plans, registrations,
     removal, retention, revocations, sandbox, section47, statistics,
 };
 use crate::authz::{Operation, unauthenticated};
@@ -34,7 +34,9 @@ where
 
 /// What no handler answers: 401 without a token, so that nobody learns what exists; then 404 or 405. Both are recorded.
 async fn refuse(request: HttpRequest, allow: Option<&'static str>) -> Result<HttpResponse, Problem> {
-    let guarded = request.path().starts_with("/v1/") || request.path() == "/v1";
+    let guarded = ["/v1", fhir::PATH]
+        .iter()
+        .any(|face| request.path().strip_prefix(face).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
     if guarded {
         let app = request.app_data::<Data<App>>().ok_or(Kind::InternalError)?.clone();
         let facts = facts(&request);
@@ -140,6 +142,17 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
         .service(resource(oauth::PATH, "POST", [post().to(oauth::token)]))
         .service(public("/.well-known/smart-configuration", oauth::configuration))
         .service(public("/.well-known/oauth-authorization-server", oauth::configuration))
+        .service(public("/FHIR/R4/metadata", fhir::capability::metadata))
+        .service(public("/FHIR/R4/.well-known/smart-configuration", oauth::configuration))
+        .service(resource("/FHIR/R4/Patient/$match", "POST", [post().to(fhir::patient_match)]))
+        .service(resource("/FHIR/R4/Patient/{id}", "GET", [get().to(fhir::patient)]))
+        .service(resource("/FHIR/R4/Flag", "GET", [get().to(fhir::list_flags)]))
+        .service(resource("/FHIR/R4/Flag/_search", "POST", [post().to(fhir::search_flags)]))
+        .service(resource("/FHIR/R4/Flag/{id}", "GET", [get().to(fhir::flag)]))
+        .service(resource("/FHIR/R4/CarePlan/{id}", "GET", [get().to(fhir::care_plan)]))
+        .service(resource("/FHIR/R4/CareTeam", "GET", [get().to(fhir::drop_in::care_teams)]))
+        .service(resource("/FHIR/R4/CareTeam/{id}", "GET", [get().to(fhir::care_team)]))
+        .service(resource("/FHIR/R4/AuditEvent", "GET", [get().to(fhir::drop_in::audit_events)]))
         .service(public("/health/live", operational::live))
         .service(public("/health/ready", operational::ready))
         .service(public("/metrics", operational::metrics))

@@ -605,6 +605,61 @@ pub fn stored_answer(row: &EnquiryRow) -> Result<StoredAnswer, RegisterError> {
     serde_json::from_str(&row.answer).map_err(|_| StoreError::Corrupt("answer").into())
 }
 
+/// On which day each entry that an answer tells of ended; nothing for those in force.
+///
+/// # Errors
+/// When the database fails.
+pub fn ends(connection: &mut AnyConnection, answer: &StoredAnswer) -> Result<Vec<Option<NaiveDate>>, RegisterError> {
+    let children: Vec<Id> = answer.matches.iter().map(|found| Id(found.child)).collect();
+    let entries = registrations::told_in_a_check(connection, &children)?;
+    let end =
+        |found: &StoredMatch| entries.iter().find(|entry| entry.row.id.0 == found.registration).and_then(|entry| entry.state.removed_on);
+    Ok(answer.matches.iter().map(end).collect())
+}
+
+/// An access to a child's record by a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// The check: opaque, and nobody but who asked it can read it.
+    pub id: uuid::Uuid,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Which agency, when that may be told.
+    pub agency: Option<String>,
+    /// In which role.
+    pub role: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The latest checks about the children whom a check found certainly or probably, newest first, without the silent ones and
+/// without this one. `told` says whether the enquirer may hear of agencies.
+///
+/// # Errors
+/// When the database fails.
+pub fn accesses(
+    connection: &mut AnyConnection,
+    row: &EnquiryRow,
+    answer: &StoredAnswer,
+    told: bool,
+    most: usize,
+) -> Result<Vec<Access>, RegisterError> {
+    let sure = answer.matches.iter().filter(|found| found.grade >= Grade::Probable);
+    let mut children: Vec<Id> = sure.map(|found| Id(found.child)).collect();
+    children.dedup();
+    let found = rows::accesses(connection, &children, row.id, i64::try_from(most).unwrap_or(i64::MAX))?;
+    Ok(found
+        .into_iter()
+        .map(|access| Access {
+            id: access.id.0,
+            at: access.asked_at.get(),
+            agency: told.then_some(access.agency),
+            role: access.role,
+            reason: access.reason,
+        })
+        .collect())
+}
+
 /// A page of checks, newest first: one's own, or all for the region's custodian.
 ///
 /// # Errors

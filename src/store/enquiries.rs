@@ -142,6 +142,41 @@ impl std::fmt::Debug for EarlierRow {
     }
 }
 
+/// What is told of an access to a child's record by a check.
+#[derive(Debug, Clone, Queryable)]
+pub struct AccessRow {
+    /// The check.
+    pub id: Id,
+    /// When it was asked.
+    pub asked_at: Instant,
+    /// Which agency asked.
+    pub agency: String,
+    /// In which role.
+    pub role: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The latest checks but one that matched people certainly or probably and were not silent, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn accesses(connection: &mut AnyConnection, children: &[Id], but: Id, limit: i64) -> Result<Vec<AccessRow>, StoreError> {
+    if children.is_empty() {
+        return Ok(Vec::new());
+    }
+    let about =
+        |children| enquiry_match::table.filter(enquiry_match::child_id.eq_any(children)).filter(enquiry_match::grade.ne("possible"));
+    Ok(with!(connection, |c| enquiry::table
+        .filter(enquiry::id.eq_any(about(children).select(enquiry_match::enquiry_id)))
+        .filter(enquiry::id.ne(but))
+        .filter(enquiry::notify.ne("silent"))
+        .order(enquiry::id.desc())
+        .limit(limit)
+        .select((enquiry::id, enquiry::asked_at, enquiry::agency, enquiry::role, enquiry::reason))
+        .load(c))?)
+}
+
 /// Checks since an instant that matched a person certainly or probably, newest first: at most [`LOOKED_AT`].
 ///
 /// # Errors

@@ -10,6 +10,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 use uuid::Uuid;
 
+use crate::api::fhir;
 use crate::api::gate::{AsIs, RequestFacts};
 use crate::api::limits::Told;
 use crate::api::problem::{Kind, Problem};
@@ -134,9 +135,13 @@ fn explained(response: ServiceResponse<impl MessageBody + 'static>, language: La
     let known = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();
     let problem =
         known.unwrap_or_else(|| Kind::ALL.iter().copied().find(|kind| kind.status() == status).unwrap_or(Kind::InternalError).into());
-    let body = serde_json::to_string(&problem.document(language, request_id)).unwrap_or_default();
+    let (kind, body) = if response.request().path().starts_with(fhir::PATH) {
+        ("application/fhir+json", fhir::operation_outcome(&problem, language, request_id).to_string())
+    } else {
+        ("application/problem+json", serde_json::to_string(&problem.document(language, request_id)).unwrap_or_default())
+    };
     let mut response = response.map_body(|_, _| BoxBody::new(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().remove(header::CONTENT_LENGTH);
     response
 }
