@@ -346,7 +346,7 @@ mod tests {
     ];
 
     /// The tables that hold nothing of a person but opaque identifiers, or nothing of people at all.
-    const KEPT: [&str; 9] = [
+    const KEPT: [&str; 11] = [
         "audit_checkpoint",
         "audit_child",
         "audit_entry",
@@ -354,6 +354,8 @@ mod tests {
         "audit_node",
         "audit_pending",
         "check_budget",
+        "client",
+        "client_assertion",
         "revocation",
         "setting",
     ];
