@@ -202,8 +202,14 @@ id! {
     VisitId: only_version_7;
     /// One clock: a duty with a date by which it is due.
     ClockId: only_version_7;
+    /// One unbroken protection of a child, whoever leads it: it begins with a registration and travels with every message.
+    CustodyId: only_version_7;
     /// One move of a child between authorities.
     TransferId: only_version_7;
+    /// The move of a family: what holds the transfers of its children together.
+    FamilyMoveId: only_version_7;
+    /// One temporary stay of a child in another authority's area.
+    StayId: only_version_7;
     /// One alert for a missing child.
     AlertId: only_version_7;
     /// One sighting reported to an alert.

@@ -26,6 +26,7 @@ pub mod clocks;
 pub mod coded;
 pub mod conference;
 pub mod contact;
+pub mod custody;
 pub mod dates;
 pub mod facts;
 pub mod identifiers;

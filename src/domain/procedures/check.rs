@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{ClockRule, Code, Procedures};
+use crate::domain::custody::DutyKind;
 use crate::domain::registration::{ConferenceKind, RemovalGround};
 
 /// Why procedures were not taken.
@@ -50,6 +51,7 @@ impl Procedures {
     pub(super) fn check(&self) -> Checked {
         once("category", self.categories.iter().map(|rule| rule.code.as_str()))?;
         once("clock", self.clocks.iter().map(|rule| rule.code.as_str()))?;
+        once("duty", self.duties.iter().map(|rule| rule.code.as_str()))?;
         once("ground", self.grounds.iter().map(|rule| rule.code.as_str()))?;
         once("required", self.required.iter().map(|rule| rule.code.as_str()))?;
         once("conference", self.conferences.iter().map(|rule| rule.kind.as_str()))?;
@@ -59,6 +61,7 @@ impl Procedures {
         once("marker", self.markers.iter().map(|rule| rule.code.as_str()))?;
         self.check_categories()?;
         self.clocks.iter().try_for_each(|clock| self.check_clock(clock))?;
+        self.check_duties()?;
         self.check_grounds()?;
         self.check_conferences()?;
         self.check_bands()
@@ -82,6 +85,19 @@ impl Procedures {
         require(!clock.escalation.is_empty(), place, "must escalate to somebody")?;
         let days: Vec<_> = clock.escalation.iter().map(|step| step.day).collect();
         require(ascending(&days), place, "escalation must be in the order of its days")
+    }
+
+    fn check_duties(&self) -> Checked {
+        for kind in DutyKind::ALL {
+            let place = || format!("duty.{kind}");
+            let Some(rule) = self.duty(kind) else { return Err(invalid(place(), "is needed everywhere")) };
+            let counted = rule.within_minutes.is_some() != (rule.clock.is_some() || rule.within.is_some());
+            require(counted && rule.within_minutes != Some(0), place, "needs either within_minutes, or a clock or within")?;
+            let clock = rule.clock.as_ref().map(|code| self.clock(code.as_str()));
+            require(clock.is_none_or(|clock| clock.is_some_and(|clock| clock.due.is_some())), place, "names a clock that has no due here")?;
+            require(rule.told.iter().all(|roles| !roles.is_empty()), place, "must tell somebody at each level")?;
+        }
+        Ok(())
     }
 
     fn check_grounds(&self) -> Checked {

@@ -17,6 +17,7 @@ pub use self::check::ProceduresError;
 pub use self::values::{Code, RuleValueError, Source, Words};
 use super::category::{Category, CinCategory};
 use super::coded::closed_set;
+use super::custody::{DutyKind, DutyRule, Paper};
 use super::nation::Nation;
 use super::registration::{ConferenceKind, RemovalGround};
 use super::removal::Evidence;
@@ -242,6 +243,13 @@ rules! {
         /// The clock that says how far off the next core group may be.
         core_group_clock: Code,
     }
+    /// What a move to another authority needs.
+    MoveRules {
+        /// The papers that go with it.
+        papers: BTreeSet<Paper>,
+        /// Whether a court order keeps responsibility with the origin, so that no custody is offered while there is one.
+        court_order_keeps: bool,
+    }
     /// Rules for children who are not born.
     UnbornRules {
         /// Weeks of gestation before which no conference is held.
@@ -338,6 +346,11 @@ pub struct Procedures {
     /// Clocks.
     #[serde(rename = "clock")]
     pub clocks: Vec<ClockRule>,
+    /// Duties of moves, stays and alerts.
+    #[serde(rename = "duty")]
+    pub duties: Vec<DutyRule>,
+    /// Moves.
+    pub moves: MoveRules,
     /// Grounds for removal.
     #[serde(rename = "ground")]
     pub grounds: Vec<GroundRule>,
@@ -397,6 +410,11 @@ impl Procedures {
     /// A clock by its code.
     pub fn clock(&self, code: &str) -> Option<&ClockRule> {
         self.clocks.iter().find(|clock| clock.code.as_str() == code)
+    }
+
+    /// The rule of a duty.
+    pub fn duty(&self, kind: DutyKind) -> Option<&DutyRule> {
+        self.duties.iter().find(|duty| duty.code == kind)
     }
 
     /// A ground by its code; `None`: no ground in these procedures.

@@ -1,0 +1,139 @@
+//! The holder's side: storing versions, reporting, and passing reports on.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::{Alert, AlertMatter, AlertMessage, AlertOutcome, AlertStatus, Bulletin, Leads, Report, ReportKey};
+use crate::domain::identifiers::RegionCode;
+
+impl Alert {
+    pub(super) fn on_circulated(
+        &mut self,
+        from: &RegionCode,
+        bulletin: Bulletin,
+        leads: Option<Leads<'_>>,
+        now: DateTime<Utc>,
+        outcome: &mut AlertOutcome,
+    ) {
+        if self.bulletin.as_ref().is_none_or(|held| bulletin.version > held.version) {
+            self.replace(bulletin, now, outcome);
+        }
+        self.say_receipt_to(from, outcome);
+        // It may have been on its way for so long that custody has come here meanwhile.
+        if let Some(leads) = leads {
+            self.take_over(leads, outcome);
+        }
+    }
+
+    fn replace(&mut self, bulletin: Bulletin, now: DateTime<Utc>, outcome: &mut AlertOutcome) {
+        let was_mine = self.is_mine();
+        let before = self.bulletin.take();
+        let closed_here = before.filter(|before| was_mine && before.status == AlertStatus::Closed);
+        outcome.matters.push(match (bulletin.status, was_mine) {
+            (AlertStatus::Closed, _) => AlertMatter::StoodDown,
+            (_, true) => AlertMatter::PassedOn,
+            (_, false) => AlertMatter::Received,
+        });
+        self.bulletin = Some(bulletin);
+        self.acknowledged = None;
+        self.recipients.clear();
+        // Whatever receipt an earlier owner gave for it: what nobody has read here is now the new owner's to have.
+        if was_mine {
+            self.reports.iter_mut().for_each(|report| report.receipt_from = None);
+        }
+        // The new owner did not know that it had been closed, and why: its people have to.
+        if let Some(closed) = closed_here {
+            self.report(ReportKey::Closure(closed.version), now, outcome);
+        }
+        self.pass_on(outcome);
+    }
+
+    pub(super) fn say_receipt(&self, outcome: &mut AlertOutcome) {
+        if let Some(owner) = self.bulletin.as_ref().map(|bulletin| bulletin.owner.clone()) {
+            self.say_receipt_to(&owner, outcome);
+        }
+    }
+
+    fn say_receipt_to(&self, to: &RegionCode, outcome: &mut AlertOutcome) {
+        if let Some(bulletin) = &self.bulletin {
+            let acknowledged = self.acknowledged.is_some();
+            outcome.send.push((to.clone(), AlertMessage::Receipt { version: bulletin.version, acknowledged, searched: self.searched }));
+        }
+    }
+
+    /// Stores a report made in this region, and sends it towards the owner.
+    pub(super) fn report(&mut self, key: ReportKey, now: DateTime<Utc>, outcome: &mut AlertOutcome) {
+        let reporter = self.me.clone();
+        self.store(key, reporter, None, now);
+        if self.is_mine() {
+            outcome.matters.push(AlertMatter::Report);
+        }
+        self.pass_on(outcome);
+    }
+
+    fn store(&mut self, key: ReportKey, reporter: RegionCode, hop: Option<RegionCode>, now: DateTime<Utc>) -> bool {
+        let mine = self.is_mine();
+        match self.reports.iter_mut().find(|report| report.key == key) {
+            Some(report) => {
+                report.hops.extend(hop);
+                // It has come back to the owner: nobody else has it to read any more.
+                if mine {
+                    report.receipt_from = None;
+                }
+                false
+            }
+            None => {
+                let hops = hop.into_iter().collect::<BTreeSet<_>>();
+                self.reports.push(Report { key, reporter, hops, stored_at: now, receipt_from: None, read: None });
+                true
+            }
+        }
+    }
+
+    /// Sends what nobody has read and no owner has a receipt for towards the owner.
+    fn pass_on(&self, outcome: &mut AlertOutcome) {
+        if !self.is_mine() {
+            outcome.send.extend(self.due_messages().into_iter().filter(|(_, message)| matches!(message, AlertMessage::Report { .. })));
+        }
+    }
+
+    pub(super) fn on_report(
+        &mut self,
+        from: &RegionCode,
+        key: ReportKey,
+        reporter: RegionCode,
+        now: DateTime<Utc>,
+        outcome: &mut AlertOutcome,
+    ) {
+        let new = self.store(key, reporter.clone(), Some(from.clone()), now);
+        if !self.is_mine() {
+            // Already with a later owner: whoever asks again is told so.
+            if let Some(report) =
+                self.reports.iter().find(|report| report.key == key && (report.receipt_from.is_some() || report.read.is_some()))
+            {
+                outcome.send.push((from.clone(), AlertMessage::ReportReceipt { key: report.key }));
+            }
+            return self.pass_on(outcome);
+        }
+        if new {
+            outcome.matters.push(AlertMatter::Report);
+        }
+        // To the one that sent it, and to the one that made it: neither sends it again.
+        let to: BTreeSet<RegionCode> = [from.clone(), reporter].into();
+        let others = to.into_iter().filter(|region| *region != self.me);
+        outcome.send.extend(others.map(|region| (region, AlertMessage::ReportReceipt { key })));
+    }
+
+    pub(super) fn on_report_receipt(&mut self, from: &RegionCode, key: ReportKey, outcome: &mut AlertOutcome) {
+        // Only the owner, as known here, can take a report off this region's hands; one that owned it once may have passed the
+        // alert on since.
+        let owner = self.bulletin.as_ref().map(|bulletin| &bulletin.owner);
+        if owner != Some(from) {
+            return;
+        }
+        let Some(report) = self.reports.iter_mut().find(|report| report.key == key) else { return };
+        report.receipt_from = Some(from.clone());
+        outcome.send.extend(report.hops.iter().map(|hop| (hop.clone(), AlertMessage::ReportReceipt { key })));
+    }
+}

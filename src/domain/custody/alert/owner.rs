@@ -1,0 +1,94 @@
+//! The owner's side: raising, deciding, publishing, taking over.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::{Alert, AlertMatter, AlertMessage, AlertOutcome, AlertStatus, Bulletin, Leads, MissingPath, Recipient, Version};
+use crate::domain::custody::Epoch;
+use crate::domain::identifiers::RegionCode;
+use crate::domain::ids::{AlertId, CustodyId};
+
+impl Alert {
+    /// Whereabouts unknown: raised by the region whose authority leads, and nobody is told yet but those who decide.
+    pub fn raised(id: AlertId, me: RegionCode, custody: (CustodyId, Epoch), path: MissingPath, exercise: bool, now: DateTime<Utc>) -> Self {
+        let mut alert = Self::unknown(id, me.clone());
+        let (custody, epoch) = custody;
+        let version = Version { epoch, number: 0 };
+        let status = AlertStatus::Raised;
+        alert.bulletin = Some(Bulletin { custody, owner: me, version, status, path, exercise, closure: None, reconfirm_by: now });
+        alert.settle_duties(now);
+        alert
+    }
+
+    pub(super) fn decide(&mut self, audience: Option<BTreeSet<RegionCode>>, reconfirm_by: DateTime<Utc>, outcome: &mut AlertOutcome) {
+        let status = if audience.is_some() { AlertStatus::Active } else { AlertStatus::NotCirculated };
+        self.address(audience.unwrap_or_default());
+        self.publish(outcome, |bulletin| {
+            bulletin.status = status;
+            bulletin.reconfirm_by = reconfirm_by;
+        });
+    }
+
+    /// Sets the recipients, without this region and without forgetting how far any of them has come.
+    fn address(&mut self, audience: BTreeSet<RegionCode>) {
+        let me = self.me.clone();
+        for region in audience.into_iter().filter(|region| *region != me) {
+            self.recipients.entry(region).or_default();
+        }
+    }
+
+    /// A new version, to every recipient.
+    pub(super) fn publish(&mut self, outcome: &mut AlertOutcome, change: impl FnOnce(&mut Bulletin)) {
+        let Some(bulletin) = &mut self.bulletin else { return };
+        change(bulletin);
+        bulletin.version = bulletin.version.next();
+        // What was renewed has its time anew.
+        self.duties.retain(|duty| duty.kind != super::DutyKind::AlertRenewal);
+        for (region, recipient) in &mut self.recipients {
+            // Each version is opened anew; what was searched has been searched.
+            recipient.acknowledged = false;
+            outcome.send.push((region.clone(), AlertMessage::Circulate(bulletin.clone())));
+        }
+    }
+
+    /// Custody of the child has come to an authority of this region: it takes an open alert over. The old owner goes on until
+    /// it has heard so.
+    pub fn lead_here(&mut self, leads: Leads<'_>, now: DateTime<Utc>) -> AlertOutcome {
+        let mut outcome = AlertOutcome::default();
+        self.take_over(leads, &mut outcome);
+        self.settle_duties(now);
+        outcome
+    }
+
+    pub(super) fn take_over(&mut self, leads: Leads<'_>, outcome: &mut AlertOutcome) {
+        let me = self.me.clone();
+        let Some(bulletin) =
+            self.bulletin.as_mut().filter(|bulletin| bulletin.status == AlertStatus::Active && bulletin.version.epoch < leads.epoch)
+        else {
+            return;
+        };
+        let before = std::mem::replace(&mut bulletin.owner, me);
+        bulletin.version = Version { epoch: leads.epoch, number: 0 };
+        let bulletin = bulletin.clone();
+        self.recipients.clear();
+        self.address(leads.audience.clone());
+        self.address([before].into());
+        outcome.send.extend(self.recipients.keys().map(|region| (region.clone(), AlertMessage::Circulate(bulletin.clone()))));
+        outcome.matters.push(AlertMatter::TakenOver);
+    }
+
+    pub(super) fn on_receipt(&mut self, from: &RegionCode, version: Version, acknowledged: bool, searched: Option<bool>) {
+        let mine = self.is_mine();
+        let Some(current) = self.bulletin.as_ref().filter(|_| mine).map(|bulletin| bulletin.version) else { return };
+        let Some(recipient) = self.recipients.get_mut(from) else { return };
+        let delivered = version.min(current);
+        if recipient.delivered < Some(delivered) {
+            *recipient = Recipient { delivered: Some(delivered), acknowledged: false, ..std::mem::take(recipient) };
+        }
+        if version == current {
+            recipient.acknowledged |= acknowledged;
+        }
+        recipient.searched = searched.or(recipient.searched);
+    }
+}

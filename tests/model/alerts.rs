@@ -1,0 +1,415 @@
+//! The model of alerts: one alert, two or three regions, custody that moves, sightings.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
+
+use chrono::{DateTime, Utc};
+use cofrestr::domain::custody::alert::{
+    Alert, AlertAction, AlertMessage, AlertOutcome, AlertStatus, ClosureReason, Leads, MissingPath, Report, ReportKey, Version,
+};
+use cofrestr::domain::custody::{Epoch, Signature};
+use cofrestr::domain::identifiers::RegionCode;
+use cofrestr::domain::ids::{AlertId, CustodyId, SightingId};
+use cofrestr::domain::roles::Role;
+use stateright::{Model, Property};
+use uuid::Uuid;
+
+use super::{Checked, Sealed, hashed, holds, is_caught, is_stuck, never_stuck};
+
+/// A safeguard that is switched off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Flaw {
+    /// MF0: the old owner resigns when custody moves.
+    ResignFirst,
+    /// MF1: what comes last wins.
+    LastWins,
+    /// MF2: a closure that comes before its alert is forgotten.
+    ClosureForgotten,
+    /// MF4: sightings after the closure are dropped.
+    LateSightingDropped,
+    /// MF5: an alert disappears by the passage of time.
+    Expires,
+    /// MF6: a closure that a take-over has overtaken is not reported.
+    ClosureNotReported,
+    /// MF7: a receipt goes to the reporter only.
+    ReceiptToReporterOnly,
+}
+
+#[derive(Debug, Clone)]
+struct Setup {
+    regions: usize,
+    sightings: u8,
+    renewals: u8,
+    /// Where custody moves, in this order: to any region, or to one.
+    moves: &'static [Option<usize>],
+    drops: bool,
+    flaw: Option<Flaw>,
+}
+
+const PLAIN: Setup = Setup { regions: 3, sightings: 1, renewals: 0, moves: &[], drops: false, flaw: None };
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Packet {
+    from: usize,
+    to: usize,
+    message: AlertMessage,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct World {
+    alerts: Vec<Sealed<Alert>>,
+    net: BTreeSet<Sealed<Packet>>,
+    /// Who leads the child's custody, and in which epoch.
+    lead: (usize, u32),
+    /// What each region has heard, of all that was ever published.
+    heard: Vec<BTreeSet<(Version, bool)>>,
+    sightings: u8,
+    renewals: u8,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Step {
+    Deliver(Sealed<Packet>),
+    Lose(Sealed<Packet>),
+    Renew(usize),
+    Close(usize),
+    Sight(usize),
+    Read(usize, ReportKey),
+    Move(usize),
+    Send(usize),
+    Expire(usize),
+}
+
+/// What comes of a step at one region.
+#[derive(Clone)]
+struct Next {
+    alert: Sealed<Alert>,
+    sent: Vec<Sealed<Packet>>,
+}
+
+const REGIONS: [&str; 3] = ["north", "south", "west"];
+
+fn code(region: usize) -> RegionCode {
+    REGIONS[region].parse().expect("a code")
+}
+
+fn place(code: &RegionCode) -> usize {
+    REGIONS.iter().position(|name| *name == code.as_str()).expect("a region")
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_790_000_000, 0).expect("an instant")
+}
+
+fn by() -> Signature {
+    Signature { role: Role::Custodian, name: "Ann".parse().expect("a name"), at: now() }
+}
+
+fn id(number: u8) -> Uuid {
+    Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + u128::from(number))
+}
+
+impl Setup {
+    fn step(
+        &self,
+        world: &mut World,
+        region: usize,
+        step: impl Hash,
+        change: impl FnOnce(&mut Alert) -> Option<AlertOutcome>,
+    ) -> Option<()> {
+        thread_local! {
+            static KNOWN: RefCell<HashMap<(u64, u64), Option<Next>>> = RefCell::new(HashMap::new());
+        }
+        let key = (world.alerts[region].hash_value(), hashed(&(self.flaw, self.regions, &step)));
+        let known = KNOWN.with_borrow(|known| known.get(&key).cloned());
+        let next = known.unwrap_or_else(|| {
+            let mut alert = Alert::clone(&world.alerts[region]);
+            let next = change(&mut alert).map(|outcome| {
+                let packet = |(to, message)| Sealed::new(Packet { from: region, to: place(&to), message });
+                Next { alert: Sealed::new(alert), sent: outcome.send.into_iter().map(packet).collect() }
+            });
+            KNOWN.with_borrow_mut(|known| known.insert(key, next.clone()));
+            next
+        });
+        let Next { alert, sent } = next?;
+        if alert.is_mine()
+            && let Some(bulletin) = &alert.bulletin
+        {
+            world.heard[region].insert((bulletin.version, bulletin.status == AlertStatus::Active));
+        }
+        world.alerts[region] = alert;
+        world.net.extend(sent);
+        Some(())
+    }
+
+    fn others(&self, region: usize) -> BTreeSet<RegionCode> {
+        (0..self.regions).filter(|other| *other != region).map(code).collect()
+    }
+
+    fn deliver(&self, world: &mut World, packet: &Sealed<Packet>) -> Option<()> {
+        let Packet { from, to, message } = &**packet;
+        let epoch = Some(world.lead).filter(|(lead, _)| lead == to).and_then(|(_, epoch)| Epoch::new(epoch));
+        let audience = self.others(*to);
+        if let AlertMessage::Circulate(bulletin) = message {
+            world.heard[*to].insert((bulletin.version, bulletin.status == AlertStatus::Active));
+        }
+        self.step(world, *to, (packet, epoch), |alert| {
+            let leads = epoch.map(|epoch| Leads { epoch, audience: &audience });
+            Some(self.receive(alert, *from, message.clone(), leads))
+        })
+    }
+
+    /// The step itself, with the safeguard switched off around it.
+    fn receive(&self, alert: &mut Alert, from: usize, message: AlertMessage, leads: Option<Leads<'_>>) -> AlertOutcome {
+        let before = alert.clone();
+        match (self.flaw, &message, &mut alert.bulletin) {
+            (Some(Flaw::LastWins), AlertMessage::Circulate(bulletin), Some(held)) if bulletin.version < held.version => {
+                held.version = Version { epoch: Epoch::FIRST, number: 0 };
+            }
+            (Some(Flaw::ClosureForgotten), AlertMessage::Circulate(bulletin), None) if bulletin.status == AlertStatus::Closed => {
+                let message = AlertMessage::Receipt { version: bulletin.version, acknowledged: false, searched: None };
+                return AlertOutcome { send: vec![(code(from), message)], ..AlertOutcome::default() };
+            }
+            _ => {}
+        }
+        let mut outcome = alert.receive(&code(from), message.clone(), leads, now());
+        match (self.flaw, &message) {
+            (Some(Flaw::LateSightingDropped), AlertMessage::Report { .. }) if !before.is_shown() => alert.reports = before.reports,
+            (Some(Flaw::ReceiptToReporterOnly), AlertMessage::Report { reporter, .. }) => {
+                outcome.send.retain(|(to, message)| to == reporter || !matches!(message, AlertMessage::ReportReceipt { .. }))
+            }
+            (Some(Flaw::ClosureNotReported), AlertMessage::Circulate(_)) => {
+                alert.reports.retain(|report| matches!(report.key, ReportKey::Sighting(_)));
+                outcome.send.retain(|(_, message)| !matches!(message, AlertMessage::Report { key: ReportKey::Closure(_), .. }));
+            }
+            _ => {}
+        }
+        outcome
+    }
+
+    fn apply(&self, world: &mut World, step: Step) -> Option<()> {
+        let key = hashed(&step);
+        match step {
+            Step::Deliver(packet) => self.deliver(world, &packet),
+            Step::Lose(packet) => {
+                world.net.remove(&packet);
+                Some(())
+            }
+            Step::Renew(region) => {
+                world.renewals += 1;
+                self.act(world, region, AlertAction::Renew { reconfirm_by: now() })
+            }
+            Step::Close(region) => self.act(world, region, AlertAction::Close { reason: ClosureReason::LocatedAndSeen }),
+            Step::Sight(region) => {
+                world.sightings += 1;
+                let sighting = SightingId::try_from(id(world.sightings)).expect("an id");
+                self.act(world, region, AlertAction::Report { sighting })
+            }
+            Step::Read(region, key) => self.act(world, region, AlertAction::Read { key }),
+            Step::Move(to) => {
+                let (from, epoch) = world.lead;
+                world.lead = (to, epoch + 1);
+                if self.flaw == Some(Flaw::ResignFirst) {
+                    self.step(world, from, key, |alert| {
+                        alert.bulletin.as_mut()?.owner = code(to);
+                        Some(AlertOutcome::default())
+                    })?;
+                }
+                let (epoch, audience) = (Epoch::new(epoch + 1).expect("an epoch"), self.others(to));
+                self.step(world, to, (key, epoch), |alert| Some(alert.lead_here(Leads { epoch, audience: &audience }, now())))
+            }
+            Step::Send(region) => self.step(world, region, key, |alert| {
+                let send = alert.due_messages();
+                Some(AlertOutcome { send, ..AlertOutcome::default() })
+            }),
+            Step::Expire(region) => self.step(world, region, key, |alert| {
+                let bulletin = alert.bulletin.as_mut().filter(|bulletin| bulletin.status == AlertStatus::Active)?;
+                bulletin.status = AlertStatus::Closed;
+                Some(AlertOutcome::default())
+            }),
+        }
+    }
+
+    fn act(&self, world: &mut World, region: usize, action: AlertAction) -> Option<()> {
+        self.step(world, region, action.clone(), |alert| alert.act(action, &by()).ok())
+    }
+}
+
+impl Model for Setup {
+    type State = World;
+    type Action = Step;
+
+    fn init_states(&self) -> Vec<World> {
+        let alert = AlertId::try_from(id(100)).expect("an id");
+        let custody = (CustodyId::try_from(id(101)).expect("an id"), Epoch::FIRST);
+        let alerts = (0..self.regions).map(|region| Sealed::new(Alert::unknown(alert, code(region)))).collect();
+        let heard = vec![BTreeSet::new(); self.regions];
+        let mut world = World { alerts, net: BTreeSet::new(), lead: (0, 1), heard, sightings: 0, renewals: 0 };
+        let raised = Alert::raised(alert, code(0), custody, MissingPath::Child, false, now());
+        world.alerts[0] = Sealed::new(raised);
+        let audience = Some(self.others(0));
+        self.act(&mut world, 0, AlertAction::Decide { audience, reconfirm_by: now() }).expect("a decision");
+        vec![world]
+    }
+
+    fn actions(&self, world: &World, steps: &mut Vec<Step>) {
+        for packet in &world.net {
+            steps.push(Step::Deliver(packet.clone()));
+            if self.drops {
+                steps.push(Step::Lose(packet.clone()));
+            }
+        }
+        let (lead, epoch) = world.lead;
+        for (region, alert) in world.alerts.iter().enumerate() {
+            steps.push(Step::Send(region));
+            if alert.is_mine() && alert.is_shown() {
+                steps.push(Step::Close(region));
+                if world.renewals < self.renewals {
+                    steps.push(Step::Renew(region));
+                }
+            }
+            steps.extend(alert.unread().map(|report| Step::Read(region, report.key)));
+            if world.sightings < self.sightings && alert.bulletin.is_some() && region != 0 {
+                steps.push(Step::Sight(region));
+            }
+            let next = self.moves.get(epoch as usize - 1);
+            if region != lead && next.is_some_and(|to| to.is_none_or(|to| to == region)) {
+                steps.push(Step::Move(region));
+            }
+            if self.flaw == Some(Flaw::Expires) && region != 0 {
+                steps.push(Step::Expire(region));
+            }
+        }
+    }
+
+    fn next_state(&self, world: &World, step: Step) -> Option<World> {
+        let mut next = world.clone();
+        self.apply(&mut next, step)?;
+        (next != *world).then_some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("M1 an acknowledged sighting is where a person must see it", |_, world| {
+                acknowledged_sightings_are_kept(world)
+            }),
+            Property::always("M2 no region shows an alert that it knows to be closed", |_, world| {
+                regions(world).all(|(alert, heard)| !alert.is_shown() || heard.iter().max().is_some_and(|(_, active)| *active))
+            }),
+            Property::always("M3 an open alert is never hidden", |_, world| {
+                regions(world).all(|(alert, heard)| alert.is_shown() || !heard.iter().max().is_some_and(|(_, active)| *active))
+            }),
+            Property::always("M4 somebody acts as owner at every moment", |_, world: &World| {
+                world.alerts.iter().any(|alert| alert.is_mine())
+            }),
+            Property::always("M5 a version has one owner", |_, world: &World| {
+                let owned: Vec<_> = world
+                    .alerts
+                    .iter()
+                    .filter(|alert| alert.is_mine())
+                    .filter_map(|alert| alert.bulletin.as_ref())
+                    .map(|bulletin| bulletin.version)
+                    .collect();
+                owned.iter().collect::<BTreeSet<_>>().len() == owned.len()
+            }),
+            Property::always("M6 what was closed is never shown again", |_, world| {
+                regions(world).all(|(alert, heard)| {
+                    let closed = heard.iter().filter(|(_, active)| !active).map(|(version, _)| *version).max();
+                    !alert.is_shown() || alert.bulletin.as_ref().is_some_and(|bulletin| Some(bulletin.version) > closed)
+                })
+            }),
+            Property::always("L2 what is open has a duty", |_, world: &World| {
+                world.alerts.iter().all(|alert| {
+                    let version = alert.bulletin.as_ref().map(|bulletin| bulletin.version);
+                    let open = |delivered: Option<Version>| delivered < version;
+                    alert.recipients.values().all(|recipient| !open(recipient.delivered) || !recipient.duties.is_empty())
+                        && (alert.unread().next().is_none() || !alert.duties.is_empty())
+                })
+            }),
+        ]
+    }
+}
+
+fn regions(world: &World) -> impl Iterator<Item = (&Alert, &BTreeSet<(Version, bool)>)> {
+    world.alerts.iter().map(|alert| &**alert).zip(&world.heard)
+}
+
+/// Whoever reported it has a receipt: then it has been read, or a person has it before them, or it is on its way to one.
+fn acknowledged_sightings_are_kept(world: &World) -> bool {
+    let all = || world.alerts.iter().flat_map(|alert| alert.reports.iter().map(move |report| (alert, report)));
+    all().filter(|(alert, report)| report.reporter == alert.me && report.receipt_from.is_some()).all(|(_, reported)| {
+        all()
+            .filter(|(_, report)| report.key == reported.key)
+            .any(|(alert, report): (&Sealed<Alert>, &Report)| report.read.is_some() || alert.is_mine() || report.receipt_from.is_none())
+    })
+}
+
+/// Closed, everybody stood down, and everything that was reported has been read.
+fn is_settled(world: &World) -> bool {
+    world.alerts.iter().all(|alert| {
+        let closed = alert.bulletin.as_ref().is_none_or(|bulletin| bulletin.status == AlertStatus::Closed);
+        closed && alert.due_messages().is_empty() && alert.unread().next().is_none()
+    }) && overtaken_closures_were_read(world)
+}
+
+/// People at the owner know of every closure that their alert has overtaken.
+fn overtaken_closures_were_read(world: &World) -> bool {
+    let closures = world.heard.iter().flatten().filter(|(_, active)| !active).map(|(version, _)| *version);
+    let last = world.alerts.iter().filter_map(|alert| alert.bulletin.as_ref()).map(|bulletin| bulletin.version).max();
+    closures.filter(|version| last.is_some_and(|last| version.epoch < last.epoch)).all(|version| {
+        world
+            .alerts
+            .iter()
+            .any(|alert| alert.reports.iter().any(|report| report.key == ReportKey::Closure(version) && report.read.is_some()))
+    })
+}
+
+impl Checked for Setup {
+    fn flaw(&self) -> Option<String> {
+        self.flaw.map(|flaw| format!("{flaw:?}"))
+    }
+
+    fn is_settled(world: &World) -> bool {
+        is_settled(world)
+    }
+}
+
+fn without(flaw: Flaw) -> Setup {
+    Setup { flaw: Some(flaw), ..TWO_REGIONS }
+}
+
+const MOVES: Setup = Setup { moves: &[None], ..PLAIN };
+const TWO_REGIONS: Setup = Setup { regions: 2, moves: &[Some(1)], ..PLAIN };
+
+#[test]
+fn an_alert_holds_whatever_the_order() {
+    holds("M-b: two sightings, renewed", &Setup { regions: 2, sightings: 2, renewals: 1, ..PLAIN });
+    holds("M-c: custody moves", &TWO_REGIONS);
+}
+
+#[test]
+fn an_alert_is_never_stuck() {
+    never_stuck("M-c: custody moves", &TWO_REGIONS);
+}
+
+#[test]
+fn each_safeguard_of_an_alert_is_needed() {
+    is_caught(&without(Flaw::ResignFirst), &["M4"]);
+    is_caught(&without(Flaw::LastWins), &["M2", "M6"]);
+    is_caught(&without(Flaw::ClosureForgotten), &["M6"]);
+    is_caught(&without(Flaw::LateSightingDropped), &["M1"]);
+    is_caught(&without(Flaw::Expires), &["M3"]);
+    is_stuck(&without(Flaw::ClosureNotReported));
+    is_stuck(&without(Flaw::ReceiptToReporterOnly));
+}
+
+/// The bounds of the design, and wider.
+#[test]
+#[ignore = "minutes in a release build: cargo test --release --test model -- --ignored --nocapture"]
+fn large_bounds() {
+    holds("M-a: three regions, sighting, custody moves", &MOVES);
+    holds("M-c2: custody moves there and back", &Setup { moves: &[Some(1), Some(0)], ..TWO_REGIONS });
+    never_stuck("M-c: three regions, sighting, custody moves", &MOVES);
+    never_stuck("M-d: custody moves, messages are lost", &Setup { drops: true, ..TWO_REGIONS });
+}
