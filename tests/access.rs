@@ -221,7 +221,7 @@ fn what_is_no_operation_is_401_without_a_token_and_recorded(app: &TestApp) {
         (Method::GET, "/v1", 404),
         (Method::GET, "/v1/", 404),
         (Method::GET, "/v1/checks/", 404),
-        (Method::POST, "/v1/directory", 405),
+        (Method::POST, "/v1/audit/checkpoint", 405),
         (Method::DELETE, "/v1/checks", 405),
         (Method::PUT, "/v1/children/01a1e8f2-fa50-7e51-9fb7-d2fb999b0a35", 405),
         (Method::PATCH, "/v1/registrations", 405),

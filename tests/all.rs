@@ -16,6 +16,7 @@ mod clocks;
 mod conferences;
 mod conventions;
 mod demo;
+mod federation;
 mod fhir;
 mod health;
 mod imports;

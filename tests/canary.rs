@@ -325,6 +325,7 @@ fn walk(kind: Backend, format: &str) {
 
     for (operation, documented) in &documented {
         let caller = match operation.as_str() {
+            "publishDirectory" => Caller::of_region("operator"),
             "addDeparture" => Caller::of_region("senior-safeguarding-manager"),
             operation if operation.contains("Revocation") || operation.contains("Client") => Caller::of_region("operator"),
             _ => Caller::custodian(),

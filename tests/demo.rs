@@ -81,14 +81,14 @@ fn wait(what: &str, mut until: impl FnMut() -> bool) {
     }
 }
 
-/// A port with six free ones after it, another one for each demo of this process.
+/// A port with six free ones after it, and seven a hundred above for the faces to other regions; another one for each demo of this process.
 fn base_port() -> u16 {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
     let first = 21_000 + u16::try_from(std::process::id() % 400).unwrap() * 14 + TAKEN.fetch_add(7, Ordering::Relaxed);
     (first..30_000)
         .step_by(14)
-        .find(|base| (*base..base + 7).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()))
-        .expect("seven free ports")
+        .find(|base| (*base..base + 7).chain(base + 100..base + 107).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()))
+        .expect("fourteen free ports")
 }
 
 /// The status of a GET with a token.

@@ -195,7 +195,7 @@ fn a_caller_has_a_rate_of_requests(app: &TestApp) {
     assert_eq!(client.get("/v1/directory").expect(200).header("ratelimit-policy").map(|policy| policy.split(',').count()), Some(3));
     assert_eq!(left(&client.get("/v1/nothing").problem(404, "not-found"), "requests").0, 2);
     assert_eq!(left(&client.get("/v1/tasks").problem(403, "operation-not-allowed"), "requests").0, 1);
-    assert_eq!(left(&client.post("/v1/directory", &json!({})).problem(405, "method-not-allowed"), "requests").0, 0);
+    assert_eq!(left(&client.post("/v1/audit/checkpoint", &json!({})).problem(405, "method-not-allowed"), "requests").0, 0);
     let refused = client.get("/v1/directory").problem(429, "rate-limited");
     let seconds = waits(&refused, 15);
     assert_eq!(left(&refused, "requests"), (0, seconds));

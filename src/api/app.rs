@@ -7,6 +7,8 @@ use std::time::Instant;
 use super::limits::Limits;
 use super::oauth::Issuing;
 use crate::authz::token::Verifier;
+use crate::federation::members::Members;
+use crate::federation::peers::Peers;
 use crate::register::{Region, revocations};
 use crate::store::{Store, StoreError};
 
@@ -27,6 +29,17 @@ pub struct App {
     pub limits: Limits,
     /// Longest body, in bytes.
     pub body_limit: usize,
+    /// The other regions; nothing for a region that believes nobody's directory.
+    pub federation: Option<Federated>,
+}
+
+/// What a server of a federation has besides.
+#[derive(Debug, Clone)]
+pub struct Federated {
+    /// What is known of the other regions.
+    pub members: Members,
+    /// The lines to them; nothing for a region that does not meet others.
+    pub peers: Option<Peers>,
 }
 
 impl App {

@@ -1,9 +1,11 @@
 //! `/v1/checks`: ask, read back, list, ask about several.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant as Stopwatch};
 
 use actix_web::HttpResponse;
 use chrono::{DateTime, NaiveDate, Utc};
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -14,15 +16,15 @@ use super::paging::{Links, Page};
 use super::problem::{Kind, Problem};
 use super::respond::{created, item, kept, list};
 use super::shapes::{AddressShape, ContactView, NameShape};
-use crate::api::app::Turn;
+use crate::api::app::{Federated, Turn};
 use crate::authz::policy::action;
-use crate::authz::{Principal, Reach};
+use crate::authz::{Context, Principal, Reach};
 use crate::domain::contact::PhoneNumber;
 use crate::domain::dates::{AgeYears, BirthDate, DateError, DateOfBirth, ExpectedDeliveryDate, PartialDate};
-use crate::domain::identifiers::{ChiNumber, HcNumber, NhsNumber};
+use crate::domain::identifiers::{ChiNumber, HcNumber, NhsNumber, RegionCode};
 use crate::domain::ids::CheckId;
 use crate::domain::notify::Notify;
-use crate::domain::outcome::{CoverageStatus, Grade, MatchStatus};
+use crate::domain::outcome::{CoverageStatus, Grade, MatchStatus, Reply};
 use crate::domain::reason::{Reason, ReasonText, StatedReason};
 use crate::domain::search_set::{Search, SearchSet};
 use crate::domain::sex::Sex;
@@ -31,11 +33,12 @@ use crate::domain::text::{CaseReference, Line};
 use crate::domain::verification::VerificationMethod;
 use crate::matching::{Birth, Field, Flag, Level, NameKind, Person, PersonAddress, PersonCarer, PersonName, Reason as MatchReason};
 use crate::register::budgets::{self, Hold, Reckoning};
-use crate::register::checks::{self, Checked, Question, StoredAnswer, StoredMatch};
+use crate::register::checks::{self, Checked, PeerReply, Question, Searched, StoredAnswer, StoredMatch};
 use crate::register::idempotency::{self, Answer, Key};
+use crate::register::peers::wire::PeerQuestion;
 use crate::register::{Region, RegisterError};
-use crate::store::Snapshot;
 use crate::store::enquiries::EnquiryRow;
+use crate::store::{Ending, Snapshot, Store};
 use crate::words::{self, Language, say};
 
 /// The most names, addresses or carers in one question: more than any child has, less than makes a search slow.
@@ -442,6 +445,11 @@ pub struct CheckQuery {
 }
 
 impl CheckRequest {
+    /// The child in question.
+    pub fn child(&self) -> &ChildQuestion {
+        &self.child
+    }
+
     /// Reads the question.
     ///
     /// # Errors
@@ -478,11 +486,15 @@ impl CheckRequest {
         let search = self.search_set(&at("search"), region, &mut fields);
         let person = self.child.person(&at("child"), region, now, &mut fields);
         let document = serde_json::to_string(self).map_err(|_| Problem::from(Kind::InternalError))?;
+        let child = serde_json::to_string(&self.child).map_err(|_| Problem::from(Kind::InternalError))?;
+        let deadline_ms = self.deadline_ms.unwrap_or(region.deadline_ms);
         let read = reason.zip(search).map(|(reason, search)| Question {
             reason,
             case_reference: case_reference.map(|reference| reference.expose().to_owned()),
             person,
             document,
+            child,
+            deadline_ms,
             notify,
             search,
             on_behalf_of: caller,
@@ -718,7 +730,7 @@ mod erased {
 impl MatchView {
     fn new(found: &StoredMatch, region: &Region, language: Language, now: DateTime<Utc>) -> Self {
         let known = region.authority(&found.authority);
-        let contact = known.and_then(|(home, authority)| {
+        let contact = known.as_ref().and_then(|(home, authority)| {
             let contacts = authority.contacts.as_ref()?;
             Some(ContactsView {
                 now: ContactView::new(authority.contact_now(home.nation, now)?),
@@ -746,8 +758,8 @@ impl MatchView {
             status: found.status,
             authority: AuthorityView {
                 code: found.authority.clone(),
-                name: known.map_or_else(|| found.authority.clone(), |(_, authority)| authority.name(language).to_owned()),
-                region: known.map(|(home, _)| home.code.to_string()),
+                name: known.as_ref().map_or_else(|| found.authority.clone(), |(_, authority)| authority.name(language).to_owned()),
+                region: known.as_ref().map(|(home, _)| home.code.to_string()),
             },
             registered_on: found.registered_on,
             coordinator: found.coordinator.as_ref().map(|name| CoordinatorNameView { name: name.clone() }),
@@ -793,8 +805,7 @@ impl CheckView {
                             .parse()
                             .ok()
                             .and_then(|code| region.member(&code))
-                            .and_then(|member| member.contact_now(now))
-                            .map(ContactView::new)
+                            .and_then(|member| member.contact_now(now).map(ContactView::new))
                     },
                 })
                 .collect(),
@@ -813,7 +824,54 @@ impl CheckView {
     }
 }
 
-/// What the reading part of a request found: an answer given before, or the parts of a new one.
+/// What the reading part of a request found: an answer given before, or what this region's register holds.
+enum Read {
+    Before(Answer),
+    New {
+        key: Option<Key>,
+        searched: Vec<Searched>,
+        replies: Vec<Vec<PeerReply>>,
+        reckoning: Reckoning,
+        turn: Option<Turn>,
+        hold: Arc<Hold>,
+    },
+}
+
+/// Asks the other regions of every question at once, each until its deadline.
+async fn ask_others(
+    federation: Option<Federated>,
+    store: &Store,
+    region: &Region,
+    context: Context,
+    asked_at: Stopwatch,
+    read: Read,
+) -> Read {
+    let Read::New { key, searched, reckoning, turn, hold, .. } = read else { return read };
+    let silent = |regions: Vec<RegionCode>| -> Vec<PeerReply> {
+        let one = |region| PeerReply { region, reply: Reply::Unreachable, duration_ms: 0, earlier: None, signed: None, code: None };
+        regions.into_iter().map(one).collect()
+    };
+    let asked = searched.iter().map(|searched| {
+        let federation = federation.clone();
+        async move {
+            let Some((regions, question)) = searched.to_ask(region) else { return Vec::new() };
+            let Some(peers) = federation.and_then(|federated| federated.peers) else { return silent(regions) };
+            let budget = Duration::from_millis(searched.deadline_ms()).saturating_sub(RESERVE);
+            peers.ask_all(regions, question, context.correlation_id, asked_at + budget).await
+        }
+    });
+    let replies = join_all(asked).await;
+    if let Some(peers) = federation.as_ref().and_then(|federated| federated.peers.as_ref()) {
+        let refused = replies.iter().flatten().filter_map(|reply| Some((reply.region.to_string(), reply.code?)));
+        join_all(refused.map(|(of, code)| peers.note_refusal(store, of, code, context))).await;
+    }
+    Read::New { key, searched, replies, reckoning, turn, hold }
+}
+
+/// Of the deadline, what is kept for putting the answers together and keeping them.
+const RESERVE: Duration = Duration::from_millis(30);
+
+/// The parts of a new answer, or one given before.
 enum Asked {
     Before(Answer),
     New { key: Option<Key>, checked: Vec<Checked>, answer: Answer, subjects: Vec<String>, _turn: Option<Turn>, _hold: Arc<Hold> },
@@ -895,39 +953,82 @@ pub(super) async fn put(
     gate: Gate<action::AskCheck>,
     read: impl FnOnce(&Incoming, &mut Snapshot<'_>) -> Result<Posed, Problem> + Send + 'static,
 ) -> Result<Answer, Problem> {
+    let asked_at = Stopwatch::now();
     let Gate { permit, incoming, language, told, app } = gate;
     let principal = Arc::clone(permit.principal());
+    let context = permit.context();
     // Held until the answer is on its way, and until the unit of work has ended although the caller has gone.
     let held = Arc::new(app.region.budgets.hold());
-    let hold = Arc::clone(&held);
-    let (reader, writer) = (Arc::clone(&app.region), Arc::clone(&app.region));
-    let answer = app
-        .store
-        .run(
-            permit,
-            move |snapshot| {
-                let (request, key) = match read(&incoming, snapshot)? {
-                    Posed::Before(answer) => return Ok(Asked::Before(answer)),
-                    Posed::New(request, key) => (request, key),
-                };
-                let question = request.question("", &reader, &principal, snapshot.now(), language)?;
-                let reckoning = admit(snapshot, &reader, &principal, 1, &hold, &told)?;
-                let mut checked = checks::find(snapshot, &reader, &question, &principal)?;
-                checks::sign(snapshot, &reader, std::slice::from_mut(&mut checked))?;
-                let view = CheckView::new(&checked.row, &checked.answer, &reader, &principal, Reach::Own, language, snapshot.now());
-                let location = format!("/v1/checks/{}", view.id);
-                let answer = created(Some(location), Some(etag(checked.row.version)), &view)?;
-                let checked = vec![checked];
-                told.standing(reader.budgets.standing(&reckoning, empty(&checked)));
-                let subjects = budgets::subjects(&principal);
-                let (key, turn) = key.unzip();
-                Ok(Asked::New { key, checked, answer, subjects, _turn: turn, _hold: hold })
-            },
-            move |tx, asked: &Asked| keep(&writer, tx, asked),
-        )
-        .await?;
-    drop(held);
-    Ok(answer)
+    let (hold, told_then) = (Arc::clone(&held), told.clone());
+    let (reader, teller, writer) = (Arc::clone(&app.region), Arc::clone(&principal), Arc::clone(&app.region));
+    let look = move |snapshot: &mut Snapshot<'_>| {
+        let (request, key) = match read(&incoming, snapshot)? {
+            Posed::Before(answer) => return Ok(Read::Before(answer)),
+            Posed::New(request, key) => (request, key),
+        };
+        let (key, turn) = key.unzip();
+        let question = request.question("", &reader, &principal, snapshot.now(), language)?;
+        let reckoning = admit(snapshot, &reader, &principal, 1, &hold, &told)?;
+        let searched = vec![checks::find(snapshot, &reader, question, &principal)?];
+        Ok(Read::New { key, searched, replies: Vec::new(), reckoning, turn, hold })
+    };
+    let work = async move {
+        let region = Arc::clone(&app.region);
+        let ask = |read| ask_others(app.federation.clone(), &app.store, &region, context, asked_at, read);
+        let end = |ending: &mut Ending<'_>, read| {
+            put_together(
+                ending,
+                &region,
+                &teller,
+                &told_then,
+                read,
+                |mut views| {
+                    let (version, view) = views.pop().ok_or(Kind::InternalError)?;
+                    created(Some(format!("/v1/checks/{}", view.id)), Some(etag(version)), &view)
+                },
+                language,
+            )
+        };
+        let answer = app.store.run_asking(permit, look, ask, end, move |tx, asked: &Asked| keep(&writer, tx, asked)).await;
+        drop(held);
+        answer
+    };
+    to_its_end(work).await
+}
+
+/// Goes on although the caller has gone: other regions were asked, and that must not be forgotten.
+async fn to_its_end(work: impl Future<Output = Result<Answer, Problem>> + 'static) -> Result<Answer, Problem> {
+    actix_web::rt::spawn(work).await.map_err(|_| Problem::from(Kind::InternalError))?
+}
+
+/// Puts the answers of all regions together, signs the receipts and writes the reply.
+fn put_together(
+    ending: &mut Ending<'_>,
+    region: &Region,
+    principal: &Principal,
+    told: &Told,
+    read: Read,
+    write: impl FnOnce(Vec<(i64, CheckView)>) -> Result<Answer, Problem>,
+    language: Language,
+) -> Result<Asked, Problem> {
+    let (key, searched, replies, reckoning, turn, hold) = match read {
+        Read::Before(answer) => return Ok(Asked::Before(answer)),
+        Read::New { key, searched, replies, reckoning, turn, hold } => (key, searched, replies, reckoning, turn, hold),
+    };
+    let mut checked = Vec::with_capacity(searched.len());
+    for (one, replies) in searched.into_iter().zip(replies) {
+        checked.push(checks::conclude(ending, region, one, replies)?);
+    }
+    checks::sign(ending, region, &mut checked)?;
+    let now = ending.now();
+    let views = checked
+        .iter()
+        .map(|one| (one.row.version, CheckView::new(&one.row, &one.answer, region, principal, Reach::Own, language, now)))
+        .collect();
+    let answer = write(views)?;
+    told.standing(region.budgets.standing(&reckoning, empty(&checked)));
+    let subjects = budgets::subjects(principal);
+    Ok(Asked::New { key, checked, answer, subjects, _turn: turn, _hold: hold })
 }
 
 /// Ask about several children at once
@@ -940,72 +1041,164 @@ pub(super) async fn put(
     responses((status = 201, description = "The answers, in the order of the questions", body = BatchView), super::openapi::CreateProblems),
 )]
 pub async fn ask_several(gate: Gate<action::AskChecks>) -> Result<HttpResponse, Problem> {
+    let asked_at = Stopwatch::now();
     let Gate { permit, incoming, language, told, app } = gate;
     let principal = Arc::clone(permit.principal());
+    let context = permit.context();
     // Held until the answer is on its way, and until the unit of work has ended although the caller has gone.
     let held = Arc::new(app.region.budgets.hold());
-    let hold = Arc::clone(&held);
-    let (reader, writer) = (Arc::clone(&app.region), Arc::clone(&app.region));
-    let answer = app
-        .store
-        .run(
-            permit,
-            move |snapshot| {
-                let creation = incoming.creation::<BatchRequest>()?;
-                if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
-                    return Ok(Asked::Before(answer));
+    let (hold, told_then) = (Arc::clone(&held), told.clone());
+    let (reader, teller, writer) = (Arc::clone(&app.region), Arc::clone(&principal), Arc::clone(&app.region));
+    let read = move |snapshot: &mut Snapshot<'_>| {
+        let creation = incoming.creation::<BatchRequest>()?;
+        if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
+            return Ok(Read::Before(answer));
+        }
+        let questions = creation.body.questions(&reader, &principal, snapshot.now(), language)?;
+        let reckoning = admit(snapshot, &reader, &principal, questions.len(), &hold, &told)?;
+        let mut searched = Vec::new();
+        for (index, question) in questions.into_iter().enumerate() {
+            let one = checks::find(snapshot, &reader, question, &principal).map_err(|error| match error {
+                RegisterError::Insufficient => {
+                    let mut fields = Fields::default();
+                    fields.note(&format!("/checks/{index}/child"), "insufficient", &say(language, "problem-insufficient-detail", &[]));
+                    fields.finish::<()>(None).err().unwrap_or_else(|| Kind::Insufficient.into())
                 }
-                let mut fields = Fields::default();
-                if creation.body.checks.is_empty() {
-                    fields.missing("/checks");
-                }
-                fields.bounded("/checks", &creation.body.checks, reader.batch_limit);
-                fields.finish(Some(()))?;
-                let mut questions = Vec::new();
-                let mut errors = Vec::new();
-                for (index, check) in creation.body.checks.iter().enumerate() {
-                    match check.question(&format!("/checks/{index}"), &reader, &principal, snapshot.now(), language) {
-                        Ok(question) => questions.push(question),
-                        Err(problem) if problem.kind == Kind::Invalid => errors.extend(problem.errors),
-                        Err(problem) => return Err(problem),
-                    }
-                }
-                if !errors.is_empty() {
-                    return Err(Problem::invalid(errors));
-                }
-                let reckoning = admit(snapshot, &reader, &principal, questions.len(), &hold, &told)?;
-                let mut checked = Vec::new();
-                for (index, question) in questions.iter().enumerate() {
-                    let one = checks::find(snapshot, &reader, question, &principal).map_err(|error| match error {
-                        RegisterError::Insufficient => {
-                            let mut fields = Fields::default();
-                            fields.note(
-                                &format!("/checks/{index}/child"),
-                                "insufficient",
-                                &say(language, "problem-insufficient-detail", &[]),
-                            );
-                            fields.finish::<()>(None).err().unwrap_or_else(|| Kind::Insufficient.into())
-                        }
-                        other => other.into(),
-                    })?;
-                    checked.push(one);
-                }
-                checks::sign(snapshot, &reader, &mut checked)?;
-                let now = snapshot.now();
-                let items = checked
-                    .iter()
-                    .map(|one| CheckView::new(&one.row, &one.answer, &reader, &principal, Reach::Own, language, now))
-                    .collect();
-                let answer = created(None, None, &BatchView { items })?;
-                told.standing(reader.budgets.standing(&reckoning, empty(&checked)));
-                let subjects = budgets::subjects(&principal);
-                Ok(Asked::New { key: Some(creation.key), checked, answer, subjects, _turn: Some(creation.turn), _hold: hold })
-            },
-            move |tx, asked: &Asked| keep(&writer, tx, asked),
-        )
-        .await?;
-    drop(held);
-    Ok(kept(answer))
+                other => other.into(),
+            })?;
+            searched.push(one);
+        }
+        Ok(Read::New { key: Some(creation.key), searched, replies: Vec::new(), reckoning, turn: Some(creation.turn), hold })
+    };
+    let work = async move {
+        let region = Arc::clone(&app.region);
+        let ask = |read| ask_others(app.federation.clone(), &app.store, &region, context, asked_at, read);
+        let end = |ending: &mut Ending<'_>, read| {
+            put_together(
+                ending,
+                &region,
+                &teller,
+                &told_then,
+                read,
+                |views| created(None, None, &BatchView { items: views.into_iter().map(|(_, view)| view).collect() }),
+                language,
+            )
+        };
+        let answer = app.store.run_asking(permit, read, ask, end, move |tx, asked: &Asked| keep(&writer, tx, asked)).await;
+        drop(held);
+        answer
+    };
+    to_its_end(work).await.map(kept)
+}
+
+impl BatchRequest {
+    /// Reads every question.
+    ///
+    /// # Errors
+    /// As [`CheckRequest::question`], with the mistakes of all of them.
+    fn questions(&self, region: &Region, principal: &Principal, now: DateTime<Utc>, language: Language) -> Result<Vec<Question>, Problem> {
+        let mut fields = Fields::default();
+        if self.checks.is_empty() {
+            fields.missing("/checks");
+        }
+        fields.bounded("/checks", &self.checks, region.batch_limit);
+        fields.finish(Some(()))?;
+        let mut questions = Vec::new();
+        let mut errors = Vec::new();
+        for (index, check) in self.checks.iter().enumerate() {
+            match check.question(&format!("/checks/{index}"), region, principal, now, language) {
+                Ok(question) => questions.push(question),
+                Err(problem) if problem.kind == Kind::Invalid => errors.extend(problem.errors),
+                Err(problem) => return Err(problem),
+            }
+        }
+        if errors.is_empty() { Ok(questions) } else { Err(Problem::invalid(errors)) }
+    }
+}
+
+/// Items of a child in a question, by where they stand: what another region's newer version says besides is left out.
+const CHILD_ITEMS: [(&str, &[&str]); 4] = [
+    (
+        "",
+        &[
+            "names",
+            "dateOfBirth",
+            "dateOfBirthFrom",
+            "dateOfBirthTo",
+            "ageYears",
+            "expectedDeliveryDate",
+            "mother",
+            "sex",
+            "nhsNumber",
+            "chiNumber",
+            "hcNumber",
+            "addresses",
+            "carers",
+        ],
+    ),
+    ("names", &["given", "middle", "family"]),
+    ("addresses", &["lines", "postcode", "uprn"]),
+    ("carers", &["name", "dateOfBirth"]),
+];
+
+/// Leaves out of a child what this version does not know.
+fn without_unknown(child: &mut serde_json::Value) -> usize {
+    let mut left_out = 0;
+    let Some(items) = child.as_object_mut() else { return 0 };
+    for (place, known) in CHILD_ITEMS {
+        let mut strip = |items: &mut serde_json::Map<String, serde_json::Value>| {
+            let before = items.len();
+            items.retain(|name, _| known.contains(&name.as_str()));
+            left_out += before - items.len();
+        };
+        if place.is_empty() {
+            strip(items);
+        } else if let Some(serde_json::Value::Array(list)) = items.get_mut(place) {
+            list.iter_mut().filter_map(serde_json::Value::as_object_mut).for_each(strip);
+        }
+    }
+    left_out
+}
+
+/// A question of another region, as this one's register reads it.
+///
+/// # Errors
+/// 422 with what cannot be read.
+pub(super) fn question_of_peer(asked: &PeerQuestion, region: &Region, now: DateTime<Utc>) -> Result<Question, Problem> {
+    let mut fields = Fields::default();
+    let mut child: serde_json::Value = serde_json::from_str(&asked.child).map_err(|_| Problem::from(Kind::MalformedJson))?;
+    let left_out = without_unknown(&mut child);
+    if left_out > 0 {
+        tracing::info!(items = left_out, "ignored items of another region's question that this version does not know");
+    }
+    let reason: Option<Reason> = fields.required("/reason", Some(&asked.reason));
+    let notify: Option<Notify> = fields.required("/notify", Some(&asked.notify));
+    let case_reference: Option<CaseReference> = fields.optional("/caseReference", asked.case_reference.as_deref());
+    let shape: Option<ChildQuestion> = serde_json::from_value(child.clone()).ok();
+    if shape.is_none() {
+        fields.note("/child", "wrong-type", "give the child as POST /v1/checks takes it");
+    }
+    // An age is an age on the day on which it was asked; a day that is far away is nobody's.
+    let asked_at = if (asked.asked_at - now).abs() < chrono::TimeDelta::days(366) { asked.asked_at } else { now };
+    let person = shape.map(|shape| shape.person("/child", region, asked_at, &mut fields));
+    let search = SearchSet::choose(&Search::OwnRegion, region.code(), &[]).map_err(|_| Problem::from(Kind::InternalError))?;
+    let mut document = serde_json::json!({ "reason": asked.reason, "child": child, "notify": asked.notify, "search": "own-region" });
+    if let (Some(reference), Some(items)) = (&case_reference, document.as_object_mut()) {
+        items.insert("caseReference".into(), reference.expose().into());
+    }
+    let read = reason.zip(notify).zip(person).map(|((reason, notify), person)| Question {
+        reason,
+        case_reference: case_reference.as_ref().map(|reference| reference.expose().to_owned()),
+        person,
+        document: document.to_string(),
+        child: asked.child.clone(),
+        deadline_ms: region.deadline_ms,
+        notify: if notify.permitted_for(reason).is_ok() { notify } else { Notify::Normal },
+        search,
+        on_behalf_of: None,
+        language: Language::English.as_str(),
+    });
+    fields.finish(read)
 }
 
 /// Read a check again
@@ -1041,8 +1234,8 @@ pub(super) async fn again(
             snapshot.audit().enquiry(id);
             let (row, answer) = checks::read(snapshot.connection, id, &principal, reach)?;
             accepted?;
-            for found in &answer.matches {
-                snapshot.audit().child(crate::store::types::Id(found.child));
+            for child in answer.own_children() {
+                snapshot.audit().child(crate::store::types::Id(child));
             }
             let view = CheckView::new(&row, &answer, &region, &principal, reach, language, snapshot.now());
             item(row.version, &view)

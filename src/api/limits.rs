@@ -116,6 +116,7 @@ pub struct Limits(Arc<Inner>);
 struct Inner {
     callers: Rate<String>,
     strangers: Rate<Option<IpAddr>>,
+    peers: Rate<String>,
     budgets: config::Limits,
 }
 
@@ -138,10 +139,11 @@ fn network(address: IpAddr) -> IpAddr {
 
 impl Limits {
     /// The rates that the configuration sets.
-    pub fn new(limits: &config::Limits) -> Self {
+    pub fn new(limits: &config::Limits, peer_requests_per_minute: u32) -> Self {
         Self(Arc::new(Inner {
             callers: Rate::new(limits.requests_per_minute, String::new(), None),
             strangers: Rate::new(limits.failed_tokens_per_minute, None, Some(keyed(NonZeroU32::MIN))),
+            peers: Rate::new(peer_requests_per_minute, String::new(), None),
             budgets: limits.clone(),
         }))
     }
@@ -174,10 +176,17 @@ impl Limits {
         taken.inspect_err(|_| metrics::counter!("cofrestr_rate_limited_total", "who" => "stranger").increment(1))
     }
 
+    /// Counts a message of another region; false when there were too many.
+    pub fn peer(&self, region: &str) -> bool {
+        let taken = self.0.peers.take(region.to_owned());
+        taken.inspect_err(|_| metrics::counter!("cofrestr_rate_limited_total", "who" => "peer").increment(1)).is_ok()
+    }
+
     /// Forgets those who were quiet for a minute.
     pub fn prune(&self) {
         self.0.callers.prune();
         self.0.strangers.prune();
+        self.0.peers.prune();
     }
 }
 

@@ -9,6 +9,7 @@ pub mod clients;
 pub mod clocks;
 pub mod conferences;
 pub mod directory;
+pub mod federation;
 pub mod fhir;
 pub mod fields;
 pub mod gate;

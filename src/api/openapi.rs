@@ -351,7 +351,7 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         clocks::read, clocks::depart, clocks::index,
         notices::list_notices, notices::read_notice, notices::acknowledge,
         notices::list_tasks, notices::read_task, notices::close_task,
-        directory::read,
+        directory::read, directory::publish,
         audit::index, audit::checkpoint, audit::proof, audit::consistency,
         revocations::add, revocations::index,
         statistics::read,

@@ -298,7 +298,7 @@ impl From<RegisterError> for Problem {
             RegisterError::Kept => Kind::Conflict.into(),
             RegisterError::StillRegistered => Kind::StillRegistered.into(),
             RegisterError::NotInForce => Kind::NotInForce.into(),
-            RegisterError::Conflict => Kind::Conflict.into(),
+            RegisterError::Conflict | RegisterError::Replayed => Kind::Conflict.into(),
             RegisterError::OutsideScope => Kind::AuthorityOutsideScope.into(),
             RegisterError::KeyReused => Kind::IdempotencyKeyReused.into(),
             RegisterError::CallerNotVerified => Kind::CallerNotVerified.into(),

@@ -7,10 +7,11 @@ use super::app::App;
 use super::gate::{authenticate, facts};
 use super::problem::{Kind, Problem};
 use super::{
-    amendments, audit, checks, children, clients, clocks, conferences, directory, fhir, notices, oauth, operational, plans, registrations,
-    removal, retention, revocations, sandbox, section47, statistics,
+    amendments, audit, checks, children, clients, clocks, conferences, directory, federation, fhir, notices, oauth, operational, plans,
+    registrations, removal, retention, revocations, sandbox, section47, statistics,
 };
 use crate::authz::{Operation, unauthenticated};
+use crate::register::peers::wire;
 
 /// A resource that answers every other method with 405 and what is allowed.
 fn resource(path: &str, allow: &'static str, routes: impl IntoIterator<Item = Route>) -> Resource {
@@ -50,6 +51,18 @@ async fn refuse(request: HttpRequest, allow: Option<&'static str>) -> Result<Htt
         Some(allow) => Err(Problem::method_not_allowed(allow)),
         None => Err(Kind::NotFound.into()),
     }
+}
+
+/// The routes for other regions: a face of its own, over mutual TLS.
+pub fn configure_peers(config: &mut ServiceConfig) {
+    config
+        .app_data(web::PayloadConfig::new(crate::register::peers::message::LONGEST))
+        .service(resource(wire::QUESTION_PATH, "POST", [post().to(federation::answer)]))
+        .service(resource(wire::DIRECTORY_PATH, "POST", [post().to(federation::exchange)]))
+        .service(public("/.well-known/cofrestr", federation::statement))
+        .service(public("/.well-known/cofrestr-directory", federation::directory))
+        .service(resource("/health/live", "GET", [get().to(operational::live)]))
+        .default_service(web::to(|request: HttpRequest| refuse(request, None)));
 }
 
 /// Every route. `with_sandbox` adds those of a sandbox.
@@ -122,7 +135,7 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
         .service(resource("/v1/tasks", "GET", [get().to(notices::list_tasks)]))
         .service(resource("/v1/tasks/{id}", "GET", [get().to(notices::read_task)]))
         .service(resource("/v1/tasks/{id}/closure", "POST", [post().to(notices::close_task)]))
-        .service(resource("/v1/directory", "GET", [get().to(directory::read)]))
+        .service(resource("/v1/directory", "GET, POST", [get().to(directory::read), post().to(directory::publish)]))
         .service(resource("/v1/audit", "GET", [get().to(audit::index)]))
         .service(resource("/v1/audit/checkpoint", "GET", [get().to(audit::checkpoint)]))
         .service(resource("/v1/audit/consistency", "GET", [get().to(audit::consistency)]))
@@ -159,6 +172,8 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
         .service(public("/openapi.json", operational::openapi_json))
         .service(public("/openapi.yaml", operational::openapi_yaml))
         .service(public("/.well-known/jwks.json", operational::jwks))
+        .service(public("/.well-known/cofrestr", federation::statement))
+        .service(public("/.well-known/cofrestr-directory", federation::directory))
         .service(public("/docs", operational::docs_root))
         .service(public("/docs/{tail:.*}", operational::docs));
     if with_sandbox {
@@ -167,6 +182,7 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
             "POST",
             [post().to(sandbox::reset)],
         ));
+        config.service(resource("/sandbox/faults", "POST", [post().to(sandbox::faults)]));
     }
     config.default_service(web::to(|request: HttpRequest| refuse(request, None)));
 }

@@ -156,11 +156,11 @@ operations! {
     /// Authorise another date for a clock.
     AddDeparture = "addDeparture" { SeniorSafeguardingManager: Scope }
     /// List notices.
-    ListNotices = "listNotices" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    ListNotices = "listNotices" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope, Partner: Own }
     /// Read a notice.
-    ReadNotice = "readNotice" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    ReadNotice = "readNotice" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope, Partner: Own }
     /// Acknowledge a notice.
-    AcknowledgeNotice = "acknowledgeNotice" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    AcknowledgeNotice = "acknowledgeNotice" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope, Partner: Own }
     /// List tasks.
     ListTasks = "listTasks" { Custodian: Scope, TeamManager: Scope, SeniorSafeguardingManager: Scope }
     /// Read a task.
@@ -215,6 +215,18 @@ operations! {
     RevokeClient = "revokeClient" { Operator: Scope }
     /// Issue an access token to a partner system that has proved who it is.
     IssueToken = "issueToken" {}
+    /// Take up a new version of the directory of members.
+    PublishDirectory = "publishDirectory" { Operator: Scope }
+    /// Answer another region: is this child on our register?
+    AnswerPeer = "answerPeer" { Peer: Scope }
+    /// Exchange the directory and statements with another region.
+    ExchangeDirectory = "exchangeDirectory" { Peer: Scope }
+    /// Ask a region again that has not answered a check. Only the program does it.
+    CompleteCheck = "completeCheck" {}
+    /// Note that another region refused to answer, or did not answer this question. Only the program does it.
+    AskPeer = "askPeer" {}
+    /// Take up a member's newer statement, or a directory from a file. Only the program does it.
+    TakeUpMembers = "takeUpMembers" {}
     /// Load people and registrations in bulk. Only the program does it, at the request of whoever runs it.
     Import = "import" {}
     /// Refresh the matcher's statistics. Only the program does it.
@@ -267,6 +279,9 @@ mod tests {
         Operation::ResumeClient,
         Operation::RevokeClient,
     ];
+    /// The operations about the federation's members, and the one question that another region may ask: its answer is the minimum.
+    const FEDERATION: [(Role, Operation); 3] =
+        [(Role::Operator, Operation::PublishDirectory), (Role::Peer, Operation::AnswerPeer), (Role::Peer, Operation::ExchangeDirectory)];
 
     /// The operations about conferences: a chair sees a case in conference only.
     const CONFERENCES: [Operation; 4] =
@@ -291,6 +306,7 @@ mod tests {
                 let open = *operation == Operation::ReadDirectory
                     // How many there are, and nobody of them: what a return tells this role is decided where it is made.
                     || (role == Role::Statistics && *operation == Operation::ReadStatistics)
+                    || FEDERATION.contains(&(role, *operation))
                     || (role == Role::Auditor && AUDIT.contains(operation))
                     || ([Role::Operator, Role::Auditor].contains(&role) && REVOCATIONS.contains(operation))
                     || (role == Role::Operator && CLIENTS.contains(operation));
@@ -305,6 +321,8 @@ mod tests {
             let partner = reach(*operation, Role::Partner);
             let expected = match operation {
                 Operation::AskCheck | Operation::AskChecks | Operation::ListChecks | Operation::ReadCheck => Some(Reach::Own),
+                // What became of their own checks later.
+                Operation::ListNotices | Operation::ReadNotice | Operation::AcknowledgeNotice => Some(Reach::Own),
                 Operation::ReadDirectory => Some(Reach::Scope),
                 _ => None,
             };

@@ -30,15 +30,18 @@ use tokio::task::JoinSet;
 
 use super::WithHint;
 use crate::config::{self, Config};
+use crate::domain::search_set::Standing;
 use crate::matching::Keyer;
-use crate::register::keys::{KeyFolder, Signer};
+use crate::register::keys::{KeyFolder, Signer, directory_key};
 use crate::register::matcher::Matcher;
+use crate::register::peers::directory::{Directory, Known, Listed};
+use crate::register::peers::statement::{Believed, Statement};
 use crate::register::{Region, sandbox};
 use crate::store::clock::Clock;
 use crate::store::connection::DatabaseUrl;
 use crate::store::{Sizes, Store, migrations};
 use client::DemoClient;
-use folder::{Folder, Plan, RegionFolder, url};
+use folder::{Folder, Plan, RegionFolder, peer_port, url};
 use people::{PLACES, Place};
 use process::Process;
 use ready::{Ready, ReadyChild, ReadyRegion};
@@ -105,6 +108,7 @@ struct Prepared {
     tokens: Map<String, Value>,
     client: DemoClient,
     children: Vec<ReadyChild>,
+    statement: Believed,
 }
 
 /// Runs the demo until it is told to end. Call it on the main thread: the regions live as long as the thread that starts
@@ -147,6 +151,7 @@ async fn demo(args: &Args, folder: &Folder, mut ending: Ending) -> Result<()> {
         () = ending.come() => return Ok(()),
     };
     prepared.sort_by_key(|region| region.port);
+    write_directory(folder, &prepared)?;
     folder.keep(&plan)?;
     let mut processes = start(&prepared)?;
     let outcome = tokio::select! {
@@ -187,8 +192,8 @@ fn ports(base: u16) -> Vec<u16> {
 
 fn ports_are_free(ports: &[u16]) -> Result<()> {
     let other = if ports.first() == Some(&OTHER_BASE_PORT) { BASE_PORT } else { OTHER_BASE_PORT };
-    for (place, port) in PLACES.iter().zip(ports) {
-        TcpListener::bind((Ipv4Addr::LOCALHOST, *port))
+    for (place, port) in PLACES.iter().zip(ports).flat_map(|(place, port)| [(place, *port), (place, peer_port(*port))]) {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .with_context(|| format!("the region {} cannot listen on port {port}", place.code))
             .hint(format!("is another demo running? --base-port chooses other ports, for example --base-port {other}"))?;
     }
@@ -205,13 +210,15 @@ async fn prepare(folder: &Folder, plan: &Plan, again: bool, clock: Option<DateTi
     }
     progress.set_message("regions");
     progress.tick();
+    let keeper = folder.keeper()?.public_key();
     let mut under_way = JoinSet::new();
     for (place, port) in PLACES.iter().zip(ports) {
-        let (folder, plan, port) = (folder.region(place), plan.clone(), *port);
+        let (folder, plan, port, keeper) = (folder.region(place), plan.clone(), *port, keeper.clone());
         let here = tokio::runtime::Handle::current();
         // Files, keys and migrations block.
-        under_way
-            .spawn_blocking(move || here.block_on(prepare_region(place, folder, &plan, again, offset, port)).with_context(|| place.code));
+        under_way.spawn_blocking(move || {
+            here.block_on(prepare_region(place, folder, &plan, again, offset, port, &keeper)).with_context(|| place.code)
+        });
     }
     let mut prepared = Vec::with_capacity(PLACES.len());
     while let Some(region) = under_way.join_next().await {
@@ -229,11 +236,13 @@ async fn prepare_region(
     again: bool,
     offset: Option<TimeDelta>,
     port: u16,
+    keeper: &str,
 ) -> Result<Prepared> {
     let now = Clock::default().wall();
-    let config = Config::from_text(&folder.write_config(place, port)?)?;
+    let config = Config::from_text(&folder.write_config(place, port, keeper)?)?;
     let keys = KeyFolder::new(&config.keys.folder);
     keys.make_missing(now)?;
+    keys.make_missing_tls(place.code, now)?;
     let tokens = people::tokens(place, &folder, now)?;
     let matcher = Matcher::new(Keyer::new(keys.matcher_secret()?), config.matching.candidate_budget);
     let region = Arc::new(Region::new(&config, matcher, Arc::new(Signer::open(keys)?))?);
@@ -257,7 +266,44 @@ async fn prepare_region(
         sandbox::move_clock(&store, place.code, Clock::default().wall() + offset).await?;
     }
     let children = sandbox::invented(&region, &seed).into_iter().filter_map(|(id, child)| ReadyChild::new(place.code, id, child)).collect();
-    Ok(Prepared { place, port, folder, tokens, client, children })
+    let statement = Statement::sign(region.said(), place.code, now.timestamp_millis(), &region.signer, now)?;
+    Ok(Prepared { place, port, folder, tokens, client, children, statement })
+}
+
+/// Writes the signed directory of the regions, as its keeper would: a first version, or the next one when a region's address has
+/// changed since.
+fn write_directory(folder: &Folder, prepared: &[Prepared]) -> Result<()> {
+    let keeper = folder.keeper()?;
+    let (path, now) = (folder.directory(), Clock::default().wall());
+    let keys = [directory_key(&keeper.public_key())];
+    let known = match std::fs::read_to_string(&path) {
+        Ok(text) => Some(Known::read(text.trim(), &keys, now).with_context(|| format!("{} cannot be used", path.display()))?),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let says_the_same = |region: &&Prepared| {
+        let listed = known.as_ref().and_then(|known| known.statement(region.place.code));
+        listed.is_some_and(|listed| listed.statement.said.address == region.statement.statement.said.address)
+    };
+    let changed: Vec<&Prepared> = prepared.iter().filter(|region| !says_the_same(region)).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let mut directory = Directory::next(known.as_ref(), "the regions of the demo".into(), now);
+    for region in changed {
+        let text = region.statement.text.clone();
+        match directory.member(region.place.code) {
+            Some(member) => member.statement = text,
+            None => directory.members.push(Listed {
+                region: region.place.code.to_owned(),
+                standing: Standing::Active,
+                statement: text,
+                vouched_in: None,
+            }),
+        }
+    }
+    let text = keeper.sign(&directory)?;
+    folder::write_whole(&path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Starts a process for every region.

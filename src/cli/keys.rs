@@ -7,7 +7,7 @@ use clap::Subcommand;
 
 use super::WithHint;
 use crate::config::Config;
-use crate::register::keys::{KeyFolder, KeyState, PublicKey};
+use crate::register::keys::{KeyFolder, KeyState, PublicKey, TlsKey};
 use crate::store::clock::Clock;
 
 /// Make, list, change and retire this region's signing keys.
@@ -42,6 +42,9 @@ enum What {
         /// The key of the audit log instead.
         #[arg(long)]
         log: bool,
+        /// The certificate with which the region meets other regions instead; needs the configuration.
+        #[arg(long, conflicts_with_all = ["log", "now"], requires = "config")]
+        tls: bool,
     },
     /// Destroy the private half of a key that is no longer in use. What it signed stays verifiable.
     Retire {
@@ -70,6 +73,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                     println!("of the audit log:");
                 }
                 keys.log.iter().for_each(show);
+                if !keys.tls.is_empty() {
+                    println!("of the certificates:");
+                }
+                keys.tls.iter().for_each(show_certificate);
             }
             if keys.keys.is_empty() {
                 eprintln!("no keys in {}; make them with `cofrestr keys make`", folder.path().display());
@@ -83,7 +90,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 folder.path().display()
             );
         }
-        What::Rotate { now, log } => {
+        What::Rotate { tls: true, .. } => {
+            let code = Config::load(args.config.as_deref())?.region.code;
+            show_certificate(&folder.rotate_tls(&code, Clock::default().wall())?);
+        }
+        What::Rotate { now, log, .. } => {
             let at = Clock::default().wall();
             show(&match (now, log) {
                 (_, true) => folder.rotate_log(at)?,
@@ -106,4 +117,9 @@ fn show(key: &PublicKey) {
         KeyState::Current => println!("{}  signs from {}{until}", key.kid, key.nbf),
         KeyState::Retired => println!("{}  signed from {}{until}", key.kid, key.nbf),
     }
+}
+
+fn show_certificate(key: &TlsKey) {
+    let retired = key.retired.as_ref().map(|until| format!(", used until {until}")).unwrap_or_default();
+    println!("{}  from {}, runs out {}{retired}", key.spki, key.nbf, key.exp);
 }

@@ -11,6 +11,7 @@ mod demo;
 mod import;
 mod keys;
 mod match_report;
+mod members;
 mod migrate;
 mod openapi;
 mod receipt;
@@ -61,6 +62,8 @@ enum Command {
     MatchReport(match_report::Args),
     /// Make, list, change and retire this region's signing keys.
     Keys(keys::Args),
+    /// Keep the signed directory of the federation's members.
+    Members(members::Args),
     /// Walk the audit log again and name the first entry that does not verify.
     Audit(audit::Args),
     /// Prove with public keys alone what was asked and answered.
@@ -84,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::MatchReport(args) => match_report::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Members(args) => members::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Receipt(args) => receipt::run(&args),
         Command::Statistics(args) => statistics::run(&args),

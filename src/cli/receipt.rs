@@ -1,5 +1,6 @@
 //! `cofrestr receipt verify`: prove what was asked and answered, with public keys alone.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,7 +12,11 @@ use serde_json::Value;
 use super::audit::public_keys;
 use crate::api::checks::CheckRequest;
 use crate::register::keys::{PublicKey, PublicKeys};
-use crate::register::receipts::{ReceiptClaims, verify};
+use crate::register::peers::directory::{DIRECTORY_TYPE, Directory};
+use crate::register::peers::message::Parts;
+use crate::register::peers::statement::Believed;
+use crate::register::receipts::{ReceiptClaims, verify, verify_tree};
+use crate::store::clock::Clock;
 use crate::store::merkle::{self, Hash};
 use crate::store::note;
 
@@ -32,6 +37,10 @@ enum What {
         /// The region's public keys: a key set (file, or address of /.well-known/jwks.json).
         #[arg(long, value_name = "URL-or-FILE")]
         keys: String,
+        /// The keys of the other regions: a directory of members (file, or address of any region) or a region's own statement. May
+        /// be given several times. Without it the other regions' answers are not proved.
+        #[arg(long, value_name = "URL-or-FILE")]
+        members: Vec<String>,
         /// The question as it was sent (JSON): proves that this was asked.
         #[arg(long, value_name = "FILE")]
         question: Option<PathBuf>,
@@ -58,7 +67,7 @@ fn read(path: &Path) -> anyhow::Result<String> {
 /// # Errors
 /// When it is not, or a file or the keys cannot be read.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let What::Verify { file, keys, question, proof, json } = &args.what;
+    let What::Verify { file, keys, members, question, proof, json } = &args.what;
     let text = read(file)?;
     let check: Option<Value> = serde_json::from_str::<Value>(&text).ok().filter(Value::is_object);
     let receipt = match &check {
@@ -81,11 +90,23 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         if !claims.is_about(&serde_json::to_string(&asked)?) {
             bail!("the question is not the one that was asked");
         }
+        if !claims.asked_about(&serde_json::to_string(asked.child())?) {
+            bail!("other regions were asked about somebody else");
+        }
         proved.push("the question is the one that was asked".into());
     }
     if let Some(proof) = proof {
         let document: Value = serde_json::from_str(&read(proof)?).with_context(|| format!("{} is not a proof", proof.display()))?;
         proved.push(in_log(claims, &document, &keys)?);
+    }
+    let branches =
+        if members.is_empty() { None } else { Some(verify_tree(claims, &keys_of(members)?).context("the receipt does not verify")?) };
+    match &branches {
+        Some(branches) if !branches.is_empty() => {
+            proved.push(format!("{} other regions answered this question, each signed by itself", branches.len()));
+        }
+        None if !claims.answers.is_empty() => eprintln!("the answers of other regions were not looked at: give --members"),
+        _ => {}
     }
     if *json {
         println!("{}", serde_json::to_string_pretty(claims)?);
@@ -98,11 +119,32 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         println!("  outcome   {}", claims.outcome);
         for row in &claims.coverage {
             let status = serde_json::to_value(row.status)?;
-            println!("  coverage  {} {}", row.region, status.as_str().unwrap_or_default());
+            let said = branches.iter().flatten().find(|branch| branch.region == row.region);
+            let said = said.map(|branch| format!(": {} (key {})", branch.outcome, branch.kid)).unwrap_or_default();
+            println!("  coverage  {} {}{said}", row.region, status.as_str().unwrap_or_default());
         }
         println!("  audit     {} {}", claims.audit, claims.leaf);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The signing keys of regions, from directories and statements.
+fn keys_of(sources: &[String]) -> anyhow::Result<BTreeMap<String, Vec<PublicKey>>> {
+    let now = Clock::default().wall();
+    let mut keys: BTreeMap<String, Vec<PublicKey>> = BTreeMap::new();
+    for source in sources {
+        let text = super::members::directory_text(source)?;
+        let statements: Vec<String> = match Parts::of(&text, DIRECTORY_TYPE).and_then(|parts| parts.claims::<Directory>()) {
+            Some(directory) => directory.members.into_iter().map(|member| member.statement).collect(),
+            None => vec![text],
+        };
+        for statement in statements {
+            let believed =
+                Believed::on_its_own_word(&statement, now).with_context(|| format!("{source} holds no directory and no statement"))?;
+            keys.entry(believed.statement.iss).or_default().extend(believed.statement.said.keys);
+        }
+    }
+    Ok(keys)
 }
 
 fn hash(text: &Value) -> Option<Hash> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::procedures::{Procedures, ProceduresError};
 use crate::domain::retention::RetentionRule;
@@ -70,6 +70,7 @@ pub struct Config {
     pub disclosure: Disclosure,
     pub retention: Retention,
     pub audit: Audit,
+    pub federation: Federation,
     pub sandbox: Sandbox,
     pub log: Log,
 }
@@ -101,10 +102,6 @@ section! {
     ProceduresFile { file: String }
     /// Clocks and unread notices.
     Escalation { interval_ms: u64, unread_hours: u32, unread_roles: Vec<String> }
-    /// Whom to ring at an authority.
-    Contacts { office: ContactEntry, out_of_hours: ContactEntry }
-    /// One way to reach somebody.
-    ContactEntry { name: String, phone: String, email: Option<String>, hours: Option<String> }
     /// A trusted identity provider.
     Issuer { issuer: String, audience: String, jwks_url: Option<String>, jwks_file: Option<PathBuf> }
     /// The access tokens that the region issues to partner systems.
@@ -142,14 +139,50 @@ section! {
     Retention { enquiry_months: u32, authorities: BTreeMap<String, Vec<RetentionRule>> }
     /// The audit log.
     Audit { checkpoint_ms: u64 }
+    /// The face for other regions, and asking them.
+    Federation {
+        bind: String,
+        address: String,
+        directory_keys: Vec<String>,
+        directory_file: String,
+        workers: usize,
+        requests_per_minute: u32,
+        at_once: usize,
+        refresh_ms: u64,
+        retry_first_ms: u64,
+        retry_last_ms: u64,
+        rest_after: u32,
+        rest_ms: u64,
+    }
     /// The sandbox.
     Sandbox { enabled: bool, matching: bool }
     /// The log.
     Log { level: String, format: String }
 }
 
+/// Whom to ring at an authority.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[allow(missing_docs)] // explained once, in config/default.toml
+pub struct Contacts {
+    pub office: ContactEntry,
+    pub out_of_hours: ContactEntry,
+}
+
+/// One way to reach somebody.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // explained once, in config/default.toml
+pub struct ContactEntry {
+    pub name: String,
+    pub phone: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<String>,
+}
+
 /// A name in both languages.
-#[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct BothNames {
     /// English.
@@ -331,6 +364,7 @@ impl Config {
         self.check_limits()?;
         between("escalation.interval_ms", self.escalation.interval_ms, 100, 3_600_000)?;
         between("escalation.unread_hours", u64::from(self.escalation.unread_hours), 1, 168)?;
+        self.check_federation()?;
         between("audit.checkpoint_ms", self.audit.checkpoint_ms, 100, 60_000)?;
         between("server.body_limit_bytes", self.server.body_limit_bytes as u64, 4_096, 16 << 20)?;
         if self.server.tls_certificate.is_empty() != self.server.tls_key.is_empty() {
@@ -347,6 +381,33 @@ impl Config {
         }
         if !["json", "text"].contains(&self.log.format.as_str()) {
             return Err(invalid("log.format", "must be json or text"));
+        }
+        Ok(())
+    }
+
+    fn check_federation(&self) -> Result<(), ConfigError> {
+        let federation = &self.federation;
+        between("federation.requests_per_minute", u64::from(federation.requests_per_minute), 1, BUDGET_MOST)?;
+        between("federation.at_once", federation.at_once as u64, 1, 1_024)?;
+        between("federation.refresh_ms", federation.refresh_ms, 100, 30_000)?;
+        between("federation.retry_first_ms", federation.retry_first_ms, 100, 60_000)?;
+        between("federation.retry_last_ms", federation.retry_last_ms, federation.retry_first_ms, 3_600_000)?;
+        between("federation.rest_after", u64::from(federation.rest_after), 1, 1_000)?;
+        between("federation.rest_ms", federation.rest_ms, 100, 60_000)?;
+        if federation.bind.is_empty() {
+            return Ok(());
+        }
+        if federation.bind.parse::<std::net::SocketAddr>().is_err() {
+            return Err(invalid("federation.bind", "must be ADDRESS:PORT, for example 0.0.0.0:8543; empty: this region stands alone"));
+        }
+        if !federation.address.starts_with("https://") {
+            return Err(invalid("federation.address", "must be the https:// address under which other regions reach federation.bind"));
+        }
+        if federation.directory_keys.is_empty() {
+            return Err(invalid(
+                "federation.directory_keys",
+                "name the public key of the directory's keeper; `cofrestr members key` prints it",
+            ));
         }
         Ok(())
     }

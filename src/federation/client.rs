@@ -48,8 +48,16 @@ pub struct Reply {
 /// # Errors
 /// When the address cannot be used or nothing usable comes back. A refusal by the region is a [`Reply`].
 pub async fn check(address: &str, token: &SecretString, language: &str, question: &Value) -> Result<Reply, ClientError> {
+    post(address, "/v1/checks", token, language, question).await
+}
+
+/// Sends something that creates, under one idempotency key however often it must be sent.
+///
+/// # Errors
+/// As [`check`].
+pub async fn post(address: &str, path: &str, token: &SecretString, language: &str, body: &Value) -> Result<Reply, ClientError> {
     let unusable = || ClientError::Address(address.to_owned());
-    let url = reqwest::Url::parse(&format!("{}/v1/checks", address.trim_end_matches('/'))).map_err(|_| unusable())?;
+    let url = reqwest::Url::parse(&format!("{}{path}", address.trim_end_matches('/'))).map_err(|_| unusable())?;
     let loopback = match url.host_str() {
         Some("localhost" | "[::1]") => true,
         Some(host) => host.parse::<std::net::Ipv4Addr>().is_ok_and(|host| host.is_loopback()),
@@ -80,7 +88,7 @@ pub async fn check(address: &str, token: &SecretString, language: &str, question
             .header("X-Request-ID", Uuid::now_v7().to_string())
             .header(ACCEPT, "application/json, application/problem+json")
             .header(ACCEPT_LANGUAGE, language)
-            .json(question)
+            .json(body)
             .send()
             .await;
         match sent {

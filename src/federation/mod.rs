@@ -1,6 +1,11 @@
-//! Other machines: for now the key sets of identity providers, and a region asked from a terminal.
+//! Other machines: the key sets of identity providers, a region asked from a terminal, and the other regions.
 
+pub mod background;
 pub mod client;
+pub mod faults;
+pub mod members;
+pub mod peers;
+pub mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +22,14 @@ const KEY_SET_WAIT: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the HTTP client cannot be made.
 pub fn key_sets() -> Result<Fetch, reqwest::Error> {
+    texts(KEY_SET_BYTES)
+}
+
+/// Fetches texts of so many bytes at most: over TLS, with a time limit, following no redirect.
+///
+/// # Errors
+/// When the HTTP client cannot be made.
+pub fn texts(most: usize) -> Result<Fetch, reqwest::Error> {
     let client = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
@@ -33,11 +46,11 @@ pub fn key_sets() -> Result<Fetch, reqwest::Error> {
             let mut body = Vec::new();
             while let Some(chunk) = response.chunk().await.map_err(|error| error.without_url().to_string())? {
                 body.extend_from_slice(&chunk);
-                if body.len() > KEY_SET_BYTES {
-                    return Err("the key set is too large".to_owned());
+                if body.len() > most {
+                    return Err("it is too large".to_owned());
                 }
             }
-            String::from_utf8(body).map_err(|_| "the key set is not text".to_owned())
+            String::from_utf8(body).map_err(|_| "it is not text".to_owned())
         })
     }))
 }

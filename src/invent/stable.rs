@@ -50,6 +50,10 @@ pub const TWO_REGIONS: &str = "stable-two-regions";
 pub const TWO_REGIONS_STAY: &str = "stable-two-regions-stay";
 /// NHS number of the child in two regions.
 pub const TWO_REGIONS_NHS_NUMBER: &str = "9990007063";
+/// Key of the child of another nation's region: Amara Osei, born 11 April 2018, Birmingham.
+pub const ELSEWHERE: &str = "stable-elsewhere";
+/// NHS number of the child of another nation's region.
+pub const ELSEWHERE_NHS_NUMBER: &str = "9990907072";
 /// Key of the person who is on no register: Peredur Tremain, born 21 June 2016.
 pub const NONE: &str = "stable-none";
 /// NHS number of the person who is on no register.
@@ -68,7 +72,7 @@ pub fn stable_children(region_code: &str, today: NaiveDate) -> Vec<InventedChild
             children
         }
         "cardiff-and-vale" => vec![restricted(today)],
-        "west-midlands" => vec![two_regions_stay(today)],
+        "west-midlands" => vec![two_regions_stay(today), elsewhere(today)],
         _ => Vec::new(),
     }
 }
@@ -246,6 +250,19 @@ fn two_regions_stay(today: NaiveDate) -> InventedChild {
     }
 }
 
+fn elsewhere(today: NaiveDate) -> InventedChild {
+    InventedChild {
+        names: official("Amara", Some("Efua"), "Osei"),
+        birth: Birth::Exact(date(2018, 4, 11)),
+        sex: Sex::Female,
+        nhs_number: Some(ELSEWHERE_NHS_NUMBER.to_owned()),
+        addresses: vec![home(&["41 Selly Park Road", "Birmingham"], "B29 7QX", date(2021, 8, 30))],
+        carers: vec![mother("Adwoa", "Osei", date(1992, 1, 8))],
+        registration: Some(entry(BIRMINGHAM, Standing::Registered, &[Category::Neglect], today - Duration::days(75), today)),
+        ..blank(ELSEWHERE, BIRMINGHAM)
+    }
+}
+
 /// A child of whom nothing is known yet.
 fn blank(key: &str, authority: &str) -> InventedChild {
     InventedChild {
@@ -351,10 +368,12 @@ mod tests {
     #[test]
     fn every_promised_child_is_there_and_has_its_own_key() {
         let children = all(date(2026, 3, 2));
-        for key in [FOUND, FOUND_BROTHER, RESTRICTED, SPARSE, UNBORN, FORMER, TWIN, OTHER_TWIN, TWO_REGIONS, TWO_REGIONS_STAY, NONE] {
+        for key in
+            [FOUND, FOUND_BROTHER, RESTRICTED, SPARSE, UNBORN, FORMER, TWIN, OTHER_TWIN, TWO_REGIONS, TWO_REGIONS_STAY, ELSEWHERE, NONE]
+        {
             assert_eq!(children.iter().filter(|child| child.key == key).count(), 1, "{key}");
         }
-        assert_eq!(children.len(), 11);
+        assert_eq!(children.len(), 12);
         assert!(stable_children("north-wales", date(2026, 3, 2)).is_empty());
     }
 

@@ -152,6 +152,32 @@ impl Keyer {
         Some(self.hash(110, &[pack(postcode.bytes())]))
     }
 
+    /// What a record has in common with another record of the same person: names with the full date of birth, as they are
+    /// written, and the numbers that the question was asked with. Under a secret that is used once, two holders of records can
+    /// let a third see that both mean one person, without showing what their records say.
+    #[must_use]
+    pub fn person_tags(&self, record: &Record, query: &Query) -> Vec<i64> {
+        let p = &record.0;
+        let mut tags = Vec::new();
+        if let BirthForm::Full { year, month, day } = p.birth {
+            let date = u64::from(year) << 16 | u64::from(month) << 8 | u64::from(day);
+            let words = |role| p.run(role).iter().filter(|token| token.place != Place::Middle).take(NAMES).map(|token| token.word.packed());
+            for given in words(Role::Given) {
+                for family in words(Role::Family) {
+                    #[expect(clippy::cast_possible_truncation, reason = "two halves")]
+                    tags.push(self.hash(120, &[given as u64, (given >> 64) as u64, family as u64, (family >> 64) as u64, date]));
+                }
+            }
+        }
+        for number in p.identifiers.iter().filter(|number| query.0.identifiers.contains(number)) {
+            let bytes = number.bytes();
+            tags.push(self.hash(121, &[pack(bytes), pack(bytes.get(8..).unwrap_or_default())]));
+        }
+        tags.sort_unstable();
+        tags.dedup();
+        tags
+    }
+
     /// A keyed hash; what it is of is told apart by the tag.
     pub(super) fn hash(&self, tag: u8, parts: &[u64]) -> i64 {
         let mut hasher = SipHasher24::new_with_key(&self.secret);

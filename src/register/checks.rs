@@ -1,13 +1,16 @@
 //! The check: is this child on a child protection register, and whom to ring?
 //!
 //! ```text
-//! question ──▶ find   on a reader's snapshot: candidates, entries, earlier enquiries, the outcome, the signed receipt
-//!          └─▶ record the unit of work: the check, its notices and tasks – inserts only
+//! question ──▶ find     on a reader's snapshot: candidates, entries, earlier enquiries of this region
+//!          ├─▶ …        the other regions are asked meanwhile, by somebody else ([`PeerReply`])
+//!          ├─▶ conclude the outcome of what everybody answered, the signed receipt
+//!          └─▶ record   the unit of work: the check, its notices and tasks, who is still to answer – inserts only
 //! ```
 //!
 //! What is kept of an answer are codes and opaque identifiers ([`StoredAnswer`]); words, telephone numbers "at this minute" and
 //! names of authorities are put in when somebody reads it.
 
+use std::collections::BTreeMap;
 use std::time::Instant as Stopwatch;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
@@ -17,24 +20,29 @@ use serde::{Deserialize, Serialize};
 use super::children::today;
 use super::matcher::Found;
 use super::notices::{self, Notice};
+use super::peers::wire::{PeerEnquirer, PeerQuestion};
 use super::receipts::{RECEIPT_TYPE, ReceiptClaims, answer_document, sha256};
 use super::registrations::{self, Registration};
 use super::{Region, RegisterError, patterns, tasks};
 use crate::authz::{Principal, Reach};
+use crate::domain::identifiers::RegionCode;
 use crate::domain::ids::CheckId;
 use crate::domain::notify::Notify;
 use crate::domain::outcome::{Answer, Coverage, CoverageStatus, Finding, Grade, MatchStatus, Outcome, OutcomeCode, Reply};
 use crate::domain::reason::Reason;
 use crate::domain::registration::RegistrationStatus;
+use crate::domain::roles::{Role, Sector};
 use crate::domain::search_set::SearchSet;
 use crate::domain::short_reference::ShortReference;
-use crate::matching::{self, Candidate, Flag, KeyKind, Person, Query, Record, Verdict, enough_to_search};
+use crate::matching::{self, Candidate, Flag, KeyKind, Person, Query, Record, enough_to_search};
+use crate::store::audit::AuditPromise;
 use crate::store::children as child_rows;
 use crate::store::connection::AnyConnection;
 use crate::store::enquiries::{self as rows, EarlierRow, EnquiryMatchRow, EnquiryRow};
+use crate::store::federation::{self as waiting_rows, WaitingRow};
 use crate::store::patterns::MarkRow;
 use crate::store::types::{Id, Instant};
-use crate::store::{Snapshot, StoreError, Tx};
+use crate::store::{Ending, Snapshot, StoreError, Tx};
 
 /// A question, checked.
 #[derive(Debug, Clone)]
@@ -47,6 +55,10 @@ pub struct Question {
     pub person: Person,
     /// The question as it was asked, in canonical JSON, for the enquiry log and the digest.
     pub document: String,
+    /// The part of it that says who the child is, in canonical JSON: what other regions are asked.
+    pub child: String,
+    /// Time budget, in milliseconds.
+    pub deadline_ms: u64,
     /// How those who must know are told.
     pub notify: Notify,
     /// Which regions must have answered before absence may be told.
@@ -57,14 +69,91 @@ pub struct Question {
     pub language: &'static str,
 }
 
+/// Who asks.
+#[derive(Debug, Clone)]
+pub struct Enquirer {
+    /// A stable key for the person: of another region's it begins with [`OF_ANOTHER_REGION`].
+    pub key: String,
+    /// The client program that acts for them.
+    pub client: Option<String>,
+    /// Their organisation (a code).
+    pub organisation: Option<String>,
+    /// Their agency, or that of the caller for whom they ask.
+    pub agency: String,
+    /// Their role.
+    pub role: Role,
+    /// The sector of a partner.
+    pub sector: Option<Sector>,
+}
+
+/// What the key of an enquirer of another region begins with; the region's code and `#` follow.
+pub const OF_ANOTHER_REGION: &str = "region:";
+
+impl Enquirer {
+    /// A person of this region.
+    pub fn of(principal: &Principal, question: &Question) -> Self {
+        Self {
+            key: principal.key(),
+            client: principal.client.clone(),
+            organisation: principal.organisation.as_ref().map(|organisation| organisation.code.clone()),
+            agency: question.on_behalf_of.clone().unwrap_or_else(|| principal.agency()),
+            role: principal.role,
+            sector: principal.sector,
+        }
+    }
+
+    /// The same as other regions are told. Emergency duty teams are called alike everywhere: whoever has no organisation gets the
+    /// region's name beside it.
+    pub fn told(&self, region: &str) -> PeerEnquirer {
+        let agency = if self.organisation.is_some() { self.agency.clone() } else { format!("{} ({region})", self.agency) };
+        PeerEnquirer {
+            person: self.key.clone(),
+            agency,
+            role: self.role.as_str().to_owned(),
+            sector: self.sector.map(|sector| sector.as_str().to_owned()),
+            organisation: self.organisation.clone(),
+        }
+    }
+}
+
+/// The other region whose person asked a kept check.
+pub fn other_region(asked_by: &str) -> Option<&str> {
+    asked_by.strip_prefix(OF_ANOTHER_REGION)?.split('#').next()
+}
+
+/// What came back from a region.
+#[derive(Debug, Clone)]
+pub struct PeerReply {
+    /// The region.
+    pub region: RegionCode,
+    /// What it said.
+    pub reply: Reply<StoredMatch>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u32,
+    /// What it says of earlier enquiries.
+    pub earlier: Option<StoredEarlier>,
+    /// Its answer as it signed it.
+    pub signed: Option<String>,
+    /// Why it did not answer (a code), for the audit log.
+    pub code: Option<&'static str>,
+}
+
 /// One person who may be meant, as it is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StoredMatch {
-    /// The person.
-    pub child: uuid::Uuid,
-    /// The entry.
-    pub registration: uuid::Uuid,
+    /// The region on whose register the person is; absent for the own one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The person; absent for other regions'.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child: Option<uuid::Uuid>,
+    /// The entry; absent for other regions'.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<uuid::Uuid>,
+    /// What entries of one child in two regions have in common, as keyed hashes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// How sure.
     pub grade: Grade,
     /// Posterior probability, 0–1.
@@ -103,7 +192,11 @@ impl Finding for StoredMatch {
     }
 
     fn is_same_person_as(&self, other: &Self) -> bool {
-        self.child == other.child || (self.person.is_some() && self.person == other.person)
+        if self.region == other.region {
+            (self.child.is_some() && self.child == other.child) || (self.person.is_some() && self.person == other.person)
+        } else {
+            self.tags.iter().any(|tag| other.tags.contains(tag))
+        }
     }
 }
 
@@ -147,6 +240,89 @@ pub struct StoredAnswer {
     pub earlier: StoredEarlier,
     /// Codes of the advice.
     pub advice: Vec<String>,
+    /// What each region says of earlier enquiries: the parts of `earlier`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub earlier_parts: BTreeMap<String, StoredEarlier>,
+    /// Other regions' answers as they signed them: the receipt embeds them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub signed: BTreeMap<String, String>,
+}
+
+impl StoredAnswer {
+    /// The children of this region who may be meant.
+    pub fn own_children(&self) -> impl Iterator<Item = uuid::Uuid> {
+        self.matches.iter().filter_map(|found| found.child)
+    }
+}
+
+/// What this region's own register holds, before anybody else answered.
+#[derive(Debug)]
+pub struct Searched {
+    id: CheckId,
+    question: Question,
+    enquirer: Enquirer,
+    query: Query,
+    as_of: DateTime<Utc>,
+    own: PeerReply,
+    /// Earlier enquiries by people of other regions that this one knows of: told while their own region is silent.
+    elsewhere: BTreeMap<String, StoredEarlier>,
+    narrowed: bool,
+    salt: [u8; 16],
+    tag_key: [u8; 16],
+    notices: Vec<Notice>,
+    mark: Option<MarkRow>,
+}
+
+impl Searched {
+    /// Everybody found on this region's register, former entries too.
+    pub fn shown(&self) -> &[StoredMatch] {
+        match &self.own.reply {
+            Reply::Answered(answer) => &answer.findings,
+            _ => &[],
+        }
+    }
+
+    /// What this region's register says.
+    pub fn own(&self) -> &PeerReply {
+        &self.own
+    }
+
+    /// The question, packed for the matcher.
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// The check.
+    pub fn id(&self) -> CheckId {
+        self.id
+    }
+
+    /// The other regions that are to be asked, and what.
+    pub fn to_ask(&self, region: &Region) -> Option<(Vec<RegionCode>, PeerQuestion)> {
+        let others: Vec<_> = self.question.search.to_ask().filter(|code| *code != region.code()).cloned().collect();
+        let question = PeerQuestion {
+            check: self.id.into(),
+            asked_at: self.as_of,
+            reason: self.question.reason.as_str().to_owned(),
+            notify: self.question.notify.as_str().to_owned(),
+            case_reference: self.question.case_reference.clone(),
+            child: self.question.child.clone(),
+            salt: hex::encode(self.salt),
+            tag_key: hex::encode(self.tag_key),
+            enquirer: self.enquirer.told(&region.own().name[0]),
+        };
+        (!others.is_empty()).then_some((others, question))
+    }
+
+    /// Whether anybody on this region's register may be meant, or lives at the address asked about.
+    pub fn concerns_somebody(&self) -> bool {
+        !self.shown().is_empty() || !self.notices.is_empty()
+    }
+
+    /// The time budget, in milliseconds.
+    pub fn deadline_ms(&self) -> u64 {
+        self.question.deadline_ms
+    }
 }
 
 /// What was found, complete but for its receipt and for being kept.
@@ -161,7 +337,9 @@ pub struct Checked {
     notices: Vec<Notice>,
     repeat: bool,
     salt: [u8; 16],
-    mark: MarkRow,
+    asked: Option<String>,
+    mark: Option<MarkRow>,
+    waiting: Vec<WaitingRow>,
 }
 
 fn grade(grade: matching::Grade) -> Grade {
@@ -222,11 +400,33 @@ impl Known {
     }
 }
 
-/// Answers a question from the snapshot: everything but keeping it.
+/// Answers a question from this region's own register.
 ///
 /// # Errors
 /// [`RegisterError::Insufficient`] when there is too little to search on; or the database fails.
-pub fn find(snapshot: &mut Snapshot<'_>, region: &Region, question: &Question, principal: &Principal) -> Result<Checked, RegisterError> {
+pub fn find(snapshot: &mut Snapshot<'_>, region: &Region, question: Question, principal: &Principal) -> Result<Searched, RegisterError> {
+    let enquirer = Enquirer::of(principal, &question);
+    let id = CheckId::new_at(snapshot.now());
+    let mut tag_key = [0_u8; 16];
+    SystemRandom::new().fill(&mut tag_key).map_err(|_| StoreError::Corrupt("the random source"))?;
+    let mut searched = search(snapshot, region, question, enquirer, id, tag_key)?;
+    searched.mark = Some(patterns::mark(snapshot, region, principal, &searched.query, searched.shown(), id)?);
+    Ok(searched)
+}
+
+/// The same for whoever asks: a person of this region, or of another. Under `tag_key` likely matches get their tags, when
+/// there are other regions to compare them with.
+///
+/// # Errors
+/// As [`find`].
+pub fn search(
+    snapshot: &mut Snapshot<'_>,
+    region: &Region,
+    question: Question,
+    enquirer: Enquirer,
+    id: CheckId,
+    tag_key: [u8; 16],
+) -> Result<Searched, RegisterError> {
     let watch = Stopwatch::now();
     let as_of = snapshot.now();
     let day = today(as_of);
@@ -248,27 +448,74 @@ pub fn find(snapshot: &mut Snapshot<'_>, region: &Region, question: &Question, p
         .chain(found.same_address.iter().copied())
         .collect();
     let known = Known::of(snapshot.connection, &named)?;
-    let shown = matches(&found, &known, day);
-    let earlier_by_others = earlier(snapshot.connection, region, question, principal, &query, &shown, as_of)?;
+    let mut shown = matches(&found, &known, day);
+    let mut salt = [0_u8; 16];
+    SystemRandom::new().fill(&mut salt).map_err(|_| StoreError::Corrupt("the random source"))?;
+    if question.search.len() > 1 || other_region(&enquirer.key).is_some() {
+        tag(snapshot.connection, &known, &mut shown, &query, tag_key)?;
+    }
+    let (earlier, elsewhere) = earlier(snapshot.connection, region, &enquirer, &query, &shown, as_of)?;
+    // A region that searched nobody did not answer.
+    let notices = whom_to_tell(&question, &known, &shown, &found, id, day);
+    let reply = if region.matching { Reply::Answered(Answer { as_of, findings: shown }) } else { Reply::Unreachable };
+    // With a number or a full date of birth the rare keys lead to the child; without, a narrowed search must say so.
+    let strong = region.matcher.keyer.query_keys(&query).iter().any(|key| matches!(key.kind, KeyKind::Identifier | KeyKind::Birth));
+    Ok(Searched {
+        id,
+        as_of,
+        own: PeerReply {
+            region: region.code().clone(),
+            reply,
+            duration_ms: u32::try_from(watch.elapsed().as_millis()).unwrap_or(u32::MAX),
+            earlier: Some(earlier),
+            signed: None,
+            code: None,
+        },
+        elsewhere,
+        narrowed: found.truncated && !strong,
+        notices,
+        salt,
+        tag_key,
+        question,
+        enquirer,
+        query,
+        mark: None,
+    })
+}
 
-    let mut coverage = Coverage::begin(question.search.clone());
-    let elapsed = u32::try_from(watch.elapsed().as_millis()).unwrap_or(u32::MAX);
-    for code in question.search.to_ask() {
-        let reply = if code == region.code() && region.matching {
-            Reply::Answered(Answer { as_of, findings: shown.clone() })
-        } else {
-            // Asking other regions is the federation's work; until it is built, none of them can be reached. A region that
-            // searched nobody did not answer.
-            Reply::Unreachable
-        };
-        let elapsed = if code == region.code() { elapsed } else { 0 };
-        coverage.record(code, reply, elapsed).map_err(|_| StoreError::Corrupt("the search set"))?;
+/// Gives the likely matches their tags under a key: what another region's entry of the same child has too.
+///
+/// # Errors
+/// When the database fails.
+fn tag(
+    connection: &mut AnyConnection,
+    known: &Known,
+    shown: &mut [StoredMatch],
+    query: &Query,
+    key: [u8; 16],
+) -> Result<(), RegisterError> {
+    let keyer = matching::Keyer::new(key);
+    for found in shown.iter_mut().filter(|found| found.grade >= Grade::Probable) {
+        let Some(pid) = known.people.iter().find(|person| Some(person.id.0) == found.child).map(|person| person.pid) else { continue };
+        if let Some(body) = crate::store::matching::body(connection, pid)? {
+            let record = Record::decode(&body).map_err(|_| StoreError::Corrupt("match record"))?;
+            found.tags = keyer.person_tags(&record, query).into_iter().map(|tag| format!("{tag:012x}")).collect();
+        }
+    }
+    Ok(())
+}
+
+/// What everybody's answers come to: the outcome, who may be meant, and a row for every region.
+///
+/// # Errors
+/// When a reply is of a region that is not in the search: a defect.
+pub fn judge(search: SearchSet, replies: &[PeerReply]) -> Result<(Outcome, Vec<StoredMatch>, Vec<StoredCoverage>), RegisterError> {
+    let mut coverage = Coverage::begin(search);
+    for reply in replies {
+        coverage.record(&reply.region, reply.reply.clone(), reply.duration_ms).map_err(|_| StoreError::Corrupt("the search set"))?;
     }
     let outcome = coverage.judge();
-    let mut ordered: Vec<StoredMatch> = coverage.findings().into_iter().map(|(_, found)| found.clone()).collect();
-    if !region.disclosure.former_registrations(principal) {
-        ordered.retain(|found| found.status.is_current());
-    }
+    let ordered = coverage.findings().into_iter().map(|(_, found)| found.clone()).collect();
     let rows = coverage
         .rows()
         .map(|row| StoredCoverage {
@@ -278,21 +525,202 @@ pub fn find(snapshot: &mut Snapshot<'_>, region: &Region, question: &Question, p
             duration_ms: row.duration_ms.filter(|_| row.status == CoverageStatus::Answered),
         })
         .collect();
-    // With a number or a full date of birth the rare keys lead to the child; without, a narrowed search must say so.
-    let strong = region.matcher.keyer.query_keys(&query).iter().any(|key| matches!(key.kind, KeyKind::Identifier | KeyKind::Birth));
-    let answer = StoredAnswer {
-        advice: advice(&outcome, &ordered, &earlier_by_others, &found, strong),
-        matches: ordered,
-        coverage: rows,
-        earlier: earlier_by_others,
+    Ok((outcome, ordered, rows))
+}
+
+/// Earlier enquiries of all regions together.
+pub fn together(parts: &BTreeMap<String, StoredEarlier>) -> StoredEarlier {
+    let mut agencies: Vec<String> = parts.values().flat_map(|part| part.agencies.iter().cloned()).collect();
+    agencies.sort();
+    agencies.dedup();
+    StoredEarlier {
+        count: parts.values().map(|part| part.count).sum(),
+        agencies,
+        since: parts.values().filter_map(|part| part.since).min(),
+    }
+}
+
+/// Puts the answers together, once those who answer in time have answered.
+///
+/// # Errors
+/// When a reply is of a region that was not asked: a defect.
+pub fn conclude(ending: &mut Ending<'_>, region: &Region, searched: Searched, others: Vec<PeerReply>) -> Result<Checked, RegisterError> {
+    let own = region.code().as_str();
+    let asked = searched.to_ask(region).map(|(_, question)| question);
+    let Searched { id, question, enquirer, query, as_of, own: own_reply, elsewhere, narrowed, salt, notices, mark, .. } = searched;
+    let shown: Vec<StoredMatch> = match &own_reply.reply {
+        Reply::Answered(answer) => answer.findings.clone(),
+        _ => Vec::new(),
     };
-    for found in &answer.matches {
-        snapshot.audit().child(Id(found.child));
+    let mut earlier_parts = elsewhere;
+    let mut signed = BTreeMap::new();
+    let mut silent = Vec::new();
+    // A search may be of other regions only.
+    let mut replies: Vec<PeerReply> = question.search.standing(region.code()).map(|_| own_reply).into_iter().collect();
+    replies.extend(others);
+    for reply in &replies {
+        if let Some(earlier) = &reply.earlier {
+            earlier_parts.insert(reply.region.to_string(), earlier.clone());
+        }
+        if let Some(text) = &reply.signed {
+            signed.insert(reply.region.to_string(), text.clone());
+        }
+        if !matches!(reply.reply, Reply::Answered(_)) {
+            silent.push(format!("{}:{}", reply.region, reply.code.unwrap_or(reply.reply.status().as_str())));
+        }
+    }
+    let waiting_for: Vec<String> = question
+        .search
+        .to_ask()
+        .filter(|code| code.as_str() != own)
+        .filter(|code| !replies.iter().any(|reply| reply.region == **code && matches!(reply.reply, Reply::Answered(_))))
+        .map(ToString::to_string)
+        .collect();
+    let (outcome, mut ordered, coverage) = judge(question.search.clone(), &replies)?;
+    if !region.disclosure.former_registrations(enquirer.role, enquirer.sector) {
+        // Whether another region's former entries are told is for that region to say.
+        ordered.retain(|found| found.status.is_current() || found.region.is_some());
+    }
+    let earlier = together(&earlier_parts);
+    let answer =
+        StoredAnswer { advice: advice(&outcome, &ordered, &earlier, narrowed), matches: ordered, coverage, earlier, earlier_parts, signed };
+    let audit = ending.audit();
+    for child in answer.own_children() {
+        audit.child(Id(child));
     }
     if answer.matches.is_empty() {
-        snapshot.audit().empty();
+        audit.empty();
     }
-    finish(snapshot, region, question, principal, outcome, answer, &query, &known, &shown, &found, as_of)
+    audit.enquiry(Id::from(id));
+    audit.commit_to_question(id, &question.document)?;
+    audit.detail("outcome", outcome.as_str());
+    audit.detail("matches", answer.matches.len());
+    if !silent.is_empty() {
+        audit.detail("silent", silent.join(" "));
+    }
+    let row = row(region, &question, &enquirer, &query, id, as_of, &outcome, &answer, &salt)?;
+    let matches = matched(&shown, id, row.asked_at);
+    let repeat = is_repeat(region, &answer);
+    let waiting = match &asked {
+        Some(asked) if !waiting_for.is_empty() => {
+            let text = serde_json::to_string(asked).map_err(|_| StoreError::Corrupt("question"))?;
+            let next_at = ending.wall() + TimeDelta::milliseconds(i64::try_from(region.federation.retry_first_ms).unwrap_or(i64::MAX));
+            let row = |code: String| WaitingRow {
+                enquiry_id: id.into(),
+                region: code,
+                question: text.clone(),
+                attempts: 0,
+                next_at: next_at.into(),
+            };
+            if region.is_federated() { waiting_for.into_iter().map(row).collect() } else { Vec::new() }
+        }
+        _ => Vec::new(),
+    };
+    Ok(Checked {
+        notices,
+        keys: enquiry_keys(region, &query),
+        row,
+        matches,
+        repeat,
+        salt,
+        asked: asked.map(|asked| sha256(&[&salt, asked.child.as_bytes()])),
+        mark,
+        waiting,
+        answer,
+    })
+}
+
+/// Whether a second agency's enquiry about a child on no register is to raise a task.
+pub fn is_repeat(region: &Region, answer: &StoredAnswer) -> bool {
+    region.repeat_raises_task
+        && answer.earlier.count > 0
+        && !answer.matches.iter().any(|found| found.status.is_current() && found.grade >= Grade::Probable)
+}
+
+/// The people of this region whom an enquiry matched.
+pub fn matched(shown: &[StoredMatch], id: CheckId, asked_at: Instant) -> Vec<EnquiryMatchRow> {
+    shown
+        .iter()
+        .filter_map(|found| {
+            Some(EnquiryMatchRow { child_id: Id(found.child?), enquiry_id: id.into(), asked_at, grade: found.grade.as_str().into() })
+        })
+        .collect()
+}
+
+#[allow(clippy::too_many_arguments)] // the columns of one row
+fn row(
+    region: &Region,
+    question: &Question,
+    enquirer: &Enquirer,
+    query: &Query,
+    id: CheckId,
+    as_of: DateTime<Utc>,
+    outcome: &Outcome,
+    answer: &StoredAnswer,
+    salt: &[u8; 16],
+) -> Result<EnquiryRow, RegisterError> {
+    let mut reference = [0_u8; 5];
+    SystemRandom::new().fill(&mut reference).map_err(|_| StoreError::Corrupt("the random source"))?;
+    Ok(EnquiryRow {
+        id: id.into(),
+        reference: ShortReference::from_bytes(reference).as_str().to_owned(),
+        version: 1,
+        asked_at: as_of.into(),
+        as_of: as_of.into(),
+        valid_until: (as_of + TimeDelta::minutes(region.valid_minutes)).into(),
+        asked_by: enquirer.key.clone(),
+        client: enquirer.client.clone(),
+        organisation: enquirer.organisation.clone(),
+        agency: enquirer.agency.clone(),
+        role: enquirer.role.as_str().into(),
+        sector: enquirer.sector.map(|sector| sector.as_str().to_owned()),
+        reason: question.reason.as_str().into(),
+        case_reference: question.case_reference.clone(),
+        notify: question.notify.as_str().into(),
+        language: question.language.into(),
+        outcome: outcome.as_str().into(),
+        question: question.document.clone(),
+        packed: query.as_record().encode(),
+        question_digest: sha256(&[salt, question.document.as_bytes()]),
+        answer: serde_json::to_string(answer).map_err(|_| StoreError::Corrupt("answer"))?,
+        receipt: String::new(),
+    })
+}
+
+/// What is kept of another region's question about children of this one: the check under the asking region's own identifier, so
+/// that it is kept and told once however often it is asked.
+///
+/// # Errors
+/// When it cannot be written: a defect.
+pub fn kept_for_peer(region: &Region, searched: Searched) -> Result<Checked, RegisterError> {
+    let Searched { id, question, enquirer, query, as_of, own, notices, salt, .. } = searched;
+    let shown: Vec<StoredMatch> = match &own.reply {
+        Reply::Answered(answer) => answer.findings.clone(),
+        _ => Vec::new(),
+    };
+    let (outcome, matches, coverage) = judge(question.search.clone(), std::slice::from_ref(&own))?;
+    let answer = StoredAnswer {
+        advice: Vec::new(),
+        matches,
+        coverage,
+        earlier: own.earlier.unwrap_or_else(|| together(&BTreeMap::new())),
+        earlier_parts: BTreeMap::new(),
+        signed: BTreeMap::new(),
+    };
+    let row = row(region, &question, &enquirer, &query, id, as_of, &outcome, &answer, &salt)?;
+    let matches = matched(&shown, id, row.asked_at);
+    Ok(Checked {
+        notices,
+        keys: enquiry_keys(region, &query),
+        row,
+        matches,
+        repeat: false,
+        salt,
+        asked: None,
+        mark: None,
+        waiting: Vec::new(),
+        answer,
+    })
 }
 
 /// The people who may be meant, with the entry that speaks for each.
@@ -305,8 +733,10 @@ fn matches(found: &Found, known: &Known, day: NaiveDate) -> Vec<StoredMatch> {
             _ => entry.row.authority.clone(),
         };
         Some(StoredMatch {
-            child: person.id.0,
-            registration: entry.row.id.0,
+            region: None,
+            child: Some(person.id.0),
+            registration: Some(entry.row.id.0),
+            tags: Vec::new(),
             grade: grade(candidate.grade),
             score: (candidate.score * 10_000.0).round() / 10_000.0,
             bits: candidate.log_odds,
@@ -322,27 +752,27 @@ fn matches(found: &Found, known: &Known, day: NaiveDate) -> Vec<StoredMatch> {
     };
     let mut shown: Vec<StoredMatch> = found.current.candidates.iter().chain(&found.former.candidates).filter_map(one).collect();
     for shown in &mut shown {
-        let pid = known.people.iter().find(|person| person.id.0 == shown.child).map(|person| person.pid);
+        let pid = known.people.iter().find(|person| Some(person.id.0) == shown.child).map(|person| person.pid);
         shown.person = pid.and_then(|pid| found.persons.get(&pid).copied());
     }
     shown
 }
 
 /// Enquiries by other organisations about the same child within the look-back: those that matched the same person, and
-/// those whose question is about the same child, on a register or not.
+/// those whose question is about the same child, on a register or not. First those of this region's people, then those of other
+/// regions' that this one knows of, by region.
 fn earlier(
     connection: &mut AnyConnection,
     region: &Region,
-    question: &Question,
-    principal: &Principal,
+    enquirer: &Enquirer,
     query: &Query,
     shown: &[StoredMatch],
     now: DateTime<Utc>,
-) -> Result<StoredEarlier, RegisterError> {
+) -> Result<(StoredEarlier, BTreeMap<String, StoredEarlier>), RegisterError> {
     let since = now - TimeDelta::days(region.look_back_days);
     let mut found: Vec<EarlierRow> = Vec::new();
-    if let Some(best) = shown.first().filter(|best| best.grade >= Grade::Probable) {
-        found.extend(rows::that_matched(connection, Id(best.child), since)?);
+    if let Some(child) = shown.first().filter(|best| best.grade >= Grade::Probable).and_then(|best| best.child) {
+        found.extend(rows::that_matched(connection, Id(child), since)?);
     }
     let under_keys = rows::under_keys(connection, &enquiry_keys(region, query), since)?;
     if !under_keys.is_empty() {
@@ -357,12 +787,22 @@ fn earlier(
             }
         }
     }
-    let own = agency(question, principal);
-    found.retain(|row| row.agency != own && row.asked_by != principal.key());
-    let mut agencies: Vec<String> = found.iter().map(|row| row.agency.clone()).collect();
-    agencies.sort();
-    agencies.dedup();
-    Ok(StoredEarlier { count: found.len() as u64, agencies, since: found.iter().map(|row| row.asked_at.get()).min() })
+    found.retain(|row| row.agency != enquirer.agency && row.asked_by != enquirer.key);
+    let told = |rows: Vec<&EarlierRow>| {
+        let mut agencies: Vec<String> = rows.iter().map(|row| row.agency.clone()).collect();
+        agencies.sort();
+        agencies.dedup();
+        StoredEarlier { count: rows.len() as u64, agencies, since: rows.iter().map(|row| row.asked_at.get()).min() }
+    };
+    let mut elsewhere: BTreeMap<String, Vec<&EarlierRow>> = BTreeMap::new();
+    let mut own = Vec::new();
+    for row in &found {
+        match other_region(&row.asked_by) {
+            Some(code) => elsewhere.entry(code.to_owned()).or_default().push(row),
+            None => own.push(row),
+        }
+    }
+    Ok((told(own), elsewhere.into_iter().map(|(code, rows)| (code, told(rows))).collect()))
 }
 
 /// The few strong keys under which a question can be found again: number, full date of birth, both names, the mother's names.
@@ -377,17 +817,14 @@ fn enquiry_keys(region: &Region, query: &Query) -> Vec<i64> {
         .collect()
 }
 
-fn agency(question: &Question, principal: &Principal) -> String {
-    question.on_behalf_of.clone().unwrap_or_else(|| principal.agency())
-}
-
-fn advice(outcome: &Outcome, shown: &[StoredMatch], earlier: &StoredEarlier, found: &Found, strong: bool) -> Vec<String> {
+/// What an answer means and does not mean, in codes.
+pub fn advice(outcome: &Outcome, shown: &[StoredMatch], earlier: &StoredEarlier, narrowed: bool) -> Vec<String> {
     let mut codes = vec![outcome.as_str()];
     let current: Vec<_> = shown.iter().filter(|found| found.status.is_current()).collect();
     if current.iter().any(|found| found.flags.contains(&Flag::PossibleSiblingOrTwin)) {
         codes.push("possible-sibling");
     }
-    if current.len() > 1 && outcome.code() == OutcomeCode::PossibleMatch && found.current.verdict == Verdict::Ambiguous {
+    if outcome.code() == OutcomeCode::PossibleMatch && rivals(&current) {
         codes.push("several-people");
     }
     if current.first().is_some_and(|found| found.status == MatchStatus::UnbornRegistered) {
@@ -405,87 +842,17 @@ fn advice(outcome: &Outcome, shown: &[StoredMatch], earlier: &StoredEarlier, fou
     if earlier.count > 0 {
         codes.push("earlier-enquiries");
     }
-    if current.is_empty() && found.truncated && !strong {
+    if current.is_empty() && narrowed {
         codes.push("search-narrowed");
     }
     codes.push("report-anyway");
     codes.into_iter().map(str::to_owned).collect()
 }
 
-#[allow(clippy::too_many_arguments)] // the parts of one answer, put together once
-fn finish(
-    snapshot: &mut Snapshot<'_>,
-    region: &Region,
-    question: &Question,
-    principal: &Principal,
-    outcome: Outcome,
-    answer: StoredAnswer,
-    query: &Query,
-    known: &Known,
-    shown: &[StoredMatch],
-    found: &Found,
-    as_of: DateTime<Utc>,
-) -> Result<Checked, RegisterError> {
-    let day = today(as_of);
-    let id = CheckId::new_at(as_of);
-    let valid_until = as_of + TimeDelta::minutes(region.valid_minutes);
-    let (mut reference, mut salt) = ([0_u8; 5], [0_u8; 16]);
-    for random in [&mut reference[..], &mut salt[..]] {
-        SystemRandom::new().fill(random).map_err(|_| StoreError::Corrupt("the random source"))?;
-    }
-    let reference = ShortReference::from_bytes(reference);
-    let kept = serde_json::to_string(&answer).map_err(|_| StoreError::Corrupt("answer"))?;
-    let question_digest = sha256(&[&salt, question.document.as_bytes()]);
-    let row = EnquiryRow {
-        id: id.into(),
-        reference: reference.as_str().to_owned(),
-        version: 1,
-        asked_at: as_of.into(),
-        as_of: as_of.into(),
-        valid_until: valid_until.into(),
-        asked_by: principal.key(),
-        client: principal.client.clone(),
-        organisation: principal.organisation.as_ref().map(|organisation| organisation.code.clone()),
-        agency: agency(question, principal),
-        role: principal.role.as_str().into(),
-        sector: principal.sector.map(|sector| sector.as_str().to_owned()),
-        reason: question.reason.as_str().into(),
-        case_reference: question.case_reference.clone(),
-        notify: question.notify.as_str().into(),
-        language: question.language.into(),
-        outcome: outcome.as_str().into(),
-        question: question.document.clone(),
-        packed: query.as_record().encode(),
-        question_digest,
-        answer: kept,
-        receipt: String::new(),
-    };
-    snapshot.audit().enquiry(Id::from(id));
-    snapshot.audit().commit_to_question(id, &question.document)?;
-    snapshot.audit().detail("outcome", outcome.as_str());
-    snapshot.audit().detail("matches", answer.matches.len());
-    let matches = shown
-        .iter()
-        .map(|found| EnquiryMatchRow {
-            child_id: Id(found.child),
-            enquiry_id: id.into(),
-            asked_at: row.asked_at,
-            grade: found.grade.as_str().into(),
-        })
-        .collect();
-    let repeat = region.repeat_raises_task
-        && answer.earlier.count > 0
-        && !shown.iter().any(|found| found.status.is_current() && found.grade >= Grade::Probable);
-    Ok(Checked {
-        notices: whom_to_tell(question, known, shown, found, id, day),
-        keys: enquiry_keys(region, query),
-        row,
-        answer,
-        matches,
-        repeat,
-        salt,
-        mark: patterns::mark(snapshot, region, principal, query, shown, id)?,
-    })
+/// Whether two different persons stand so close that nobody can say which is meant.
+fn rivals(current: &[&StoredMatch]) -> bool {
+    let Some((best, others)) = current.split_first() else { return false };
+    others.iter().any(|other| !best.is_same_person_as(other) && best.bits - other.bits < crate::domain::outcome::RIVAL_BITS)
 }
 
 /// Signs the receipts of what was found: the last step before it is kept. The audit entry is final from here on, because the
@@ -493,33 +860,49 @@ fn finish(
 ///
 /// # Errors
 /// When there is no key to sign with: nothing is answered then.
-pub fn sign(snapshot: &mut Snapshot<'_>, region: &Region, checked: &mut [Checked]) -> Result<(), RegisterError> {
+pub fn sign(ending: &mut Ending<'_>, region: &Region, checked: &mut [Checked]) -> Result<(), RegisterError> {
     let watch = Stopwatch::now();
-    let promise = snapshot.promise()?;
-    let text = |at: Instant| at.get().to_rfc3339_opts(SecondsFormat::Micros, true);
+    let promise = ending.promise()?;
     for checked in checked {
-        let Checked { row, answer, salt, .. } = checked;
-        let document = answer_document(&row.outcome, answer).ok_or(StoreError::Corrupt("answer"))?;
-        let claims = ReceiptClaims {
-            iss: region.code().to_string(),
-            jti: row.id.0.to_string(),
-            iat: promise.recorded_at.timestamp(),
-            asked_at: text(row.asked_at),
-            as_of: text(row.as_of),
-            valid_until: text(row.valid_until),
-            question: row.question_digest.clone(),
-            salt: hex::encode(salt),
-            outcome: row.outcome.clone(),
-            answer: sha256(&[document.as_bytes()]),
-            coverage: answer.coverage.clone(),
-            audit: promise.entry.to_string(),
-            leaf: hex::encode(promise.leaf_hash),
-        };
-        row.receipt =
-            region.signer.sign_at(RECEIPT_TYPE, &claims, promise.recorded_at).map_err(|_| StoreError::Corrupt("the signing key"))?;
+        let Checked { row, answer, salt, asked, .. } = checked;
+        row.receipt = receipt(region, row, answer, hex::encode(salt), asked.clone(), &promise)?;
     }
     metrics::histogram!("cofrestr_sign_seconds").record(watch.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// The receipt of a check whose audit entry is promised.
+///
+/// # Errors
+/// When there is no key to sign with.
+pub fn receipt(
+    region: &Region,
+    row: &EnquiryRow,
+    answer: &StoredAnswer,
+    salt: String,
+    asked: Option<String>,
+    promise: &AuditPromise,
+) -> Result<String, RegisterError> {
+    let text = |at: Instant| at.get().to_rfc3339_opts(SecondsFormat::Micros, true);
+    let document = answer_document(&row.outcome, answer).ok_or(StoreError::Corrupt("answer"))?;
+    let claims = ReceiptClaims {
+        iss: region.code().to_string(),
+        jti: row.id.0.to_string(),
+        iat: promise.recorded_at.timestamp(),
+        asked_at: text(row.asked_at),
+        as_of: text(row.as_of),
+        valid_until: text(row.valid_until),
+        question: row.question_digest.clone(),
+        salt,
+        asked,
+        outcome: row.outcome.clone(),
+        answer: sha256(&[document.as_bytes()]),
+        coverage: answer.coverage.clone(),
+        answers: answer.signed.clone(),
+        audit: promise.entry.to_string(),
+        leaf: hex::encode(promise.leaf_hash),
+    };
+    Ok(region.signer.sign_at(RECEIPT_TYPE, &claims, promise.recorded_at).map_err(|_| StoreError::Corrupt("the signing key"))?)
 }
 
 /// Who must hear of the enquiry: custodian and co-ordinator of every person who may be meant, and of every child who lives at
@@ -542,18 +925,16 @@ fn whom_to_tell(question: &Question, known: &Known, shown: &[StoredMatch], found
             (true, Grade::Probable | Grade::Certain) => notices::Kind::Enquiry,
         };
         // Every entry in force is told, also a temporary one beside that of the home authority.
-        for entry in known
-            .entries
-            .iter()
-            .filter(|entry| entry.row.child_id.0 == found.child && (entry.row.id.0 == found.registration || entry.is_live_on(day)))
-        {
-            told.push(notice(kind, Id(found.child), entry));
+        for entry in known.entries.iter().filter(|entry| {
+            Some(entry.row.child_id.0) == found.child && (Some(entry.row.id.0) == found.registration || entry.is_live_on(day))
+        }) {
+            told.push(notice(kind, entry.row.child_id, entry));
         }
     }
     for pid in &found.same_address {
         if let Some((person, entry, status)) = known.entry(*pid, day)
             && status.is_current()
-            && !shown.iter().any(|shown| shown.child == person.id.0)
+            && !shown.iter().any(|shown| shown.child == Some(person.id.0))
         {
             told.push(notice(notices::Kind::SameAddress, person.id, entry));
         }
@@ -567,7 +948,10 @@ fn whom_to_tell(question: &Question, known: &Known, shown: &[StoredMatch], found
 /// When the database refuses or fails.
 pub fn record(tx: &mut Tx<'_>, region: &Region, checked: &Checked) -> Result<(), RegisterError> {
     rows::insert(tx, &checked.row, &checked.matches, &checked.keys)?;
-    checked.mark.insert(tx)?;
+    if let Some(mark) = &checked.mark {
+        mark.insert(tx)?;
+    }
+    waiting_rows::wait_for(tx, &checked.waiting)?;
     for notice in &checked.notices {
         notices::give(tx, notice)?;
     }
@@ -610,10 +994,11 @@ pub fn stored_answer(row: &EnquiryRow) -> Result<StoredAnswer, RegisterError> {
 /// # Errors
 /// When the database fails.
 pub fn ends(connection: &mut AnyConnection, answer: &StoredAnswer) -> Result<Vec<Option<NaiveDate>>, RegisterError> {
-    let children: Vec<Id> = answer.matches.iter().map(|found| Id(found.child)).collect();
+    let children: Vec<Id> = answer.own_children().map(Id).collect();
     let entries = registrations::told_in_a_check(connection, &children)?;
-    let end =
-        |found: &StoredMatch| entries.iter().find(|entry| entry.row.id.0 == found.registration).and_then(|entry| entry.state.removed_on);
+    let end = |found: &StoredMatch| {
+        entries.iter().find(|entry| Some(entry.row.id.0) == found.registration).and_then(|entry| entry.state.removed_on)
+    };
     Ok(answer.matches.iter().map(end).collect())
 }
 
@@ -645,7 +1030,7 @@ pub fn accesses(
     most: usize,
 ) -> Result<Vec<Access>, RegisterError> {
     let sure = answer.matches.iter().filter(|found| found.grade >= Grade::Probable);
-    let mut children: Vec<Id> = sure.map(|found| Id(found.child)).collect();
+    let mut children: Vec<Id> = sure.filter_map(|found| found.child.map(Id)).collect();
     children.dedup();
     let found = rows::accesses(connection, &children, row.id, i64::try_from(most).unwrap_or(i64::MAX))?;
     Ok(found

@@ -5,6 +5,7 @@
 //! keys/
 //!   signing/<kid>.pem     private key, PKCS#8, readable by the server alone
 //!   log/<kid>.pem         the same for the audit log
+//!   tls/<spki>.pem        certificate and private key with which the region meets other regions
 //!   public.json           every public key with the time from which and to which it signed (a JSON Web Key Set; the keys of
 //!                         the audit log stand beside it, as `log`)
 //!   matcher.secret        sixteen random bytes, hexadecimal
@@ -141,6 +142,67 @@ pub struct PublicKeys {
     /// The keys of the audit log, newest first: they sign checkpoints and nothing else.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<PublicKey>,
+    /// The keys of the certificates with which the region meets other regions, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tls: Vec<TlsKey>,
+}
+
+/// The key of a certificate, as others pin it.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct TlsKey {
+    /// SHA-256 of the certificate's public key (SubjectPublicKeyInfo, DER), hexadecimal.
+    pub spki: String,
+    /// From when it is used (RFC 3339). It is accepted from the moment it is published.
+    pub nbf: String,
+    /// When the certificate runs out (RFC 3339).
+    pub exp: String,
+    /// Until when it was used; absent for the last one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub retired: Option<String>,
+}
+
+/// How long a key of a certificate is still accepted after another took its place: servers go over within half a minute, and
+/// connections that are open are kept for some minutes.
+const TLS_OVERLAP: TimeDelta = TimeDelta::minutes(10);
+
+impl TlsKey {
+    /// Whether a connection with it is accepted at an instant.
+    pub fn is_good_at(&self, at: DateTime<Utc>) -> bool {
+        let ended = self.retired.is_some() && self.retired.as_deref().and_then(instant).is_none_or(|until| at > until + TLS_OVERLAP);
+        let run_out = instant(&self.exp).is_none_or(|until| at > until);
+        !ended && !run_out
+    }
+}
+
+/// The public key of the directory's keeper, from what regions pin.
+pub fn directory_key(x: &str) -> PublicKey {
+    PublicKey {
+        kty: "OKP".into(),
+        crv: "Ed25519".into(),
+        alg: "EdDSA".into(),
+        usage: "sig".into(),
+        kid: thumbprint(x),
+        x: x.to_owned(),
+        nbf: "1970-01-01T00:00:00Z".into(),
+        retired: None,
+    }
+}
+
+/// A certificate with its private key, both in DER.
+#[derive(Clone)]
+pub struct TlsIdentity {
+    /// The certificate.
+    pub certificate: Vec<u8>,
+    /// The private key, PKCS#8.
+    pub key: Vec<u8>,
+    /// SHA-256 of its public key, hexadecimal.
+    pub spki: String,
+}
+
+impl std::fmt::Debug for TlsIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsIdentity").field("spki", &self.spki).finish_non_exhaustive()
+    }
 }
 
 /// What a key is for.
@@ -341,6 +403,70 @@ impl KeyFolder {
         write_whole(&self.public_path(), &bytes, false)
     }
 
+    fn tls_path(&self, spki: &str) -> PathBuf {
+        self.0.join("tls").join(format!("{spki}.pem"))
+    }
+
+    /// Makes a certificate for meeting other regions, unless there is one.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn make_missing_tls(&self, region: &str, now: DateTime<Utc>) -> Result<(), KeyError> {
+        if self.public_keys()?.tls.is_empty() { self.add_tls(region, now, now, CERTIFICATE_DAYS).map(|_| ()) } else { Ok(()) }
+    }
+
+    /// Makes the next certificate and publishes its key. It is used some minutes later, when every region can have it; running
+    /// servers go over by themselves.
+    ///
+    /// # Errors
+    /// [`KeyError::Published`] while there is a next one already; when the folder cannot be written.
+    pub fn rotate_tls(&self, region: &str, now: DateTime<Utc>) -> Result<TlsKey, KeyError> {
+        let keys = self.public_keys()?.tls;
+        if let Some(next) = keys.iter().find(|key| instant(&key.nbf).is_some_and(|from| from > now)) {
+            return Err(KeyError::Published(next.spki.clone(), next.nbf.clone()));
+        }
+        self.add_tls(region, now, if keys.is_empty() { now } else { now + PUBLISHED_BEFORE }, CERTIFICATE_DAYS)
+    }
+
+    /// The same with another validity, in days: a certificate that has run out already, for tests of what others make of it.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn add_tls(&self, region: &str, now: DateTime<Utc>, from: DateTime<Utc>, days: i64) -> Result<TlsKey, KeyError> {
+        let (certificate, pem) = certificate(region, now, days).ok_or(KeyError::Cryptography)?;
+        let folder = self.0.join("tls");
+        fs::create_dir_all(&folder).map_err(file_error(&folder))?;
+        write_whole(&self.tls_path(&certificate.spki), pem.as_bytes(), true)?;
+        let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let mut public = self.public_keys()?;
+        for key in &mut public.tls {
+            key.retired.get_or_insert_with(|| text(from));
+        }
+        let key = TlsKey { spki: certificate.spki, nbf: text(from), exp: text(midnight(now + TimeDelta::days(days))), retired: None };
+        public.tls.insert(0, key.clone());
+        self.write_public(&public)?;
+        Ok(key)
+    }
+
+    /// The certificate in use at an instant.
+    ///
+    /// # Errors
+    /// When there is none or it is damaged.
+    pub fn tls_identity(&self, now: DateTime<Utc>) -> Result<TlsIdentity, KeyError> {
+        let keys = self.public_keys()?.tls;
+        let used = |key: &&TlsKey| instant(&key.nbf).is_some_and(|from| from <= now);
+        let key = keys.iter().find(used).ok_or_else(|| KeyError::None(self.0.join("tls")))?;
+        let path = self.tls_path(&key.spki);
+        let pem = fs::read_to_string(&path).map_err(file_error(&path))?;
+        let part = |label: &str| {
+            let (_, rest) = pem.split_once(&format!("-----BEGIN {label}-----"))?;
+            let (body, _) = rest.split_once("-----END")?;
+            STANDARD.decode(body.split_whitespace().collect::<String>()).ok()
+        };
+        let (Some(certificate), Some(private)) = (part("CERTIFICATE"), part("PRIVATE KEY")) else { return Err(KeyError::Damaged(path)) };
+        Ok(TlsIdentity { certificate, key: private, spki: key.spki.clone() })
+    }
+
     /// The matcher's secret.
     ///
     /// # Errors
@@ -379,6 +505,34 @@ impl KeyFolder {
             Ed25519KeyPair::from_pkcs8(&STANDARD.decode(base64).ok()?).ok()
         })
     }
+}
+
+/// How long a certificate is good for: a verifier takes none for longer than 400 days.
+const CERTIFICATE_DAYS: i64 = 395;
+
+/// The midnight at which a day begins: certificates begin and run out then.
+fn midnight(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.date_naive().and_time(chrono::NaiveTime::MIN).and_utc()
+}
+
+/// A certificate that vouches for nothing but its own key: the directory says whose it is.
+fn certificate(region: &str, now: DateTime<Utc>, days: i64) -> Option<(TlsIdentity, String)> {
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).ok()?;
+    let mut parameters = rcgen::CertificateParams::new(vec![format!("{region}.cofrestr.invalid")]).ok()?;
+    parameters.distinguished_name = rcgen::DistinguishedName::new();
+    parameters.distinguished_name.push(rcgen::DnType::CommonName, format!("cofrestr region {region}"));
+    parameters.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
+    parameters.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth, rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    let day = |at: DateTime<Utc>| {
+        let date = at.date_naive();
+        rcgen::date_time_ymd(chrono::Datelike::year(&date), chrono::Datelike::month(&date) as u8, chrono::Datelike::day(&date) as u8)
+    };
+    parameters.not_before = day(now - TimeDelta::days(2) + TimeDelta::days(days.min(0)));
+    parameters.not_after = day(now + TimeDelta::days(days));
+    let certificate = parameters.self_signed(&pair).ok()?;
+    let spki = hex::encode(digest::digest(&digest::SHA256, &rcgen::PublicKeyData::subject_public_key_info(&pair)).as_ref());
+    let pem = format!("{}{}", certificate.pem(), pair.serialize_pem());
+    Some((TlsIdentity { certificate: certificate.der().to_vec(), key: pair.serialize_der(), spki }, pem))
 }
 
 /// The key that signs at an instant: the newest that is current.
@@ -445,7 +599,7 @@ impl Signer {
             KeyState::Retired => key.signs_until().is_some_and(|until| at < until + lifetime),
         };
         let keys = in_use.keys.iter().map(|(key, _)| key).filter(|key| signed_lately(key)).cloned().collect();
-        PublicKeys { keys, log: Vec::new() }
+        PublicKeys { keys, log: Vec::new(), tls: Vec::new() }
     }
 
     /// Signs claims as a compact JWS of a given type.
@@ -454,6 +608,22 @@ impl Signer {
     /// When no key signs now, or the claims cannot be written.
     pub fn sign<T: Serialize>(&self, kind: &str, claims: &T) -> Result<String, KeyError> {
         self.sign_at(kind, claims, Clock::default().wall())
+    }
+
+    /// The same with the newest of certain keys, if its private half is there: what others must be able to verify who know these
+    /// keys only.
+    ///
+    /// # Errors
+    /// When there is none of them.
+    pub fn sign_with<T: Serialize>(&self, kind: &str, claims: &T, kids: &[&str]) -> Result<String, KeyError> {
+        let in_use = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
+        let known = in_use.keys.iter().filter(|(public, _)| kids.contains(&public.kid.as_str()));
+        let newest = known.max_by_key(|(public, _)| public.signs_from());
+        let (public, key) = newest.ok_or_else(|| KeyError::None(self.folder.0.clone()))?;
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.typ = Some(kind.to_owned());
+        header.kid = Some(public.kid.clone());
+        jsonwebtoken::encode(&header, claims, key).map_err(|_| KeyError::Cryptography)
     }
 
     /// The same with the key of an instant, which the claims name.

@@ -19,6 +19,7 @@ pub mod keys;
 pub mod matcher;
 pub mod notices;
 pub mod patterns;
+pub mod peers;
 pub mod plans;
 pub mod receipts;
 mod region;
@@ -70,6 +71,9 @@ pub enum RegisterError {
     /// It was marked as entered in error before, or there is nothing that could be.
     #[error("the present state does not allow this")]
     Conflict,
+    /// Another region's message came before.
+    #[error("the message came before")]
+    Replayed,
     /// The authority in the request is not reached by the token.
     #[error("the authority is outside the caller's scope")]
     OutsideScope,
@@ -173,6 +177,7 @@ impl Failure for RegisterError {
         matches!(
             self,
             Self::NotFound
+                | Self::Replayed
                 | Self::OutsideScope
                 | Self::CallerNotVerified
                 | Self::OnBehalfNotAllowed
@@ -193,6 +198,7 @@ impl Failure for RegisterError {
             Self::StillRegistered => "still-registered",
             Self::NotInForce => "not-in-force",
             Self::Conflict => "conflict",
+            Self::Replayed => "replayed-message",
             Self::OutsideScope => "authority-outside-scope",
             Self::KeyReused => "idempotency-key-reused",
             Self::CallerNotVerified => "caller-not-verified",

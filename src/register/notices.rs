@@ -10,6 +10,7 @@ use crate::domain::notify::Notify;
 use crate::domain::roles::Role;
 use crate::store::Tx;
 use crate::store::connection::AnyConnection;
+use crate::store::enquiries::EnquiryRow;
 use crate::store::notices::{self as rows, Addressee, NoticeRow};
 use crate::store::types::Id;
 
@@ -48,6 +49,10 @@ crate::domain::coded::closed_set! {
         ReviewDateMissing = "review-date-missing",
         /// An urgent notice has gone unread for too long.
         Unread = "unread",
+        /// A region that was silent has answered a check: the child may be on its register.
+        LateHit = "late-hit",
+        /// Every region has answered a check, and nothing more was found.
+        CheckComplete = "check-complete",
     }
 }
 
@@ -74,7 +79,9 @@ impl Kind {
             | Self::ClockOverdue
             | Self::CoordinatorMissing
             | Self::ReviewDateMissing
-            | Self::Unread => None,
+            | Self::Unread
+            | Self::LateHit
+            | Self::CheckComplete => None,
         }
     }
 }
@@ -112,6 +119,33 @@ pub fn tell(tx: &mut Tx<'_>, kind: Kind, entry: &Registration, people: &[&str]) 
         }
         .insert(tx)?;
     }
+    Ok(())
+}
+
+/// Tells whoever asked a check what became of it later.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn to_enquirer(tx: &mut Tx<'_>, kind: Kind, urgency: Notify, region: &str, check: &EnquiryRow) -> Result<(), RegisterError> {
+    NoticeRow {
+        id: NoticeId::new_at(tx.now()).into(),
+        version: 1,
+        kind: kind.as_str().into(),
+        urgency: urgency.as_str().into(),
+        to_role: check.role.clone(),
+        to_person: Some(check.asked_by.clone()),
+        authority: region.to_owned(),
+        child_id: None,
+        registration_id: None,
+        enquiry_id: Some(check.id),
+        created_at: tx.now().into(),
+        acknowledged_at: None,
+        acknowledged_by: None,
+        acknowledgement_note: None,
+        clock: None,
+        due_on: None,
+    }
+    .insert(tx)?;
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! The receipt of a check: a signed statement that binds question, answer, coverage, time and the check's place in the audit
 //! log. Whoever has it can prove with public keys alone what was asked and answered, years later.
 
+use std::collections::BTreeMap;
+
 use aws_lc_rs::digest;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -8,14 +10,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::checks::{StoredAnswer, StoredCoverage};
-use super::keys::PublicKeys;
+use super::keys::{PublicKey, PublicKeys};
+use super::peers::answering::NOTHING_FOUND;
+use super::peers::message::{MessageError, kind, verify_at_its_time};
+use super::peers::wire::PeerAnswer;
+use crate::domain::outcome::{CoverageStatus, OutcomeCode};
 
 /// The `typ` of a receipt.
 pub const RECEIPT_TYPE: &str = "cofrestr-receipt+jwt";
 /// How far the clocks of two servers of a region may be apart.
 const SKEW: TimeDelta = TimeDelta::seconds(60);
-/// No receipt is longer, in bytes: one with every region of the federation in its coverage fits ten times.
-const LONGEST: usize = 256 * 1024;
+/// No receipt is longer, in bytes: one with the answers of every region of the federation fits several times.
+const LONGEST: usize = 4 << 20;
 
 /// What a receipt says: who was asked what, what the answer was, and where it stands in the audit log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,12 +43,18 @@ pub struct ReceiptClaims {
     pub question: String,
     /// The salt of the question's digest, hexadecimal.
     pub salt: String,
+    /// SHA-256 of salt and child: what other regions were asked, and say that they were asked. Absent when none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
     /// The outcome.
     pub outcome: String,
     /// SHA-256 of the answer as [`answer_document`] writes it, hexadecimal.
     pub answer: String,
     /// Every region in the search and what became of it.
     pub coverage: Vec<StoredCoverage>,
+    /// The answers of other regions as each signed it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub answers: BTreeMap<String, String>,
     /// The audit entry of the check.
     pub audit: String,
     /// Its leaf hash in the audit log, hexadecimal: an inclusion proof begins with it.
@@ -128,6 +140,12 @@ impl ReceiptClaims {
         hex::decode(&self.salt).is_ok_and(|salt| sha256(&[&salt, question.as_bytes()]) == self.question)
     }
 
+    /// Whether this is the child whom other regions were asked about, as `child` stands in the question in its canonical form.
+    pub fn asked_about(&self, child: &str) -> bool {
+        let Some(asked) = &self.asked else { return true };
+        hex::decode(&self.salt).is_ok_and(|salt| sha256(&[&salt, child.as_bytes()]) == *asked)
+    }
+
     /// Whether this is the answer, as the enquirer got it (a check in JSON).
     pub fn is_for(&self, check: &Value) -> bool {
         let text = |name: &str| check.get(name).and_then(Value::as_str);
@@ -135,6 +153,87 @@ impl ReceiptClaims {
             && text("outcome") == Some(self.outcome.as_str())
             && document_of(check).is_some_and(|document| sha256(&[document.as_bytes()]) == self.answer)
     }
+}
+
+/// A region's answer inside a receipt, proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    /// The region.
+    pub region: String,
+    /// The key that signed its answer.
+    pub kid: String,
+    /// `on-register`, `possible-match` or `nothing-found`.
+    pub outcome: String,
+    /// When its register was read.
+    pub as_of: DateTime<Utc>,
+    /// The entry in that region's audit log.
+    pub audit: Option<uuid::Uuid>,
+}
+
+/// Why an answer inside a receipt is not believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BranchError {
+    /// The region's keys are not known.
+    #[error("the keys of {0} are not given: name the directory of members, or the region's own statement")]
+    Keys(String),
+    /// The answer is not the region's.
+    #[error("the answer of {0} does not verify: {1}")]
+    Answer(String, MessageError),
+    /// It answers something else.
+    #[error("the answer of {0} is to another question")]
+    Question(String),
+    /// The receipt says that a region answered whose answer is not in it, or the other way round.
+    #[error("the coverage names {0} otherwise than the answers do")]
+    Coverage(String),
+    /// The outcome is not what the answers come to.
+    #[error("the outcome is {0}, and the answer of {1} says otherwise")]
+    Outcome(String, String),
+}
+
+/// Proves the answers of other regions inside a receipt, with those regions' public keys: that each is the region's own, answers
+/// this question, and that coverage and outcome are what they come to.
+///
+/// # Errors
+/// Which answer is not believed, and why.
+pub fn verify_tree(claims: &ReceiptClaims, keys: &BTreeMap<String, Vec<PublicKey>>) -> Result<Vec<Branch>, BranchError> {
+    let mut branches = Vec::new();
+    for (region, text) in &claims.answers {
+        let keys = keys.get(region).ok_or_else(|| BranchError::Keys(region.clone()))?;
+        let received = verify_at_its_time(text, keys).map_err(|error| BranchError::Answer(region.clone(), error))?;
+        let question = || BranchError::Question(region.clone());
+        let envelope = &received.envelope;
+        if envelope.iss != *region || envelope.aud != claims.iss || envelope.kind != kind::ANSWER {
+            return Err(question());
+        }
+        let answer: PeerAnswer = received.body().map_err(|error| BranchError::Answer(region.clone(), error))?;
+        if answer.check.to_string() != claims.jti || Some(&answer.question) != claims.asked.as_ref() {
+            return Err(question());
+        }
+        if claims.outcome == OutcomeCode::NotOnRegister.as_str() && answer.outcome != NOTHING_FOUND {
+            return Err(BranchError::Outcome(claims.outcome.clone(), region.clone()));
+        }
+        branches.push(Branch {
+            region: region.clone(),
+            kid: received.kid,
+            outcome: answer.outcome,
+            as_of: answer.as_of,
+            audit: answer.audit,
+        });
+    }
+    for row in claims.coverage.iter().filter(|row| row.region != claims.iss) {
+        if claims.answers.contains_key(&row.region) != (row.status == CoverageStatus::Answered) {
+            return Err(BranchError::Coverage(row.region.clone()));
+        }
+        if row.status != CoverageStatus::Answered && claims.outcome == OutcomeCode::NotOnRegister.as_str() {
+            return Err(BranchError::Outcome(claims.outcome.clone(), row.region.clone()));
+        }
+    }
+    for region in claims.answers.keys() {
+        if !claims.coverage.iter().any(|row| row.region == *region) {
+            return Err(BranchError::Coverage(region.clone()));
+        }
+    }
+    Ok(branches)
 }
 
 /// What of an answer a receipt binds: what it means, in codes. Words, telephone numbers "at this minute" and what is told to
@@ -218,9 +317,11 @@ mod tests {
             valid_until: text,
             question: sha256(&[&[7; 16], b"{}"]),
             salt: hex::encode([7; 16]),
+            asked: None,
             outcome: "indeterminate".into(),
             answer: sha256(&[b""]),
             coverage: vec![],
+            answers: BTreeMap::new(),
             audit: "01938f0a-7c3e-7b02-9d0b-6f2f0f6f0b12".into(),
             leaf: hex::encode([9; 32]),
         }

@@ -1,23 +1,26 @@
 //! This region: its authorities and whom to ring there, its matcher, its signing keys, and what it tells to whom.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::budgets::Budgets;
 use super::keys::Signer;
 use super::matcher::Matcher;
+use super::peers::directory::Known;
+use super::peers::statement::{Believed, CAPABILITIES, Said, StatedAuthority};
+use super::peers::{Membership, message};
 use crate::authz::Principal;
-use crate::config::{Config, ConfigError, Contacts, Fishing};
+use crate::config::{BothNames, Config, ConfigError, Contacts, Federation, Fishing, MemberRegion};
 use crate::domain::calendar::Calendar;
 use crate::domain::contact::Contact;
 use crate::domain::identifiers::{Ranges, RegionCode};
 use crate::domain::nation::Nation;
 use crate::domain::procedures::Procedures;
 use crate::domain::retention::RetentionRule;
-use crate::domain::roles::Role;
-use crate::domain::search_set::{Member, Standing};
+use crate::domain::roles::{Role, Sector};
+use crate::domain::search_set::Member;
 use crate::domain::shift::{AuthorityContacts, WeeklyHours};
 use crate::words::Language;
 
@@ -105,29 +108,41 @@ pub struct Disclosure {
 }
 
 impl Disclosure {
-    fn includes(list: &[String], principal: &Principal) -> bool {
-        let name = principal.sector.map_or_else(|| principal.role.as_str(), |sector| sector.as_str());
+    fn includes(list: &[String], role: Role, sector: Option<Sector>) -> bool {
+        let name = sector.map_or_else(|| role.as_str(), |sector| sector.as_str());
         list.iter().any(|entry| entry == name)
     }
 
     /// Whether somebody is told that a child was formerly registered.
-    pub fn former_registrations(&self, principal: &Principal) -> bool {
-        Self::includes(&self.former_registrations, principal)
+    pub fn former_registrations(&self, role: Role, sector: Option<Sector>) -> bool {
+        Self::includes(&self.former_registrations, role, sector)
     }
 
     /// Whether somebody is told which agencies asked before.
     pub fn earlier_agencies(&self, principal: &Principal) -> bool {
-        Self::includes(&self.earlier_agencies, principal)
+        self.earlier_agencies_of(principal.role, principal.sector)
+    }
+
+    /// The same of somebody whom another region vouches for.
+    pub fn earlier_agencies_of(&self, role: Role, sector: Option<Sector>) -> bool {
+        Self::includes(&self.earlier_agencies, role, sector)
     }
 }
 
 /// This region, as the use cases need it.
 #[derive(Debug)]
 pub struct Region {
-    own: RegionEntry,
-    members: BTreeMap<RegionCode, RegionEntry>,
     /// What the tokens that the region issues say in `iss`: its public address.
     pub issuer: String,
+    own: Arc<RegionEntry>,
+    /// What the members file says: of this region, and of the others while there is no directory.
+    file: BTreeMap<RegionCode, Arc<RegionEntry>>,
+    stated: MemberRegion,
+    contacts: BTreeMap<String, Contacts>,
+    public_address: String,
+    membership: RwLock<Arc<Membership>>,
+    /// How this region meets others.
+    pub federation: Federation,
     /// Finds people.
     pub matcher: Matcher,
     /// Signs receipts.
@@ -174,7 +189,11 @@ fn contact(place: &str, entry: &crate::config::ContactEntry) -> Result<Contact, 
     Ok(contact)
 }
 
-fn contacts(gss: &str, entry: &Contacts) -> Result<AuthorityContacts, RegionError> {
+/// Whom to ring at an authority, checked.
+///
+/// # Errors
+/// When a name, number or address cannot be used.
+pub(super) fn contacts(gss: &str, entry: &Contacts) -> Result<AuthorityContacts, RegionError> {
     Ok(AuthorityContacts {
         office: contact(&format!("contacts.{gss}.office"), &entry.office)?,
         office_hours: WeeklyHours::usual(),
@@ -208,6 +227,7 @@ impl Region {
     /// When a code, nation or contact cannot be used.
     pub fn new(config: &Config, matcher: Matcher, signer: Arc<Signer>) -> Result<Self, RegionError> {
         let mut members = BTreeMap::new();
+        let mut stated = None;
         for member in config.member_regions()? {
             let problem =
                 |error: &dyn std::fmt::Display| RegionError::Entry { place: format!("member {}", member.code), problem: error.to_string() };
@@ -230,19 +250,25 @@ impl Region {
                 nation: member.nation.parse().map_err(|error| problem(&error))?,
                 authorities,
             };
-            members.insert(code, entry);
+            if entry.code.as_str() == config.region.code {
+                stated = Some(member.clone());
+            }
+            members.insert(code, Arc::new(entry));
         }
-        let own = members
-            .values()
-            .find(|entry| entry.code.as_str() == config.region.code)
-            .cloned()
-            .ok_or_else(|| RegionError::Entry { place: "region.code".into(), problem: "is not a member".into() })?;
+        let missing = || RegionError::Entry { place: "region.code".into(), problem: "is not a member".into() };
+        let stated = stated.ok_or_else(missing)?;
+        let own = members.values().find(|entry| entry.code.as_str() == config.region.code).cloned().ok_or_else(missing)?;
         Ok(Self {
             procedures: procedures(config)?,
             unread: unread(config)?,
             own,
             issuer: config.server.public_url.trim_end_matches('/').to_owned(),
-            members,
+            membership: RwLock::new(Arc::new(Membership::alone(members.clone()))),
+            file: members,
+            stated,
+            contacts: config.contacts.clone(),
+            public_address: config.server.public_url.clone(),
+            federation: config.federation.clone(),
             matcher,
             signer,
             budgets: Arc::new(Budgets::new(&config.limits)),
@@ -278,21 +304,66 @@ impl Region {
         &self.own.authorities
     }
 
+    /// Whether this region meets others at all.
+    pub fn is_federated(&self) -> bool {
+        !self.federation.bind.is_empty()
+    }
+
+    /// The members as they are now.
+    pub fn membership(&self) -> Arc<Membership> {
+        Arc::clone(&self.membership.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes up a directory with the newest statements of its members, and this region's own statement.
+    pub fn take_up(&self, known: Arc<Known>, newer: &BTreeMap<String, String>, own: Arc<Believed>, now: DateTime<Utc>) {
+        let membership = Membership::of(known, newer, Some((Arc::clone(&self.own), own)), &self.file, now);
+        *self.membership.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(membership);
+    }
+
+    /// Takes up this region's own statement while there is no directory.
+    pub fn take_up_alone(&self, own: Arc<Believed>) {
+        let membership = Membership { own: Some(own), ..Membership::alone(self.file.clone()) };
+        *self.membership.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(membership);
+    }
+
+    /// What this region says of itself.
+    pub fn said(&self) -> Said {
+        let keys = self.signer.public_keys();
+        let authorities = self.stated.authorities.iter().filter_map(|authority| {
+            let contacts = self.contacts.get(&authority.gss)?.clone();
+            Some(StatedAuthority { code: authority.gss.clone(), name: authority.name.clone(), contacts })
+        });
+        Said {
+            name: BothNames { en: self.stated.name.en.clone(), cy: self.stated.name.cy.clone() },
+            nation: self.stated.nation.clone(),
+            procedures: self.stated.procedures.clone(),
+            address: self.federation.address.clone(),
+            public_address: self.public_address.clone(),
+            authorities: authorities.collect(),
+            keys: keys.keys,
+            log: keys.log,
+            tls: keys.tls,
+            versions: vec![message::VERSION.to_owned()],
+            capabilities: CAPABILITIES.iter().map(|capability| (*capability).to_owned()).collect(),
+        }
+    }
+
     /// Every region of the federation, the own one included.
-    pub fn members(&self) -> impl Iterator<Item = &RegionEntry> {
-        self.members.values()
+    pub fn members(&self) -> Vec<Arc<RegionEntry>> {
+        self.membership().regions.values().cloned().collect()
     }
 
     /// A region by its code.
-    pub fn member(&self, code: &RegionCode) -> Option<&RegionEntry> {
-        self.members.get(code)
+    pub fn member(&self, code: &RegionCode) -> Option<Arc<RegionEntry>> {
+        self.membership().regions.get(code).cloned()
     }
 
     /// An authority by its GSS code, with its region.
-    pub fn authority(&self, gss: &str) -> Option<(&RegionEntry, &AuthorityEntry)> {
-        self.members
-            .values()
-            .find_map(|region| region.authorities.iter().find(|authority| authority.gss == gss).map(|authority| (region, authority)))
+    pub fn authority(&self, gss: &str) -> Option<(Arc<RegionEntry>, AuthorityEntry)> {
+        self.membership().regions.values().find_map(|region| {
+            let authority = region.authorities.iter().find(|authority| authority.gss == gss)?;
+            Some((Arc::clone(region), authority.clone()))
+        })
     }
 
     /// The retention rules of an authority: its own, else the examples of the procedures.
@@ -302,7 +373,7 @@ impl Region {
 
     /// The members with their standing, as searches need them.
     pub fn standings(&self) -> Vec<Member> {
-        self.members.keys().map(|region| Member { region: region.clone(), standing: Standing::Active }).collect()
+        self.membership().standings()
     }
 
     /// Which number ranges are accepted: test numbers only in a sandbox.

@@ -92,6 +92,21 @@ pub fn find(connection: &mut AnyConnection, id: Id) -> Result<Option<EnquiryRow>
     Ok(with!(connection, |c| enquiry::table.find(id).select(EnquiryRow::as_select()).first(c).optional())?)
 }
 
+/// Puts a later answer in the place of the one before; false when somebody else did so meanwhile.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn complete(connection: &mut AnyConnection, row: &EnquiryRow) -> Result<bool, StoreError> {
+    let before = enquiry::table.filter(enquiry::id.eq(row.id)).filter(enquiry::version.eq(row.version - 1));
+    let change = (
+        enquiry::version.eq(row.version),
+        enquiry::outcome.eq(&row.outcome),
+        enquiry::answer.eq(&row.answer),
+        enquiry::receipt.eq(&row.receipt),
+    );
+    Ok(with!(connection, |c| diesel::update(before).set(change).execute(c))? == 1)
+}
+
 /// A page of checks, newest first; of one asker, or of all.
 ///
 /// # Errors

@@ -20,6 +20,7 @@ pub mod conferences;
 pub mod connection;
 pub mod enquiries;
 mod error;
+pub mod federation;
 mod fixed;
 pub mod holds;
 pub mod idempotency;
@@ -134,6 +135,40 @@ impl Snapshot<'_> {
 
     /// Gives the audit entry its final form, so that a receipt can name its hash. Whoever adds to the entry afterwards makes
     /// the unit of work fail.
+    ///
+    /// # Errors
+    /// When the entry cannot be written: a defect.
+    pub fn promise(&mut self) -> Result<AuditPromise, StoreError> {
+        self.audit.promise(self.access, self.wall)
+    }
+}
+
+/// The end of a look that went on outside the database: the audit entry gets its last words there.
+#[allow(missing_debug_implementations)]
+pub struct Ending<'a> {
+    now: DateTime<Utc>,
+    wall: DateTime<Utc>,
+    access: &'a Access,
+    audit: AuditDraft,
+}
+
+impl Ending<'_> {
+    /// Procedure time at the end.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// The clock on the wall at the end.
+    pub fn wall(&self) -> DateTime<Utc> {
+        self.wall
+    }
+
+    /// What the audit entry will say.
+    pub fn audit(&mut self) -> &mut AuditDraft {
+        &mut self.audit
+    }
+
+    /// Gives the audit entry its final form, as [`Snapshot::promise`] does.
     ///
     /// # Errors
     /// When the entry cannot be written: a defect.
@@ -332,6 +367,81 @@ impl Store {
         match self.look(&access, read).await {
             Ok((found, draft)) => self.unit(access, draft, move |tx| write(tx, &found)).await,
             Err(error) => Err(self.failed(access, error).await),
+        }
+    }
+
+    /// The same with something between that is not the database's: others are asked, with no connection held and no transaction
+    /// open. What they said is put together in `end`, which gives the audit entry its last words; then the work is done. Nothing
+    /// is kept before that: the future must be driven to its end although the caller has gone.
+    ///
+    /// # Errors
+    /// What `read`, `end` or `write` answer, after that too stands in the audit log; or a failure of the database.
+    pub async fn run_asking<A, R, M, S, T, E, F>(
+        &self,
+        permit: Permit<A>,
+        read: impl FnOnce(&mut Snapshot<'_>) -> Result<R, E> + Send + 'static,
+        ask: impl FnOnce(R) -> F,
+        end: impl FnOnce(&mut Ending<'_>, M) -> Result<S, E>,
+        write: impl Fn(&mut Tx<'_>, &S) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        A: Action,
+        R: Send + 'static,
+        F: Future<Output = M>,
+        S: Send + Sync + 'static,
+        T: Send + 'static,
+        E: Failure,
+    {
+        let access = Arc::new(permit.spend());
+        let (found, audit) = match self.look(&access, read).await {
+            Ok(found) => found,
+            Err(error) => return Err(self.failed(access, error).await),
+        };
+        let asked = ask(found).await;
+        let mut ending = Ending { now: self.inner.clock.now(), wall: self.inner.clock.wall(), access: &access, audit };
+        match end(&mut ending, asked) {
+            Ok(made) => {
+                let draft = ending.audit;
+                self.unit(access, draft, move |tx| write(tx, &made)).await
+            }
+            Err(error) => Err(self.failed(access, error).await),
+        }
+    }
+
+    /// Upkeep that reads: no access to anybody's record, no entry in the audit log.
+    async fn upkeep_reading<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut AnyConnection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.on_reader(move |database| {
+            let begin = match database.url {
+                DatabaseUrl::Sqlite(_) => "BEGIN",
+                DatabaseUrl::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            };
+            database.with_transaction(begin, work)
+        })
+        .await
+    }
+
+    /// Upkeep that writes: no access to anybody's record, no entry in the audit log.
+    async fn upkeep<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut AnyConnection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match &self.inner.writer {
+            Writers::Postgres(_) => {
+                self.on_reader(move |database| database.with_transaction("BEGIN ISOLATION LEVEL READ COMMITTED", work)).await
+            }
+            Writers::Sqlite(writer) => {
+                let (answer, answered) = oneshot::channel();
+                writer.submit(move |connection| {
+                    let result = guarded(connection, work);
+                    Box::new(move |committed| {
+                        let _ = answer.send(committed.and(result));
+                    })
+                })?;
+                answered.await.unwrap_or(Err(StoreError::Stopped))
+            }
         }
     }
 

@@ -12,11 +12,12 @@ use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::matching;
 use super::schema::{
-    audit_child, audit_commitment, audit_entry, child, child_address, child_census, child_identifier, child_name, child_particulars,
-    child_withdrawal, clock_departure, clock_due, clock_escalation, clock_watch, conference, conference_attendee, conference_decision,
-    conference_state, core_group_meeting, core_group_member, enquiry, enquiry_key, enquiry_mark, enquiry_match, household_member,
-    idempotency, import_record, legal_hold, notice, notice_escalation, plan_milestone, plan_withdrawal, referral, registration,
-    registration_category, registration_coordinator, registration_state, section47, section47_state, task, task_evidence, visit,
+    audit_child, audit_commitment, audit_entry, check_waiting, child, child_address, child_census, child_identifier, child_name,
+    child_particulars, child_withdrawal, clock_departure, clock_due, clock_escalation, clock_watch, conference, conference_attendee,
+    conference_decision, conference_state, core_group_meeting, core_group_member, enquiry, enquiry_key, enquiry_mark, enquiry_match,
+    household_member, idempotency, import_record, legal_hold, notice, notice_escalation, plan_milestone, plan_withdrawal, referral,
+    registration, registration_category, registration_coordinator, registration_state, section47, section47_state, task, task_evidence,
+    visit,
 };
 use super::types::{Id, Instant};
 use crate::domain::shift::london_date;
@@ -221,6 +222,8 @@ fn erase_checks(connection: &mut AnyConnection, checks: &[Id]) -> Result<[(&'sta
     let some: Vec<Option<Id>> = checks.iter().copied().map(Some).collect();
     with!(connection, |c| {
         diesel::delete(idempotency::table.filter(idempotency::location.eq_any(places.iter().map(Some)))).execute(c)?;
+        // Long gone: a check waits for other regions for an hour.
+        diesel::delete(check_waiting::table.filter(check_waiting::enquiry_id.eq_any(checks))).execute(c)?;
         let notices = notice::table.filter(notice::enquiry_id.eq_any(&some)).select(notice::id);
         let tasks = task::table.filter(task::enquiry_id.eq_any(&some)).select(task::id);
         let evidence = task_evidence::enquiry_id.eq_any(checks).or(task_evidence::task_id.eq_any(tasks));
@@ -296,7 +299,8 @@ mod tests {
     use super::super::migrations;
 
     /// The tables from which rows of a person go.
-    const ERASED: [&str; 45] = [
+    const ERASED: [&str; 46] = [
+        "check_waiting",
         "child",
         "child_address",
         "child_census",
@@ -346,7 +350,7 @@ mod tests {
     ];
 
     /// The tables that hold nothing of a person but opaque identifiers, or nothing of people at all.
-    const KEPT: [&str; 11] = [
+    const KEPT: [&str; 14] = [
         "audit_checkpoint",
         "audit_child",
         "audit_entry",
@@ -356,6 +360,9 @@ mod tests {
         "check_budget",
         "client",
         "client_assertion",
+        "federation_directory",
+        "member_statement",
+        "peer_message",
         "revocation",
         "setting",
     ];

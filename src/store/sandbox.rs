@@ -6,7 +6,8 @@ use super::error::StoreError;
 
 /// The tables that a reset empties: children, and everything that rests on them. What refers stands before what it refers
 /// to.
-const EMPTIED: [&str; 45] = [
+const EMPTIED: [&str; 46] = [
+    "check_waiting",
     "notice_escalation",
     "legal_hold",
     "child_withdrawal",
@@ -55,8 +56,8 @@ const EMPTIED: [&str; 45] = [
 ];
 
 /// Empties the register and its enquiry log. The audit log is append-only in a sandbox too, and the settings hold what the
-/// sandbox began with: both stay, and so do revocations and used
-/// assertions, so that no reset makes a token good again, and the partner systems.
+/// sandbox began with: both stay, and so do revocations and used assertions, so that no reset makes a token good again, the partner
+/// systems, and what the region knows of other regions.
 ///
 /// # Errors
 /// When the database fails.
@@ -75,7 +76,7 @@ mod tests {
 
     /// What a reset leaves: the log of who did what, what the sandbox began with, which tokens are believed no more, and which
     /// systems may have some.
-    const KEPT: [&str; 11] = [
+    const KEPT: [&str; 14] = [
         "audit_entry",
         "audit_child",
         "audit_pending",
@@ -87,6 +88,9 @@ mod tests {
         "revocation",
         "client",
         "client_assertion",
+        "federation_directory",
+        "member_statement",
+        "peer_message",
     ];
 
     #[test]

@@ -882,6 +882,49 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    federation_directory (version) {
+        version -> BigInt,
+        document -> Text,
+        taken_up_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    member_statement (region) {
+        region -> Text,
+        serial -> BigInt,
+        document -> Text,
+        taken_up_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    peer_message (sender, message_id) {
+        sender -> Text,
+        message_id -> crate::store::types::DbUuid,
+        received_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    check_waiting (enquiry_id, region) {
+        enquiry_id -> crate::store::types::DbUuid,
+        region -> Text,
+        question -> Text,
+        attempts -> BigInt,
+        next_at -> crate::store::types::DbInstant,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     child,
     child_particulars,
@@ -939,6 +982,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     legal_hold,
     client,
     client_assertion,
+    federation_directory,
+    member_statement,
+    peer_message,
+    check_waiting,
 );
 
 diesel::joinable!(enquiry_match -> enquiry (enquiry_id));

@@ -129,7 +129,10 @@ pub async fn around(request: ServiceRequest, next: Next<impl MessageBody + 'stat
 fn explained(response: ServiceResponse<impl MessageBody + 'static>, language: Language, request_id: Uuid) -> ServiceResponse<BoxBody> {
     let status = response.status();
     let as_is = response.response().extensions().get::<AsIs>().is_some();
-    if as_is || (!status.is_client_error() && !status.is_server_error()) {
+    // A refusal to another region is signed, and stays as it was signed.
+    let is_signed =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes() == crate::federation::peers::JOSE.as_bytes());
+    if as_is || is_signed || (!status.is_client_error() && !status.is_server_error()) {
         return response.map_into_boxed_body();
     }
     let known = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();

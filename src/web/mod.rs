@@ -7,23 +7,29 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App as Application, HttpServer};
 use chrono::TimeDelta;
+use rustls::pki_types::UnixTime;
 
-use crate::api::app::{App, Turns};
+use crate::api::app::{App, Federated, Turns};
 use crate::api::limits::{self, Limits};
 use crate::api::oauth::Issuing;
 use crate::api::{operational, routes};
 use crate::authz::assertion::FetchedKeys;
 use crate::authz::token::{Fetch, Home, KeySource, OwnKeys, TrustedIssuer, Verifier};
 use crate::config::Config;
-use crate::federation;
+use crate::federation::members::{LearnError, Members};
+use crate::federation::peers::Peers;
+use crate::federation::tls::PeerCertificate;
+use crate::federation::{self, background as federation_work, tls as peer_tls};
 use crate::matching::Keyer;
 use crate::register::keys::{KeyError, KeyFolder, LogSigner, Signer};
 use crate::register::matcher::{self, Matcher};
+use crate::register::peers::statement::Statement;
 use crate::register::{Region, RegionError, RegisterError, clocks, patterns, sandbox};
 use crate::store::clock::Clock;
 use crate::store::connection::DatabaseUrl;
@@ -69,6 +75,9 @@ pub enum StartError {
     /// The certificate or key for HTTPS cannot be used.
     #[error("the certificate for HTTPS cannot be used: {0}")]
     Certificate(String),
+    /// What is known of the other regions cannot be used.
+    #[error("the members of the federation cannot be read: {0}")]
+    Members(#[source] LearnError),
     /// An issuer's key file cannot be read, or the HTTP client cannot be made.
     #[error("issuer {issuer}: {problem}")]
     Issuer {
@@ -133,17 +142,37 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
     let fetch = federation::key_sets().map_err(|error| StartError::Issuer { issuer: "all".into(), problem: error.to_string() })?;
     let lifetime = TimeDelta::seconds(i64::from(config.tokens.lifetime_seconds));
     let verifier = Arc::new(verifier(config, &region, lifetime, Arc::clone(&fetch))?);
+    let federation = federated(&store, &region, folder).await?;
     let app = App {
         store,
+        federation,
         verifier,
         tokens: Arc::new(Issuing { seconds: lifetime.num_seconds(), keys: FetchedKeys::default(), fetch }),
         region,
         turns: Turns::default(),
-        limits: Limits::new(&config.limits),
+        limits: Limits::new(&config.limits, config.federation.requests_per_minute),
         body_limit: config.server.body_limit_bytes,
     };
     app.refresh_revocations().await?;
     Ok(app)
+}
+
+/// Takes up what is known of the other regions; for a region that stands alone, only what it says of itself.
+async fn federated(store: &Store, region: &Arc<Region>, folder: KeyFolder) -> Result<Option<Federated>, StartError> {
+    if !region.is_federated() && region.federation.directory_keys.is_empty() {
+        let now = store.clock().wall();
+        let own = Statement::sign(region.said(), region.code().as_str(), now.timestamp_millis(), &region.signer, now)?;
+        region.take_up_alone(Arc::new(own));
+        return Ok(None);
+    }
+    let peers = if region.is_federated() { Some(Peers::new(Arc::clone(region), folder, Arc::clone(store.clock()))?) } else { None };
+    let members = Members::new(store.clone(), Arc::clone(region));
+    members.refresh().await.map_err(StartError::Members)?;
+    if let Err(error) = members.read_file().await {
+        // What the database holds is in use; a region without any directory says that nobody else answered.
+        tracing::error!(error = %error, "the directory file was not taken up");
+    }
+    Ok(Some(Federated { members, peers }))
 }
 
 fn verifier(config: &Config, region: &Region, lifetime: TimeDelta, fetch: Fetch) -> Result<Verifier, StartError> {
@@ -206,11 +235,50 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     }
     .map_err(listen_error)?
     .run();
+    if let Some(Federated { members, peers: Some(peers) }) = &app.federation {
+        listen_for_peers(config, &app, peers)?;
+        federation_work::start(&app.store, members, peers);
+    }
     background(&app, Duration::from_secs(config.matching.refresh_minutes * 60));
     keep_clocks(&app, Duration::from_millis(config.escalation.interval_ms));
     keep_log(&app, log, checkpoint_every);
     look_for_patterns(&app, Duration::from_millis(config.fishing.every_ms));
     Ok(Running { address, handle: server.handle(), server: ServerFuture(server), app })
+}
+
+/// Opens the face for other regions: mutual TLS, threads of its own, so that a flood there takes nothing from the people here. It
+/// ends with the program.
+fn listen_for_peers(config: &Config, app: &App, peers: &Peers) -> Result<(), StartError> {
+    let bind = &config.federation.bind;
+    let listen_error = |source| StartError::Listen { address: bind.clone(), source };
+    let listener = TcpListener::bind(bind).map_err(listen_error)?;
+    let tls = peer_tls::server(peers).map_err(|error| StartError::Certificate(error.to_string()))?;
+    let data = Data::new(app.clone());
+    let server = HttpServer::new(move || {
+        Application::new().app_data(data.clone()).wrap(from_fn(middleware::around)).configure(routes::configure_peers)
+    })
+    .on_connect(|connection, extensions| {
+        if let Some(stream) = connection.downcast_ref::<TlsStream<actix_web::rt::net::TcpStream>>() {
+            let (_, session) = stream.get_ref();
+            let shown = session.peer_certificates().and_then(<[_]>::first);
+            if let Some(shown) = shown.and_then(|der| PeerCertificate::read(der, UnixTime::now())) {
+                extensions.insert(shown);
+            }
+        }
+    })
+    .workers(config.federation.workers.max(1))
+    .shutdown_timeout(config.server.shutdown_seconds)
+    .tcp_nodelay(true)
+    .disable_signals()
+    .listen_rustls_0_23(listener, tls)
+    .map_err(listen_error)?
+    .run();
+    actix_web::rt::spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(error = %error, "the face for other regions has ended");
+        }
+    });
+    Ok(())
 }
 
 /// Starts a server and runs it to its end: SIGINT or SIGTERM, after which requests under way are finished.

@@ -421,6 +421,9 @@ pub(super) fn configuration_text(folder: &Folder, database: &str, key_set: &str,
     let mut of_database = table(&mut ours, "database");
     of_database.insert("url".into(), database.into());
     ours.insert("database".into(), of_database.into());
+    let mut federation = table(&mut ours, "federation");
+    federation.insert("directory_keys".into(), vec![toml::Value::from(super::keeper().public_key())].into());
+    ours.insert("federation".into(), federation.into());
     let issuer: toml::Table = [("issuer", ISSUER), ("audience", AUDIENCE), ("jwks_file", key_set)]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), toml::Value::from(value)))

@@ -19,6 +19,13 @@ pub mod postgres;
 pub mod program;
 pub mod tokens;
 
+/// The keeper of the directory of members in which every test server believes.
+pub fn keeper() -> cofrestr::register::peers::directory::Keeper {
+    static KEY: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    let text = KEY.get_or_init(|| cofrestr::register::peers::directory::Keeper::generate().expect("a key").1);
+    cofrestr::register::peers::directory::Keeper::read(text).expect("a key")
+}
+
 /// Makes two tests of a function: `NAME::on_sqlite` and `NAME::on_postgres`. A second argument is laid over the
 /// configuration. The function takes a `&TestApp`.
 macro_rules! on_both {

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use cofrestr::authz::Operation;
 use cofrestr::domain::roles::Role;
+use cofrestr::domain::search_set::Standing;
+use cofrestr::register::keys::directory_key;
+use cofrestr::register::peers::directory::{Directory, Known, Listed};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -99,6 +102,22 @@ impl<'a> Ground<'a> {
     /// The ground on which children of this kind are entered.
     pub fn new(send: &'a Send<'a>, child: &'a dyn Fn(usize) -> Value, question: &'a dyn Fn(usize) -> Value) -> Self {
         Self { send, child, question, entered: Cell::new(0) }
+    }
+
+    /// The next version of the directory: every member of the version before, or this region alone.
+    fn next_directory(&self) -> Value {
+        let anybody = Caller::of_region("operator");
+        let now = chrono::Utc::now();
+        let statement = (self.send)(&anybody, "/.well-known/cofrestr", None).expect(200).text("/statement");
+        let listed = (self.send)(&anybody, "/.well-known/cofrestr-directory", None);
+        let keeper = super::keeper();
+        let known = (listed.status == 200)
+            .then(|| Known::read(listed.body.trim(), &[directory_key(&keeper.public_key())], now).expect("the directory of the keeper"));
+        let mut directory = Directory::next(known.as_ref(), "added gwent".into(), now);
+        if directory.members.is_empty() {
+            directory.members.push(Listed { region: "gwent".into(), standing: Standing::Active, statement, vouched_in: None });
+        }
+        json!({ "directory": keeper.sign(&directory).expect("a signature") })
     }
 
     fn post(&self, caller: &Caller, path: &str, body: &Value) -> Answer {
@@ -323,6 +342,7 @@ impl<'a> Ground<'a> {
                 post("/v1/revocations".into(), revocation)
             }
             "listRevocations" => get("/v1/revocations".into()),
+            "publishDirectory" => post("/v1/directory".into(), self.next_directory()),
             "readStatistics" => get("/v1/statistics/wales-register".into()),
             "readRetention" => get("/v1/retention".into()),
             "addLegalHold" => post("/v1/legal-holds".into(), self.hold()),

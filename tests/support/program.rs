@@ -50,6 +50,26 @@ impl Program {
         Self::run(Arc::clone(&other.database), Arc::clone(&other.folder), "other".into(), 1)
     }
 
+    /// The same, with a face of its own for other regions: the first one's port is taken.
+    pub fn beside_elsewhere(other: &Self) -> Self {
+        let path = other.folder.path().join("region.toml");
+        let before = std::fs::read_to_string(&path).expect("a configuration");
+        let mut table: toml::Table = toml::from_str(&before).expect("a configuration");
+        table["federation"]["bind"] = "127.0.0.1:0".into();
+        std::fs::write(&path, toml::to_string(&table).expect("a configuration")).expect("a configuration");
+        let program = Self::run(Arc::clone(&other.database), Arc::clone(&other.folder), "other".into(), 1);
+        std::fs::write(&path, before).expect("a configuration");
+        program
+    }
+
+    /// Sends a signal to the process.
+    #[allow(unsafe_code, reason = "kill has no safe interface in std; it takes two numbers")]
+    pub fn signal(&self, signal: i32) {
+        // SAFETY: two numbers; the process is a child of ours that has not been waited for.
+        let sent = unsafe { libc::kill(i32::try_from(self.process.id()).expect("a process"), signal) };
+        assert_eq!(sent, 0, "the process takes the signal");
+    }
+
     fn run(database: Arc<TestDatabase>, folder: Arc<Folder>, name: String, runs: usize) -> Self {
         let printed = folder.path().join(format!("printed-{name}-{runs}"));
         let file = File::create(&printed).expect("a file for what is printed");

@@ -129,6 +129,11 @@ impl Caller {
         self
     }
 
+    /// What the token says of something.
+    pub fn claim(&self, name: &str) -> Option<&Value> {
+        self.claims.get(name)
+    }
+
     /// The same with another claim.
     pub fn with(mut self, claim: &str, value: Value) -> Self {
         if value.is_null() {

@@ -4,6 +4,7 @@
 //! DIR/
 //!   demo.json            what the demo began with: an earlier demo is taken up again from here
 //!   demo.lock            held while the demo runs
+//!   directory.jws        the signed directory of the seven regions; keeper.key signs it
 //!   gwent/               one folder for each region
 //!     config.toml        starts the region again: cofrestr serve --config …
 //!     register.sqlite    its database
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::super::WithHint;
 use super::people::Place;
 use crate::config::DEMO;
+use crate::register::peers::directory::Keeper;
 
 /// What helps against a folder that cannot be used.
 const OTHER_FOLDER: &str = "name another folder with --data";
@@ -116,9 +118,31 @@ impl Folder {
         write_whole(&path, &serde_json::to_vec_pretty(plan)?).with_context(|| format!("cannot write {}", path.display()))
     }
 
+    /// The signed directory of the demo's regions.
+    pub(super) fn directory(&self) -> PathBuf {
+        self.path.join("directory.jws")
+    }
+
+    /// The key of the directory's keeper, made when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub(super) fn keeper(&self) -> Result<Keeper> {
+        let path = self.path.join("keeper.key");
+        match fs::read_to_string(&path) {
+            Ok(text) => Keeper::read(&text).with_context(|| format!("{} is no key", path.display())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let (keeper, text) = Keeper::generate()?;
+                write_whole(&path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+                Ok(keeper)
+            }
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
+
     /// The folder of a region.
     pub(super) fn region(&self, place: &Place) -> RegionFolder {
-        RegionFolder(self.path.join(place.code))
+        RegionFolder { path: self.path.join(place.code), directory: self.directory() }
     }
 }
 
@@ -133,37 +157,40 @@ impl Drop for Folder {
 
 /// The folder of one region.
 #[derive(Debug, Clone)]
-pub(super) struct RegionFolder(PathBuf);
+pub(super) struct RegionFolder {
+    path: PathBuf,
+    directory: PathBuf,
+}
 
 impl RegionFolder {
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// The configuration file.
     pub(super) fn config(&self) -> PathBuf {
-        self.0.join("config.toml")
+        self.path.join("config.toml")
     }
 
     /// The database, as its URL.
     pub(super) fn database(&self) -> String {
-        format!("sqlite:{}", self.0.join("register.sqlite").display())
+        format!("sqlite:{}", self.path.join("register.sqlite").display())
     }
 
     /// The region's key folder.
     pub(super) fn keys(&self) -> PathBuf {
-        self.0.join("keys")
+        self.path.join("keys")
     }
 
     /// The key folder of the region's sandbox issuer.
     pub(super) fn issuer_keys(&self) -> PathBuf {
-        self.0.join("issuer")
+        self.path.join("issuer")
     }
 
     /// The log of the region's process.
     pub(super) fn log(&self) -> PathBuf {
-        self.0.join("region.log")
+        self.path.join("region.log")
     }
 
     /// Opens the log to go on writing.
@@ -179,8 +206,8 @@ impl RegionFolder {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(super) fn write_config(&self, place: &Place, port: u16) -> Result<String> {
-        make_private(&self.0).with_context(|| format!("cannot make the folder {}", self.0.display()))?;
+    pub(super) fn write_config(&self, place: &Place, port: u16, keeper: &str) -> Result<String> {
+        make_private(&self.path).with_context(|| format!("cannot make the folder {}", self.path.display()))?;
         let path = self.config();
         let own: Own<'_> = Own {
             region: OwnRegion { code: place.code },
@@ -188,6 +215,16 @@ impl RegionFolder {
             server: OwnServer { bind: format!("127.0.0.1:{port}"), public_url: url(port), shutdown_seconds: 3 },
             database: OwnDatabase { url: self.database() },
             keys: OwnKeys { folder: self.keys() },
+            federation: OwnFederation {
+                bind: format!("127.0.0.1:{}", peer_port(port)),
+                address: format!("https://127.0.0.1:{}", peer_port(port)),
+                directory_keys: [keeper],
+                directory_file: &self.directory,
+                // A demo shows within seconds what takes minutes elsewhere: who is away, who is back, who is suspended.
+                refresh_ms: 2_000,
+                retry_first_ms: 500,
+                retry_last_ms: 3_000,
+            },
             issuers: [OwnIssuer { issuer: place.issuer(), audience: place.audience(), jwks_file: self.issuer_keys().join("public.json") }],
         };
         let text = format!(
@@ -206,12 +243,21 @@ pub(super) fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
+/// The port on which a region answers others.
+///
+/// # Source
+/// Contract, part 5.
+pub(super) const fn peer_port(port: u16) -> u16 {
+    port + 100
+}
+
 #[derive(Serialize)]
 struct Own<'a> {
     region: OwnRegion<'a>,
     server: OwnServer,
     database: OwnDatabase,
     keys: OwnKeys,
+    federation: OwnFederation<'a>,
     issuers: [OwnIssuer; 1],
 }
 
@@ -235,6 +281,17 @@ struct OwnDatabase {
 #[derive(Serialize)]
 struct OwnKeys {
     folder: PathBuf,
+}
+
+#[derive(Serialize)]
+struct OwnFederation<'a> {
+    bind: String,
+    address: String,
+    directory_keys: [&'a str; 1],
+    directory_file: &'a Path,
+    refresh_ms: u64,
+    retry_first_ms: u64,
+    retry_last_ms: u64,
 }
 
 #[derive(Serialize)]

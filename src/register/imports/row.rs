@@ -108,7 +108,7 @@ impl Rules {
         Self {
             nation: region.own().nation,
             authorities: gss(region.own()),
-            elsewhere: region.members().filter(|entry| entry.code != *region.code()).flat_map(gss).collect(),
+            elsewhere: region.members().iter().filter(|entry| entry.code != *region.code()).flat_map(|entry| gss(entry)).collect(),
             ranges: region.ranges(),
             today,
         }

@@ -1,0 +1,4 @@
+DROP TABLE check_waiting;
+DROP TABLE peer_message;
+DROP TABLE member_statement;
+DROP TABLE federation_directory;
