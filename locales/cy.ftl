@@ -4,6 +4,7 @@ advice-possible-match = Efallai mai'r plentyn hwn yw rhywun sydd ar gofrestr. Ni
 advice-not-on-register = Atebodd pob cofrestr a holwyd, ac nid oes gan yr un ohonynt blentyn a allai fod yr un hwn. Nid yw hynny'n golygu bod y plentyn yn ddiogel.
 advice-indeterminate = Nid yw pob cofrestr wedi ateb. Peidiwch â darllen hyn fel "nid yw ar y gofrestr". Rydym yn dal i ofyn; edrychwch ar y gwiriad hwn eto, neu ffoniwch y rhanbarthau a restrir.
 advice-report-anyway = Beth bynnag yw'r ateb: os ydych yn poeni am blentyn, rhowch wybod yn y ffordd arferol. Mewn perygl uniongyrchol ffoniwch 999.
+advice-another-nation = Mae'r awdurdod a ddangosir mewn gwlad arall, lle mae enw arall ar yr un amddiffyniad: cynllun amddiffyn plant yn Lloegr yw'r hyn yw cofrestriad yng Nghymru. Ei gweithdrefnau a'i dyddiadau ei hun sy'n berthnasol.
 advice-previously-registered = Bu rhywun a allai fod y plentyn hwn ar gofrestr o'r blaen, ond nid yw arni nawr. Gall y gofrestr a gadwai'r cofnod ddweud mwy.
 advice-earlier-enquiries = Mae asiantaethau eraill wedi holi am y plentyn hwn yn ddiweddar. Siaradwch â'r gwasanaethau plant am y patrwm.
 advice-shielded = Mae'r cofnod hwn wedi'i warchod. Ni cheir gofyn na throsglwyddo dim am ble mae'r plentyn yn byw.

@@ -4,6 +4,7 @@ advice-possible-match = Somebody on a register may be this child. This is not a 
 advice-not-on-register = Every register that was asked answered, and none holds a child who may be this one. That does not mean that the child is safe.
 advice-indeterminate = Not every register has answered. Do not read this as "not on the register". We keep asking; look at this check again, or ring the regions listed.
 advice-report-anyway = Whatever the answer: if you are worried about a child, report it in the usual way. In immediate danger ring 999.
+advice-another-nation = The authority shown is in another nation, where the same protection has another name: a child protection plan in England is what a registration is in Wales. Its own procedures and dates apply.
 advice-previously-registered = Somebody who may be this child was on a register before and is not now. The register that held the entry can say more.
 advice-earlier-enquiries = Other agencies have asked about this child lately. Speak to children's services about the pattern.
 advice-shielded = This record is shielded. Nothing about where the child lives may be asked for or passed on.

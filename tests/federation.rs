@@ -71,6 +71,8 @@ fn a_child_of_another_region_is_found_and_both_sides_know_it(backend: Backend) {
     for region in ["gwent", "north-wales", "west-midlands"] {
         assert_eq!(status_of(&check, region), "answered");
     }
+    let advice = check["advice"].as_array().unwrap();
+    assert!(advice.iter().any(|advice| advice["code"] == "another-nation"), "a plan in England is a registration in Wales: {advice:?}");
 
     // Whoever is responsible hears of it, and custodian and auditors there see who asked.
     let custodian = midlands.person(Caller::custodian());

@@ -582,8 +582,14 @@ pub fn conclude(ending: &mut Ending<'_>, region: &Region, searched: Searched, ot
         ordered.retain(|found| found.status.is_current() || found.region.is_some());
     }
     let earlier = together(&earlier_parts);
-    let answer =
-        StoredAnswer { advice: advice(&outcome, &ordered, &earlier, narrowed), matches: ordered, coverage, earlier, earlier_parts, signed };
+    let answer = StoredAnswer {
+        advice: advice(region, &outcome, &ordered, &earlier, narrowed),
+        matches: ordered,
+        coverage,
+        earlier,
+        earlier_parts,
+        signed,
+    };
     let audit = ending.audit();
     for child in answer.own_children() {
         audit.child(Id(child));
@@ -818,7 +824,7 @@ fn enquiry_keys(region: &Region, query: &Query) -> Vec<i64> {
 }
 
 /// What an answer means and does not mean, in codes.
-pub fn advice(outcome: &Outcome, shown: &[StoredMatch], earlier: &StoredEarlier, narrowed: bool) -> Vec<String> {
+pub fn advice(region: &Region, outcome: &Outcome, shown: &[StoredMatch], earlier: &StoredEarlier, narrowed: bool) -> Vec<String> {
     let mut codes = vec![outcome.as_str()];
     let current: Vec<_> = shown.iter().filter(|found| found.status.is_current()).collect();
     if current.iter().any(|found| found.flags.contains(&Flag::PossibleSiblingOrTwin)) {
@@ -835,6 +841,11 @@ pub fn advice(outcome: &Outcome, shown: &[StoredMatch], earlier: &StoredEarlier,
     }
     if shown.iter().any(|found| found.shielded) {
         codes.push("shielded");
+    }
+    // The same protection goes by other names, codes and dates there; what the other region said is told as it said it.
+    let is_abroad = |found: &&StoredMatch| region.authority(&found.authority).is_some_and(|(home, _)| home.nation != region.own().nation);
+    if shown.iter().any(|found| is_abroad(&found)) {
+        codes.push("another-nation");
     }
     if shown.iter().any(|found| !found.status.is_current()) {
         codes.push("previously-registered");

@@ -152,7 +152,7 @@ pub fn complete(snapshot: &mut Snapshot<'_>, region: &Region, check: CheckId, re
     answer.signed.extend(reply.signed.map(|text| (code.clone(), text)));
     answer.earlier = checks::together(&answer.earlier_parts);
     let narrowed = answer.advice.iter().any(|advice| advice == "search-narrowed");
-    answer.advice = checks::advice(&outcome, &matches, &answer.earlier, narrowed);
+    answer.advice = checks::advice(region, &outcome, &matches, &answer.earlier, narrowed);
     answer.matches = matches;
     answer.coverage = coverage;
     let was_repeat = checks::is_repeat(region, &checks::stored_answer(&row)?);
