@@ -367,6 +367,7 @@ async fn raise(store: &Store) -> Result<(), RegisterError> {
         organisation: None,
         family_name: None,
         postcode: None,
+        signed_in_at: None,
     });
     let id = Uuid::now_v7();
     let permit = decide::<AskCheck>(&somebody, Context { request_id: id, correlation_id: id }).expect("a permit");

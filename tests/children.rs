@@ -1,6 +1,6 @@
 //! `/v1/children`: the people on the register.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::app::TestApp;
 use crate::support::http::Answer;
@@ -141,27 +141,6 @@ fn a_coordinator_reads_their_own_cases_and_no_others(app: &TestApp) {
     client.get(&format!("/v1/registrations/{}", other.registration)).problem(404, "not-found");
     let listed = client.get("/v1/registrations").expect(200).list("/items");
     assert_eq!(listed.iter().map(|item| item["id"].clone()).collect::<Vec<_>>(), [json!(own.registration)]);
-}
-
-on_both!(confidential_addresses_are_read_only_by_those_who_keep_the_case);
-fn confidential_addresses_are_read_only_by_those_who_keep_the_case(app: &TestApp) {
-    let coordinator = Caller::coordinator();
-    let child = Child::usual().hidden_at(&["3 Clos Heulog", "Newport"], "NP18 2XJ");
-    let open = app.register_with(&child, Entry::usual().with("coordinator", json!({"name": "Carys Mathias", "person": coordinator.key()})));
-    let shielded =
-        app.register(&Child::named("Mabli", "Goronwy").born("2015-07-07").shielded().living_at(&["27 Albany Place"], "NP19 8AB"));
-    let postcodes = |caller: &Caller, id: &str| -> Vec<Value> {
-        let read = app.as_caller(caller).get(&format!("/v1/children/{id}")).expect(200);
-        read.list("/addresses").iter().map(|address| address["postcode"].clone()).collect()
-    };
-    for caller in [Caller::custodian(), Caller::of_region("senior-safeguarding-manager"), coordinator] {
-        assert_eq!(postcodes(&caller, &open.child), ["NP20 4QR", "NP18 2XJ"], "{}", caller.subject());
-    }
-    assert_eq!(postcodes(&Caller::custodian(), &shielded.child), ["NP19 8AB"]);
-    for caller in [Caller::emergency_duty(), Caller::of_region("team-manager")] {
-        assert_eq!(postcodes(&caller, &open.child), ["NP20 4QR"], "{}", caller.subject());
-        assert_eq!(postcodes(&caller, &shielded.child), Vec::<Value>::new(), "{}: a shielded child's home", caller.subject());
-    }
 }
 
 on_both!(a_fact_that_is_added_is_found_at_once_and_moves_the_version);

@@ -146,7 +146,7 @@ fn of_fifty_changes_with_one_tag_one_wins(app: &TestApp) {
     let ground = Ground::new(&send, &child, &question);
     let document = app.anonymous().get("/openapi.json").expect(200).json();
     let mut tried = 0;
-    for (operation, _) in documented(&document).into_iter().filter(|(_, operation)| operation.changes) {
+    for (operation, documented) in documented(&document).into_iter().filter(|(_, operation)| operation.changes) {
         let caller = if operation.contains("Client") { Caller::of_region("operator") } else { Caller::custodian() };
         let Example { method, path, body, etag } = ground.example(&operation, &caller);
         let caller = &caller;
@@ -165,7 +165,9 @@ fn of_fifty_changes_with_one_tag_one_wins(app: &TestApp) {
         answers.sort();
         assert!(matches!(answers[0].0, 200 | 201), "{operation}: nobody won: {answers:?}");
         for (status, code) in &answers[1..] {
-            assert_eq!((*status, code.as_str()), (412, "precondition-failed"), "{operation}");
+            // A fact that was corrected is gone, and that is said before its version is looked at.
+            let is_gone = documented.path.contains("{fact}") && (*status, code.as_str()) == (404, "not-found");
+            assert!(is_gone || (*status, code.as_str()) == (412, "precondition-failed"), "{operation}: {status} {code}");
         }
         tried += 1;
     }

@@ -47,9 +47,14 @@ fn outsider(operation: &str) -> Caller {
         | "listMilestones"
         | "readMilestone"
         | "readClocks" => Caller::of_authority("custodian", TORFAEN),
-        "readChild" | "readRegistration" | "readNotice" | "readTask" | "readAuditProof" | "readLegalHold" => {
-            Caller::of_authority("custodian", TORFAEN)
-        }
+        "readChild"
+        | "readHistory"
+        | "readIdentityDecision"
+        | "readRegistration"
+        | "readNotice"
+        | "readTask"
+        | "readAuditProof"
+        | "readLegalHold" => Caller::of_authority("custodian", TORFAEN),
         "readClient" => Caller::of_authority("operator", TORFAEN),
         other => panic!("{other} reads something by its identifier: who may not know of it? Say so in tests/same_work.rs"),
     }

@@ -36,6 +36,7 @@ fn principal(role: Role) -> Arc<Principal> {
         organisation: None,
         family_name: None,
         postcode: None,
+        signed_in_at: None,
     })
 }
 

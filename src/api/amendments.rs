@@ -102,7 +102,7 @@ pub struct DerivedView {
     lossy: bool,
 }
 
-/// The core group of an entry.
+/// The core group of an entry; of a restricted record for those alone who may read it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CoreGroupView {
     /// Its members now.
@@ -181,9 +181,11 @@ async fn show<A: Action, V: Serialize + 'static>(gate: Gate<A>, view: fn(&Regist
     app.store
         .read(permit, move |snapshot| {
             let id: RegistrationId = incoming.id()?;
-            let entry = registrations::find(snapshot.connection, id, &principal, reach)?;
+            let mut entry = registrations::find(snapshot.connection, id, &principal, reach)?;
             incoming.reading()?;
             snapshot.audit().child(entry.row.child_id);
+            let now = snapshot.now();
+            registrations::veil(snapshot.connection, std::slice::from_mut(&mut entry), &principal, reach, now)?;
             item::<V>(entry.row.version, &view(&entry))
         })
         .await

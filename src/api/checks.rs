@@ -33,7 +33,7 @@ use crate::domain::text::{CaseReference, Line};
 use crate::domain::verification::VerificationMethod;
 use crate::matching::{Birth, Field, Flag, Level, NameKind, Person, PersonAddress, PersonCarer, PersonName, Reason as MatchReason};
 use crate::register::budgets::{self, Hold, Reckoning};
-use crate::register::checks::{self, Checked, PeerReply, Question, Searched, StoredAnswer, StoredMatch};
+use crate::register::checks::{self, Checked, NumbersInUse, PeerReply, Question, Searched, StoredAnswer, StoredMatch};
 use crate::register::idempotency::{self, Answer, Key};
 use crate::register::peers::wire::PeerQuestion;
 use crate::register::{Region, RegisterError};
@@ -297,6 +297,10 @@ pub struct MatchView {
     contact: Option<ContactsView>,
     /// Whether the record is shielded: ask for no location and pass none on.
     shielded: bool,
+    /// The NHS number that has come in the place of the one you gave, where the region's policy tells you.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "9990001006")]
+    number_in_use: Option<String>,
 }
 
 /// An authority.
@@ -728,7 +732,7 @@ mod erased {
 }
 
 impl MatchView {
-    fn new(found: &StoredMatch, region: &Region, language: Language, now: DateTime<Utc>) -> Self {
+    fn new(found: &StoredMatch, number_in_use: Option<&String>, region: &Region, language: Language, now: DateTime<Utc>) -> Self {
         let known = region.authority(&found.authority);
         let contact = known.as_ref().and_then(|(home, authority)| {
             let contacts = authority.contacts.as_ref()?;
@@ -751,6 +755,9 @@ impl MatchView {
             };
             why.insert(0, say(language, name, &[]));
         }
+        if found.superseded_number {
+            why.insert(0, say(language, "why-identifier-superseded", &[]));
+        }
         Self {
             grade: found.grade,
             score: found.score,
@@ -765,15 +772,19 @@ impl MatchView {
             coordinator: found.coordinator.as_ref().map(|name| CoordinatorNameView { name: name.clone() }),
             contact,
             shielded: found.shielded,
+            number_in_use: number_in_use.cloned(),
         }
     }
 }
 
 impl CheckView {
-    /// What a caller is shown of a check: fields listed by hand.
+    /// What a caller is shown of a check: fields listed by hand. `numbers` are those in use, of the people who were asked for by
+    /// another.
+    #[allow(clippy::too_many_arguments)] // the check, and for whom it is shown
     fn new(
         row: &EnquiryRow,
         answer: &StoredAnswer,
+        numbers: &NumbersInUse,
         region: &Region,
         principal: &Principal,
         reach: Reach,
@@ -789,7 +800,7 @@ impl CheckView {
             as_of: row.as_of.get(),
             valid_until: row.valid_until.get(),
             outcome: row.outcome.clone(),
-            matches: answer.matches.iter().map(|found| MatchView::new(found, region, language, now)).collect(),
+            matches: answer.matches.iter().map(|found| MatchView::new(found, numbers.of(found), region, language, now)).collect(),
             coverage: answer
                 .coverage
                 .iter()
@@ -1023,7 +1034,7 @@ fn put_together(
     let now = ending.now();
     let views = checked
         .iter()
-        .map(|one| (one.row.version, CheckView::new(&one.row, &one.answer, region, principal, Reach::Own, language, now)))
+        .map(|one| (one.row.version, CheckView::new(&one.row, &one.answer, &one.numbers, region, principal, Reach::Own, language, now)))
         .collect();
     let answer = write(views)?;
     told.standing(region.budgets.standing(&reckoning, empty(&checked)));
@@ -1237,7 +1248,8 @@ pub(super) async fn again(
             for child in answer.own_children() {
                 snapshot.audit().child(crate::store::types::Id(child));
             }
-            let view = CheckView::new(&row, &answer, &region, &principal, reach, language, snapshot.now());
+            let numbers = checks::numbers_in_place(snapshot.connection, &region, &principal, &answer.matches)?;
+            let view = CheckView::new(&row, &answer, &numbers, &region, &principal, reach, language, snapshot.now());
             item(row.version, &view)
         })
         .await

@@ -16,23 +16,26 @@ use crate::authz::policy::action;
 use crate::domain::census::{CensusItems, Disability, Referral};
 use crate::domain::dates::{BirthDate, DateOfBirth, ExpectedDeliveryDate, PartialDate, parse_date};
 use crate::domain::identifiers::{GssCode, Identifier, IdentifierKind};
-use crate::domain::ids::ChildId;
+use crate::domain::ids::{ChildId, IdentifierId};
 use crate::domain::language::PreferredLanguage;
 use crate::domain::names::NameUse;
-use crate::domain::roles::Role;
 use crate::domain::sex::Sex;
 use crate::domain::text::{Line, Note};
+use crate::register::births::Outcome;
 use crate::register::children::{
-    self, AddressKind, Child, NewAddress, NewChild, NewHouseholdMember, NewName, Relationship, Validity, today,
+    self, AddressKind, Child, NewAddress, NewChild, NewHouseholdMember, NewIdentifier, NewName, Relationship, Sight, Surroundings,
+    Validity, today,
 };
 use crate::register::idempotency::{self, Answer, Key};
 use crate::register::{Region, RegisterError};
+use crate::store::Snapshot;
 use crate::store::census::ReferralRow;
 use crate::store::children::{AddressRow, ChildRow, HouseholdRow, IdentifierRow, NameRow};
+use crate::store::connection::AnyConnection;
 use crate::store::types::Id;
 
 /// The most names, identifiers, addresses or household members of one person.
-const ITEMS: usize = 50;
+pub(super) const ITEMS: usize = 50;
 
 /// A person to be entered.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -140,6 +143,12 @@ pub struct NewIdentifierShape {
     /// The identifier.
     #[schema(example = "9990001006")]
     value: Option<String>,
+    /// First day on which it was the one in use.
+    from: Option<String>,
+    /// Last day on which it was the one in use: a superseded number goes on finding the child, and the answer says so.
+    to: Option<String>,
+    /// The fact whose number this one supersedes; only where a number is added to a person.
+    supersedes: Option<String>,
 }
 
 /// An address to be entered.
@@ -188,6 +197,9 @@ pub struct NewHouseholdMemberShape {
     /// Date of birth.
     #[schema(example = "1990-02-17")]
     date_of_birth: Option<String>,
+    /// Their NHS number: by that of the mother an unborn child is found.
+    #[schema(example = "9990000433")]
+    nhs_number: Option<String>,
     /// Their own record on this register.
     related_child_id: Option<String>,
     /// Whether that they are here is confidential.
@@ -232,6 +244,18 @@ pub struct ChildView {
     standing: String,
     /// Whether the record is shielded.
     shielded: bool,
+    /// The record into which this one was merged: both are of one person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merged_into: Option<String>,
+    /// The records that were merged into this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    merged_from: Vec<String>,
+    /// The entries of this person, whichever of their records they rest on.
+    registration_ids: Vec<String>,
+    /// How the pregnancy ended, of a child who was entered before birth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pregnancy: Option<PregnancyView>,
     /// Names.
     names: Vec<NameView>,
     /// Date of birth, when the day is known.
@@ -277,6 +301,20 @@ pub struct ChildView {
     changed_at: DateTime<Utc>,
 }
 
+/// How a pregnancy ended.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PregnancyView {
+    /// `live-birth`, `stillbirth`, `miscarriage` or `termination`.
+    outcome: String,
+    /// When.
+    on: NaiveDate,
+    /// For when the child was expected.
+    expected_delivery_date: NaiveDate,
+    /// Whether nobody may write letters to the parents.
+    no_letters: bool,
+}
+
 /// A name.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -318,6 +356,12 @@ pub struct IdentifierView {
     /// The identifier itself.
     #[schema(example = "9990001006")]
     value: String,
+    /// First day on which it was the one in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<NaiveDate>,
+    /// Last day on which it was the one in use: it was superseded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<NaiveDate>,
     /// When it was recorded.
     recorded_at: DateTime<Utc>,
 }
@@ -373,9 +417,19 @@ pub struct HouseholdMemberView {
     /// Date of birth.
     #[serde(skip_serializing_if = "Option::is_none")]
     date_of_birth: Option<NaiveDate>,
+    /// Their NHS number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "9990000433")]
+    nhs_number: Option<String>,
     /// Their own record on this register.
     #[serde(skip_serializing_if = "Option::is_none")]
     related_child_id: Option<String>,
+    /// Since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<NaiveDate>,
+    /// Until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<NaiveDate>,
     /// When it was recorded.
     recorded_at: DateTime<Utc>,
 }
@@ -407,7 +461,7 @@ fn validity(pointer: &str, from: Option<&str>, to: Option<&str>, fields: &mut Fi
 }
 
 impl NewNameShape {
-    fn read(&self, pointer: &str, fields: &mut Fields) -> Option<NewName> {
+    pub(super) fn read(&self, pointer: &str, fields: &mut Fields) -> Option<NewName> {
         let name_use = fields.optional(&format!("{pointer}/use"), self.name_use.as_deref()).unwrap_or(NameUse::Official);
         let shape = NameShape { given: self.given.clone(), middle: self.middle.clone(), family: self.family.clone() };
         let validity = validity(pointer, self.from.as_deref(), self.to.as_deref(), fields);
@@ -416,18 +470,33 @@ impl NewNameShape {
 }
 
 impl NewIdentifierShape {
-    fn read(&self, pointer: &str, region: &Region, fields: &mut Fields) -> Option<Identifier> {
+    pub(super) fn read(&self, pointer: &str, region: &Region, fields: &mut Fields) -> Option<NewIdentifier> {
         let kind: Option<IdentifierKind> = fields.required(&format!("{pointer}/kind"), self.kind.as_deref());
+        let validity = validity(pointer, self.from.as_deref(), self.to.as_deref(), fields);
+        let supersedes: Option<IdentifierId> = fields.optional(&format!("{pointer}/supersedes"), self.supersedes.as_deref());
         let Some(value) = self.value.as_deref() else {
             fields.missing(&format!("{pointer}/value"));
             return None;
         };
-        kind.and_then(|kind| fields.keep(&format!("{pointer}/value"), Identifier::parse(kind, value, region.ranges())))
+        let identifier = kind.and_then(|kind| fields.keep(&format!("{pointer}/value"), Identifier::parse(kind, value, region.ranges())))?;
+        Some(NewIdentifier { identifier, validity, supersedes })
+    }
+
+    /// The same where there is nothing yet that it could supersede.
+    pub(super) fn read_first(&self, pointer: &str, region: &Region, fields: &mut Fields) -> Option<NewIdentifier> {
+        if self.supersedes.is_some() {
+            fields.note(
+                &format!("{pointer}/supersedes"),
+                "unknown-fact",
+                "leave it out: there is no number yet that this one could supersede",
+            );
+        }
+        self.read(pointer, region, fields)
     }
 }
 
 impl NewAddressShape {
-    fn read(&self, pointer: &str, fields: &mut Fields) -> Option<NewAddress> {
+    pub(super) fn read(&self, pointer: &str, fields: &mut Fields) -> Option<NewAddress> {
         let kind = fields.optional(&format!("{pointer}/kind"), self.kind.as_deref()).unwrap_or(AddressKind::Home);
         let source: Option<Line> = fields.optional(&format!("{pointer}/source"), self.source.as_deref());
         let validity = validity(pointer, self.from.as_deref(), self.to.as_deref(), fields);
@@ -438,7 +507,7 @@ impl NewAddressShape {
 }
 
 impl NewHouseholdMemberShape {
-    fn read(&self, pointer: &str, now: DateTime<Utc>, fields: &mut Fields) -> Option<NewHouseholdMember> {
+    pub(super) fn read(&self, pointer: &str, region: &Region, now: DateTime<Utc>, fields: &mut Fields) -> Option<NewHouseholdMember> {
         let relationship: Option<Relationship> = fields.required(&format!("{pointer}/relationship"), self.relationship.as_deref());
         let name = self.name.as_ref().and_then(|name| name.name(&format!("{pointer}/name"), fields)).map(|(name, _)| name);
         let born: Option<DateOfBirth> = fields.optional(&format!("{pointer}/dateOfBirth"), self.date_of_birth.as_deref());
@@ -446,6 +515,9 @@ impl NewHouseholdMemberShape {
             fields.keep(&format!("{pointer}/dateOfBirth"), born.plausible_for_adult(today(now)));
         }
         let related_child: Option<ChildId> = fields.optional(&format!("{pointer}/relatedChildId"), self.related_child_id.as_deref());
+        let nhs_number = self.nhs_number.as_deref().and_then(|text| {
+            fields.keep(&format!("{pointer}/nhsNumber"), Identifier::parse(IdentifierKind::NhsNumber, text, region.ranges()))
+        });
         if self.name.is_none() && self.related_child_id.is_none() {
             fields.missing(&format!("{pointer}/name"));
         }
@@ -457,6 +529,7 @@ impl NewHouseholdMemberShape {
             in_household: self.in_household.unwrap_or(true),
             name,
             date_of_birth: born.map(|born| born.expose()),
+            nhs_number,
             related_child,
             confidential: self.confidential,
             validity,
@@ -468,7 +541,13 @@ impl ChildRequest {
     fn read(&self, region: &Region, now: DateTime<Utc>) -> Result<NewChild, Problem> {
         let mut fields = Fields::default();
         let authority: Option<GssCode> = fields.required("/authority", self.authority.as_deref());
-        let birth = self.birth(now, &mut fields);
+        let dates = BirthShape {
+            date_of_birth: self.date_of_birth.as_deref(),
+            from: self.date_of_birth_from.as_deref(),
+            to: self.date_of_birth_to.as_deref(),
+            expected: self.expected_delivery_date.as_deref(),
+        };
+        let birth = dates.read(now, &mut fields);
         let unborn = birth.is_some_and(|birth| birth.is_expected());
         if self.names.is_empty() && !unborn {
             fields.missing("/names");
@@ -477,12 +556,13 @@ impl ChildRequest {
         let names = names.filter_map(|(index, name)| name.read(&format!("/names/{index}"), &mut fields)).collect();
         let identifiers = fields.bounded("/identifiers", &self.identifiers, ITEMS).iter().enumerate();
         let identifiers =
-            identifiers.filter_map(|(index, shape)| shape.read(&format!("/identifiers/{index}"), region, &mut fields)).collect();
+            identifiers.filter_map(|(index, shape)| shape.read_first(&format!("/identifiers/{index}"), region, &mut fields)).collect();
         let addresses = fields.bounded("/addresses", &self.addresses, ITEMS).iter().enumerate();
         let addresses = addresses.filter_map(|(index, shape)| shape.read(&format!("/addresses/{index}"), &mut fields)).collect();
         let household = fields.bounded("/household", &self.household, ITEMS).iter().enumerate();
-        let household = household.filter_map(|(index, shape)| shape.read(&format!("/household/{index}"), now, &mut fields)).collect();
-        let sex = fields.optional("/sex", self.sex.as_deref()).unwrap_or(Sex::Unknown);
+        let household =
+            household.filter_map(|(index, shape)| shape.read(&format!("/household/{index}"), region, now, &mut fields)).collect();
+        let sex = read_sex(self.sex.as_deref(), unborn, &mut fields);
         let preferred_language: Option<PreferredLanguage> = fields.optional("/preferredLanguage", self.preferred_language.as_deref());
         let communication_needs: Option<Note> = fields.optional("/communicationNeeds", self.communication_needs.as_deref());
         let census = self.census(today(now), &mut fields);
@@ -514,12 +594,23 @@ impl ChildRequest {
             referral: self.referral.as_ref().and_then(|referral| referral.read(today, fields)),
         }
     }
+}
 
-    fn birth(&self, now: DateTime<Utc>, fields: &mut Fields) -> Option<BirthDate> {
-        let partial: Option<PartialDate> = fields.optional("/dateOfBirth", self.date_of_birth.as_deref());
-        let from: Option<DateOfBirth> = fields.optional("/dateOfBirthFrom", self.date_of_birth_from.as_deref());
-        let to: Option<DateOfBirth> = fields.optional("/dateOfBirthTo", self.date_of_birth_to.as_deref());
-        let expected: Option<ExpectedDeliveryDate> = fields.optional("/expectedDeliveryDate", self.expected_delivery_date.as_deref());
+/// The ways of saying when a child was or will be born.
+pub(super) struct BirthShape<'a> {
+    pub date_of_birth: Option<&'a str>,
+    pub from: Option<&'a str>,
+    pub to: Option<&'a str>,
+    pub expected: Option<&'a str>,
+}
+
+impl BirthShape<'_> {
+    /// What is said of the birth; only one way of saying it.
+    pub(super) fn read(&self, now: DateTime<Utc>, fields: &mut Fields) -> Option<BirthDate> {
+        let partial: Option<PartialDate> = fields.optional("/dateOfBirth", self.date_of_birth);
+        let from: Option<DateOfBirth> = fields.optional("/dateOfBirthFrom", self.from);
+        let to: Option<DateOfBirth> = fields.optional("/dateOfBirthTo", self.to);
+        let expected: Option<ExpectedDeliveryDate> = fields.optional("/expectedDeliveryDate", self.expected);
         let birth = match partial {
             Some(_) if from.is_some() || to.is_some() || expected.is_some() => {
                 fields.note("/dateOfBirth", "too-many-dates", "give the date of birth, or a range, or the expected date: only one of them");
@@ -558,9 +649,18 @@ impl ReferralShape {
     }
 }
 
+/// The sex; nobody's is known before birth (CIN-VAL 8750).
+pub(super) fn read_sex(text: Option<&str>, unborn: bool, fields: &mut Fields) -> Sex {
+    let sex = fields.optional("/sex", text).unwrap_or(Sex::Unknown);
+    if unborn && sex != Sex::Unknown {
+        fields.note("/sex", "sex-before-birth", "leave the sex out: it is recorded with the birth");
+    }
+    sex
+}
+
 impl ChildView {
     /// What is shown of a person: fields listed by hand.
-    pub fn new(child: &Child, sees_confidential: bool) -> Self {
+    pub fn new(child: &Child, around: &Surroundings, sees_confidential: bool) -> Self {
         let particulars = child.particulars.as_ref();
         let dates = particulars.map(|row| (row.birth_kind.as_str(), row.birth_from, row.birth_to));
         Self {
@@ -568,6 +668,15 @@ impl ChildView {
             authority: child.row.authority.clone(),
             standing: child.row.standing.clone(),
             shielded: child.row.shielded,
+            merged_into: around.merged_into.map(|id| id.0.to_string()),
+            merged_from: around.merged_from.iter().map(|id| id.0.to_string()).collect(),
+            registration_ids: around.registrations.iter().map(|id| id.0.to_string()).collect(),
+            pregnancy: around.pregnancy.as_ref().map(|row| PregnancyView {
+                outcome: row.outcome.clone(),
+                on: row.ended_on,
+                expected_delivery_date: row.expected_on,
+                no_letters: row.outcome != Outcome::LiveBirth.as_str(),
+            }),
             names: child.names.iter().map(NameView::new).collect(),
             date_of_birth: dates.and_then(|(kind, from, _)| from.filter(|_| kind == "exact")),
             date_of_birth_from: dates.and_then(|(kind, from, _)| from.filter(|_| kind == "approximate")),
@@ -577,8 +686,8 @@ impl ChildView {
             preferred_language: particulars.and_then(|row| row.preferred_language.clone()),
             communication_needs: particulars.and_then(|row| row.communication_needs.clone()),
             identifiers: child.identifiers.iter().map(IdentifierView::new).collect(),
-            addresses: child.addresses.iter().filter(|row| sees_confidential || !hides(child, row)).map(AddressView::new).collect(),
-            household: child.household.iter().filter(|row| sees_confidential || !row.confidential).map(HouseholdMemberView::new).collect(),
+            addresses: address_views(child, sees_confidential),
+            household: household_views(child, sees_confidential),
             ethnicity: child.census.as_ref().and_then(|row| row.ethnicity.clone()),
             disabilities: child.census.as_ref().and_then(|row| serde_json::from_str(row.disabilities.as_deref()?).ok()),
             upn_unknown: child.census.as_ref().and_then(|row| row.upn_unknown.clone()),
@@ -594,13 +703,38 @@ fn hides(child: &Child, address: &AddressRow) -> bool {
     address.confidential || (child.row.shielded && address.valid_to.is_none())
 }
 
-/// Whether a role sees confidential addresses: those who keep the register or the case.
-fn sees_confidential(role: Role) -> bool {
-    matches!(role, Role::Custodian | Role::Coordinator | Role::SeniorSafeguardingManager)
+/// The addresses: of one that is confidential, others than those who keep the case see only that there is one.
+pub(super) fn address_views(child: &Child, sees_confidential: bool) -> Vec<AddressView> {
+    let view = |row: &AddressRow| if sees_confidential || !hides(child, row) { AddressView::new(row) } else { AddressView::hidden(row) };
+    child.addresses.iter().map(view).collect()
+}
+
+/// The household; a confidential member only for those who keep the case.
+pub(super) fn household_views(child: &Child, sees_confidential: bool) -> Vec<HouseholdMemberView> {
+    child.household.iter().filter(|row| sees_confidential || !row.confidential).map(HouseholdMemberView::new).collect()
+}
+
+/// A record as it is shown, with what stands around it.
+///
+/// # Errors
+/// When the database fails.
+pub(super) fn view(connection: &mut AnyConnection, row: ChildRow, sees_confidential: bool) -> Result<ChildView, RegisterError> {
+    let around = children::surroundings(connection, row.id)?;
+    let child = children::load(connection, row)?;
+    Ok(ChildView::new(&child, &around, sees_confidential))
+}
+
+/// The record with this identifier as it is shown to those who keep it, with its version.
+///
+/// # Errors
+/// When there is none, or the database fails.
+pub(super) fn kept_view(connection: &mut AnyConnection, id: Id) -> Result<(i64, ChildView), RegisterError> {
+    let row = crate::store::children::find(connection, id)?.ok_or(RegisterError::NotFound)?;
+    Ok((row.version, view(connection, row, true)?))
 }
 
 impl NameView {
-    fn new(row: &NameRow) -> Self {
+    pub(super) fn new(row: &NameRow) -> Self {
         Self {
             id: row.id.0.to_string(),
             name_use: row.name_use.clone(),
@@ -615,15 +749,22 @@ impl NameView {
 }
 
 impl IdentifierView {
-    fn new(row: &IdentifierRow) -> Self {
+    pub(super) fn new(row: &IdentifierRow) -> Self {
         // The database has a shorter word for it; an answer says what a request says.
         let kind = if row.kind == "local" { IdentifierKind::LocalAuthorityChildId.as_str() } else { &row.kind };
-        Self { id: row.id.0.to_string(), kind: kind.to_owned(), value: row.value.clone(), recorded_at: row.recorded_at.get() }
+        Self {
+            id: row.id.0.to_string(),
+            kind: kind.to_owned(),
+            value: row.value.clone(),
+            from: row.valid_from,
+            to: row.valid_to,
+            recorded_at: row.recorded_at.get(),
+        }
     }
 }
 
 impl AddressView {
-    fn new(row: &AddressRow) -> Self {
+    pub(super) fn new(row: &AddressRow) -> Self {
         Self {
             id: row.id.0.to_string(),
             kind: row.kind.clone(),
@@ -639,8 +780,26 @@ impl AddressView {
     }
 }
 
+impl AddressView {
+    /// That there is an address, and nothing of where.
+    fn hidden(row: &AddressRow) -> Self {
+        Self {
+            id: row.id.0.to_string(),
+            kind: AddressKind::Other.as_str().into(),
+            lines: Vec::new(),
+            postcode: None,
+            uprn: None,
+            source: None,
+            confidential: true,
+            from: None,
+            to: None,
+            recorded_at: row.recorded_at.get(),
+        }
+    }
+}
+
 impl HouseholdMemberView {
-    fn new(row: &HouseholdRow) -> Self {
+    pub(super) fn new(row: &HouseholdRow) -> Self {
         let name =
             (row.given.is_some() || row.family.is_some()).then(|| PlainNameView { given: row.given.clone(), family: row.family.clone() });
         Self {
@@ -651,14 +810,24 @@ impl HouseholdMemberView {
             in_household: row.in_household,
             name,
             date_of_birth: row.date_of_birth,
+            nhs_number: row.nhs_number.clone(),
             related_child_id: row.related_child_id.map(|id| id.0.to_string()),
+            from: row.valid_from,
+            to: row.valid_to,
             recorded_at: row.recorded_at.get(),
         }
     }
 }
 
+/// Says in the audit entry under which opening a restricted record is read.
+pub(super) fn note_break_glass(snapshot: &mut Snapshot<'_>, sight: &Sight) {
+    if let Some(opened) = sight.break_glass {
+        snapshot.audit().detail("break-glass", opened.0);
+    }
+}
+
 /// The reading part of a request that creates: an answer given before, or what to do.
-enum Entering<T> {
+pub(super) enum Entering<T> {
     Before(Answer),
     New { key: Key, what: T, _turn: super::app::Turn },
 }
@@ -697,10 +866,8 @@ pub async fn add(gate: Gate<action::AddChild>) -> Result<HttpResponse, Problem> 
                 Entering::Before(answer) => Ok(answer.clone()),
                 Entering::New { key, what, .. } => idempotency::once(tx, key, |tx| {
                     let (id, _) = children::add(tx, &writer, what, &by)?;
-                    let row = crate::store::children::find(tx.connection, id.into())?.ok_or(RegisterError::NotFound)?;
-                    let child = children::load(tx.connection, row)?;
-                    let view = ChildView::new(&child, true);
-                    created(Some(format!("/v1/children/{id}")), Some(etag(child.row.version)), &view)
+                    let (version, view) = kept_view(tx.connection, id.into())?;
+                    created(Some(format!("/v1/children/{id}")), Some(etag(version)), &view)
                 }),
             },
         )
@@ -710,8 +877,9 @@ pub async fn add(gate: Gate<action::AddChild>) -> Result<HttpResponse, Problem> 
 
 /// Read a person
 ///
-/// What the register holds of a person, as far as the caller's role and authority reach. Confidential addresses are shown only
-/// to those who keep the register or the case.
+/// What the register holds of a person, as far as the caller's role and authority reach. Of a confidential address others than
+/// those who keep the case – the custodian and the co-ordinator of the authority that keeps the record – see only that there is
+/// one. A shielded record is there only for custodians and its own co-ordinator, and for whoever has opened it in an emergency.
 #[utoipa::path(
     get, path = "/v1/children/{id}", operation_id = "readChild", tag = "Children",
     params(("id" = String, Path, description = "Identifier of the person")),
@@ -725,11 +893,12 @@ pub async fn read(gate: Gate<action::ReadChild>) -> Result<HttpResponse, Problem
     app.store
         .read(permit, move |snapshot| {
             let id: ChildId = incoming.id()?;
-            let row = children::find(snapshot.connection, id, &principal, reach)?;
+            let (row, sight) = children::look(snapshot.connection, id, &principal, reach, snapshot.now())?;
             incoming.reading()?;
             snapshot.audit().child(id);
-            let child = children::load(snapshot.connection, row)?;
-            item(child.row.version, &ChildView::new(&child, sees_confidential(principal.role)))
+            note_break_glass(snapshot, &sight);
+            let version = row.version;
+            item(version, &view(snapshot.connection, row, sight.full)?)
         })
         .await
         .map(kept)
@@ -803,13 +972,13 @@ add_fact! {
 }
 add_fact! {
     /// Add an identifier
-    add_identifier, AddIdentifier, "addIdentifier", "/v1/children/{id}/identifiers", NewIdentifierShape, Identifier, IdentifierView, children::insert_identifier,
+    add_identifier, AddIdentifier, "addIdentifier", "/v1/children/{id}/identifiers", NewIdentifierShape, NewIdentifier, IdentifierView, children::insert_identifier,
     |body, region, now, fields| body.read("", region, fields), IdentifierRow
 }
 add_fact! {
     /// Add a household member or carer
     add_household_member, AddHouseholdMember, "addHouseholdMember", "/v1/children/{id}/household", NewHouseholdMemberShape, NewHouseholdMember, HouseholdMemberView, children::insert_household_member,
-    |body, region, now, fields| body.read("", now, fields), HouseholdRow
+    |body, region, now, fields| body.read("", region, now, fields), HouseholdRow
 }
 
 macro_rules! withdraw {
@@ -841,9 +1010,8 @@ macro_rules! withdraw {
                     },
                     move |tx, row: &ChildRow| {
                         children::withdraw(tx, &region, row, $standing, &by)?;
-                        let row = crate::store::children::find(tx.connection, row.id)?.ok_or(RegisterError::NotFound)?;
-                        let child = children::load(tx.connection, row)?;
-                        item::<ChildView>(child.row.version, &ChildView::new(&child, true))
+                        let (version, view) = kept_view(tx.connection, row.id)?;
+                        item::<ChildView>(version, &view)
                     },
                 )
                 .await

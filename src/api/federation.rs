@@ -90,6 +90,7 @@ impl Sender {
             organisation: None,
             family_name: None,
             postcode: None,
+            signed_in_at: None,
         })
     }
 }

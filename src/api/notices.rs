@@ -11,13 +11,15 @@ use super::clocks::clock_words;
 use super::fields::Fields;
 use super::gate::Gate;
 use super::paging::{Links, Page};
-use super::problem::Problem;
+use super::problem::{Kind, Problem};
 use super::respond::{item, kept, list};
 use crate::authz::policy::action;
 use crate::domain::ids::{NoticeId, TaskId};
 use crate::domain::text::Note;
 use crate::register::{Region, notices, patterns, tasks, work_lists};
+use crate::store::connection::AnyConnection;
 use crate::store::enquiries::EnquiryRow;
+use crate::store::identities::PairRow;
 use crate::store::notices::NoticeRow;
 use crate::store::tasks::TaskRow;
 use crate::store::types::Id;
@@ -149,6 +151,9 @@ pub struct TaskView {
     /// The child.
     #[serde(skip_serializing_if = "Option::is_none")]
     child_id: Option<String>,
+    /// The other record, where two may be of one person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_child_id: Option<String>,
     /// The entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     registration_id: Option<String>,
@@ -314,7 +319,8 @@ impl NoticeView {
 }
 
 impl TaskView {
-    fn new(row: &TaskRow, region: &Region, language: Language) -> Self {
+    /// What is shown of a task; `pair` names the two records of which it speaks, if it speaks of two.
+    fn new(row: &TaskRow, pair: Option<&PairRow>, region: &Region, language: Language) -> Self {
         let closure = row.closed_at.zip(row.closed_by.clone()).map(|(at, by)| ClosureView {
             at: at.get(),
             by,
@@ -337,6 +343,9 @@ impl TaskView {
             to_role: row.to_role.clone(),
             authority: row.authority.clone(),
             child_id: text(row.child_id),
+            other_child_id: pair
+                .map(|pair| if row.child_id == Some(pair.one_id) { pair.other_id } else { pair.one_id })
+                .map(|id| id.0.to_string()),
             registration_id: text(row.registration_id),
             check_id: text(row.enquiry_id),
             letters: row.kind.parse().ok().and_then(tasks::Kind::letters),
@@ -346,6 +355,17 @@ impl TaskView {
             due_on: row.due_on,
         }
     }
+}
+
+/// Views of tasks; the pairs of which some of them speak are looked up for all of them at once.
+fn task_views(connection: &mut AnyConnection, rows: &[TaskRow], region: &Region, language: Language) -> Result<Vec<TaskView>, Problem> {
+    let ids: Vec<Id> = rows.iter().filter(|row| row.kind == tasks::Kind::PossibleDuplicate.as_str()).map(|row| row.id).collect();
+    let pairs = PairRow::of_tasks(connection, &ids)?;
+    Ok(rows.iter().map(|row| TaskView::new(row, pairs.iter().find(|pair| pair.task_id == row.id), region, language)).collect())
+}
+
+fn task_view(connection: &mut AnyConnection, row: &TaskRow, region: &Region, language: Language) -> Result<TaskView, Problem> {
+    task_views(connection, std::slice::from_ref(row), region, language)?.pop().ok_or_else(|| Kind::InternalError.into())
 }
 
 /// List notices
@@ -469,7 +489,7 @@ pub async fn list_tasks(gate: Gate<action::ListTasks>) -> Result<HttpResponse, P
             for child in rows.iter().filter_map(|row| row.child_id) {
                 snapshot.audit().child(child);
             }
-            list(&TaskList { items: rows.iter().map(|row| TaskView::new(row, &region, language)).collect(), links })
+            list(&TaskList { items: task_views(snapshot.connection, &rows, &region, language)?, links })
         })
         .await
         .map(kept)
@@ -496,7 +516,7 @@ pub async fn read_task(gate: Gate<action::ReadTask>) -> Result<HttpResponse, Pro
             if let Some(child) = row.child_id {
                 snapshot.audit().child(child);
             }
-            let mut view = TaskView::new(&row, &region, language);
+            let mut view = task_view(snapshot.connection, &row, &region, language)?;
             // What enquirers wrote may name a child: it is for whom the task is.
             if principal.role.as_str() == row.to_role {
                 let checks = crate::store::patterns::evidence(snapshot.connection, row.id, CHECKS_SHOWN)?;
@@ -535,7 +555,7 @@ pub async fn close_task(gate: Gate<action::CloseTask>) -> Result<HttpResponse, P
             },
             move |tx, (row, reason): &(TaskRow, String)| {
                 let row = tasks::close(tx, row, &by, reason)?;
-                item::<TaskView>(row.version, &TaskView::new(&row, &region, language))
+                item::<TaskView>(row.version, &task_view(tx.connection, &row, &region, language)?)
             },
         )
         .await

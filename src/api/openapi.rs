@@ -10,8 +10,8 @@ use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
 use super::problem::{FieldError, Kind, Problem, ProblemDocument};
 use super::{
-    amendments, audit, checks, children, clients, clocks, conferences, directory, notices, oauth, operational, plans, registrations,
-    removal, retention, revocations, section47, statistics, vocabulary,
+    amendments, audit, births, checks, children, clients, clocks, conferences, corrections, directory, history, identities, notices, oauth,
+    operational, plans, registrations, removal, retention, revocations, section47, shielding, statistics, vocabulary,
 };
 use crate::words::Language;
 
@@ -108,6 +108,21 @@ problem_sets! {
         InternalError = 500, "A defect on our side";
         Unavailable = 503, "The register cannot answer at the moment; try later";
     }
+    /// Problems of requests that open a restricted record.
+    EmergencyProblems {
+        BadRequest = 400, "The body is not JSON, or there is no Idempotency-Key";
+        Unauthenticated = 401, "There is no valid token, or you signed in too long ago";
+        Forbidden = 403, "The role may not do this";
+        NotFound = 404, "There is nothing here that the caller may know of";
+        NotAcceptable = 406, "No form of answer that the caller accepts";
+        Conflict = 409, "The same request is still under way";
+        TooLarge = 413, "The body is too large";
+        UnsupportedMediaType = 415, "The body is not application/json";
+        Unprocessable = 422, "Items of the request are wrong; each is named with its place and what would help";
+        TooMany = 429, "Too many requests; Retry-After says how long to wait";
+        InternalError = 500, "A defect on our side";
+        Unavailable = 503, "The register cannot answer at the moment; try later";
+    }
     /// Problems of requests for a report, which a path names and a query describes.
     ReportProblems {
         BadRequest = 400, "The query is not understood, or asks what this return cannot say";
@@ -185,6 +200,15 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("/v1/legal-holds", include_str!("../../openapi/examples/legal-hold-request.json")),
 ];
 
+/// The same for requests about a resource that is there already: put together from the examples of their fields they would say
+/// what goes together in no request.
+pub const EXAMPLES_OF_CHANGES: &[(&str, &str)] = &[
+    ("/v1/children/{id}/birth", include_str!("../../openapi/examples/birth-request.json")),
+    ("/v1/children/{id}/identifiers", include_str!("../../openapi/examples/identifier-request.json")),
+    ("/v1/children/{id}/identifiers/{fact}", include_str!("../../openapi/examples/identifier-correction-request.json")),
+    ("/v1/children/{id}/particulars", include_str!("../../openapi/examples/particulars-request.json")),
+];
+
 struct Finishing;
 
 impl Modify for Finishing {
@@ -247,15 +271,20 @@ fn finish(path: &str, operation: &mut Operation, components: &Components, named:
     if let Some(RefOr::T(body)) = &mut operation.request_body
         && let Some(RefOr::T(content)) = body.content.get_mut("application/json")
     {
-        let written = EXAMPLES.iter().find(|(of, _)| *of == path).and_then(|(_, example)| serde_json::from_str(example).ok());
+        let written = EXAMPLES
+            .iter()
+            .chain(EXAMPLES_OF_CHANGES)
+            .find(|(of, _)| *of == path)
+            .and_then(|(_, example)| serde_json::from_str(example).ok());
         content.example = written.or_else(|| vocabulary::example(components, content.schema.as_ref()?));
     }
     let has = |header: &str| headers.iter().any(|name| name == header);
     let guarded = operation.responses.responses.contains_key("401") && operation.security.is_none();
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
-        // Whoever is not known has no limits to be told.
-        let limited = guarded && status != "401";
+        // Whoever is not known has no limits to be told; who signed in too long ago is known.
+        let known = status != "401" || answers(Kind::RecentSignInRequired, &id, has("Idempotency-Key"), has("If-Match"));
+        let limited = guarded && known;
         for (name, ..) in HEADERS {
             let is_there = if *name == RETRY_AFTER { guarded && (status == "429" || status == "503") } else { limited };
             if is_there {
@@ -302,6 +331,8 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         Kind::AlreadyClosed => operation == "closeTask",
         Kind::StillRegistered => matches!(operation, "markChildInError" | "closeIdentity" | "markConferenceInError"),
         Kind::NotInForce => matches!(operation, "changeCoordinator" | "changeCategories" | "changeCoreGroup"),
+        Kind::NotUnborn => operation == "recordBirth",
+        Kind::RecentSignInRequired => operation == "breakGlass",
         Kind::Conflict => matches!(
             operation,
             "markRegistrationInError"
@@ -317,6 +348,9 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
                 | "suspendClient"
                 | "resumeClient"
                 | "revokeClient"
+                | "mergeChildren"
+                | "tellChildrenApart"
+                | "undoIdentityDecision"
         ),
         _ => true,
     }
@@ -339,6 +373,11 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         checks::ask, checks::ask_several, checks::index, checks::read,
         children::add, children::read, children::add_name, children::add_address, children::add_identifier,
         children::add_household_member, children::mark_in_error, children::close_identity,
+        corrections::correct_name, corrections::correct_address, corrections::correct_identifier, corrections::correct_household_member,
+        corrections::withdraw_name, corrections::withdraw_address, corrections::withdraw_identifier,
+        corrections::withdraw_household_member, corrections::correct_particulars,
+        births::record, history::read, shielding::shield, shielding::break_glass,
+        identities::merge, identities::tell_apart, identities::read, identities::undo,
         registrations::add, registrations::index, registrations::read, registrations::mark_in_error,
         amendments::coordinator, amendments::change_coordinator, amendments::categories, amendments::change_categories,
         amendments::core_group, amendments::change_core_group,

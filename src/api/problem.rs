@@ -42,6 +42,8 @@ macro_rules! problems {
 problems! {
     /// The token is missing or not believed.
     Unauthenticated = 401, "unauthenticated";
+    /// The caller signed in too long ago for this (RFC 9470).
+    RecentSignInRequired = 401, "recent-sign-in-required";
     /// The role may not do this.
     OperationNotAllowed = 403, "operation-not-allowed";
     /// A system asks about a child and says for nobody that it does.
@@ -70,6 +72,8 @@ problems! {
     StillRegistered = 409, "still-registered";
     /// The entry has ended, or never was.
     NotInForce = 409, "not-in-force";
+    /// The child is not one who was entered before birth and is not born yet.
+    NotUnborn = 409, "not-unborn";
     /// The state of the resource does not allow this.
     Conflict = 409, "conflict";
     /// The resource is not at the version in `If-Match`.
@@ -261,6 +265,9 @@ impl ResponseError for Problem {
         if self.kind == Kind::Unauthenticated {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
+        if self.kind == Kind::RecentSignInRequired {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer error=\"insufficient_user_authentication\""));
+        }
         response.finish()
     }
 }
@@ -298,7 +305,9 @@ impl From<RegisterError> for Problem {
             RegisterError::Kept => Kind::Conflict.into(),
             RegisterError::StillRegistered => Kind::StillRegistered.into(),
             RegisterError::NotInForce => Kind::NotInForce.into(),
+            RegisterError::NotUnborn => Kind::NotUnborn.into(),
             RegisterError::Conflict | RegisterError::Replayed => Kind::Conflict.into(),
+            RegisterError::SignInAgain => Kind::RecentSignInRequired.into(),
             RegisterError::OutsideScope => Kind::AuthorityOutsideScope.into(),
             RegisterError::KeyReused => Kind::IdempotencyKeyReused.into(),
             RegisterError::CallerNotVerified => Kind::CallerNotVerified.into(),

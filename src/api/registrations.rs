@@ -163,7 +163,7 @@ pub struct RegistrationView {
     /// The co-ordinator.
     #[serde(skip_serializing_if = "Option::is_none")]
     coordinator: Option<CoordinatorView>,
-    /// The core group.
+    /// The core group; of a restricted record for those alone who may read it.
     core_group: Vec<CoreGroupMemberView>,
     /// When the next review is due.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -529,10 +529,11 @@ pub async fn read(gate: Gate<action::ReadRegistration>) -> Result<HttpResponse, 
     app.store
         .read(permit, move |snapshot| {
             let id: RegistrationId = incoming.id()?;
-            let entry = registrations::find(snapshot.connection, id, &principal, reach)?;
+            let mut entry = registrations::find(snapshot.connection, id, &principal, reach)?;
             incoming.reading()?;
             snapshot.audit().child(entry.row.child_id);
             let now = snapshot.now();
+            registrations::veil(snapshot.connection, std::slice::from_mut(&mut entry), &principal, reach, now)?;
             item(entry.row.version, &view(snapshot.connection, &entry, now)?)
         })
         .await
@@ -548,7 +549,9 @@ pub async fn read(gate: Gate<action::ReadRegistration>) -> Result<HttpResponse, 
 )]
 pub async fn index(gate: Gate<action::ListRegistrations>) -> Result<HttpResponse, Problem> {
     let Gate { permit, incoming, app, .. } = gate;
-    let whose = match permit.reach() {
+    let principal = Arc::clone(permit.principal());
+    let reach = permit.reach();
+    let whose = match reach {
         Reach::Scope => Whose::Authorities(work_lists(permit.principal(), &app.region)),
         Reach::Own => Whose::Coordinator(permit.principal().key()),
     };
@@ -565,8 +568,9 @@ pub async fn index(gate: Gate<action::ListRegistrations>) -> Result<HttpResponse
             if rows.is_empty() {
                 snapshot.audit().empty();
             }
-            let entries = registrations::assemble(snapshot.connection, rows)?;
+            let mut entries = registrations::assemble(snapshot.connection, rows)?;
             let now = snapshot.now();
+            registrations::veil(snapshot.connection, &mut entries, &principal, reach, now)?;
             let items = views(snapshot.connection, &entries, now)?;
             list(&RegistrationList { items, links })
         })

@@ -7,8 +7,9 @@ use super::app::App;
 use super::gate::{authenticate, facts};
 use super::problem::{Kind, Problem};
 use super::{
-    amendments, audit, checks, children, clients, clocks, conferences, directory, federation, fhir, notices, oauth, operational, plans,
-    registrations, removal, retention, revocations, sandbox, section47, statistics,
+    amendments, audit, births, checks, children, clients, clocks, conferences, corrections, directory, federation, fhir, history,
+    identities, notices, oauth, operational, plans, registrations, removal, retention, revocations, sandbox, section47, shielding,
+    statistics,
 };
 use crate::authz::{Operation, unauthenticated};
 use crate::register::peers::wire;
@@ -77,6 +78,27 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
         .service(resource("/v1/children/{id}/addresses", "POST", [post().to(children::add_address)]))
         .service(resource("/v1/children/{id}/identifiers", "POST", [post().to(children::add_identifier)]))
         .service(resource("/v1/children/{id}/household", "POST", [post().to(children::add_household_member)]))
+        .service(resource("/v1/children/{id}/names/{fact}", "PUT", [put().to(corrections::correct_name)]))
+        .service(resource("/v1/children/{id}/names/{fact}/entered-in-error", "POST", [post().to(corrections::withdraw_name)]))
+        .service(resource("/v1/children/{id}/addresses/{fact}", "PUT", [put().to(corrections::correct_address)]))
+        .service(resource("/v1/children/{id}/addresses/{fact}/entered-in-error", "POST", [post().to(corrections::withdraw_address)]))
+        .service(resource("/v1/children/{id}/identifiers/{fact}", "PUT", [put().to(corrections::correct_identifier)]))
+        .service(resource("/v1/children/{id}/identifiers/{fact}/entered-in-error", "POST", [post().to(corrections::withdraw_identifier)]))
+        .service(resource("/v1/children/{id}/household/{fact}", "PUT", [put().to(corrections::correct_household_member)]))
+        .service(resource(
+            "/v1/children/{id}/household/{fact}/entered-in-error",
+            "POST",
+            [post().to(corrections::withdraw_household_member)],
+        ))
+        .service(resource("/v1/children/{id}/particulars", "PUT", [put().to(corrections::correct_particulars)]))
+        .service(resource("/v1/children/{id}/birth", "POST", [post().to(births::record)]))
+        .service(resource("/v1/children/{id}/history", "GET", [get().to(history::read)]))
+        .service(resource("/v1/children/{id}/shielding", "PUT", [put().to(shielding::shield)]))
+        .service(resource("/v1/children/{id}/break-glass", "POST", [post().to(shielding::break_glass)]))
+        .service(resource("/v1/children/{id}/merges", "POST", [post().to(identities::merge)]))
+        .service(resource("/v1/children/{id}/distinctions", "POST", [post().to(identities::tell_apart)]))
+        .service(resource("/v1/identity-decisions/{id}", "GET", [get().to(identities::read)]))
+        .service(resource("/v1/identity-decisions/{id}/undo", "POST", [post().to(identities::undo)]))
         .service(resource("/v1/children/{id}/entered-in-error", "POST", [post().to(children::mark_in_error)]))
         .service(resource("/v1/children/{id}/adoption", "POST", [post().to(children::close_identity)]))
         .service(resource("/v1/registrations", "GET, POST", [get().to(registrations::index), post().to(registrations::add)]))

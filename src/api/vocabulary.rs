@@ -32,12 +32,14 @@ use crate::domain::sex::Sex;
 use crate::domain::span::Unit;
 use crate::domain::text::{CASE_REFERENCE_CHARACTERS_MAX, LINE_CHARACTERS_MAX, NOTE_CHARACTERS_MAX};
 use crate::domain::verification::VerificationMethod;
+use crate::register::births::Outcome;
 use crate::register::children::{AddressKind, Relationship};
 use crate::register::conferences::Attendance;
+use crate::register::corrections::Subject;
 use crate::register::patterns::Pattern;
 use crate::register::plans::MilestoneKind;
 use crate::register::registrations::EARLIER_REGISTER;
-use crate::register::{notices, tasks};
+use crate::register::{identities, notices, tasks};
 use crate::store::audit::AuditOutcome;
 
 /// A form that texts have.
@@ -96,7 +98,18 @@ const FIELDS: &[(Form, &[&str])] = &[
     (Form::Code(&Grade::CODES), &["MatchView/grade"]),
     (Form::Code(&MatchStatus::CODES), &["MatchView/status"]),
     (Form::Code(&CoverageStatus::CODES), &["CoverageView/status"]),
-    (Form::Code(&Sex::CODES), &["ChildQuestion/sex", "ChildRequest/sex", "ChildView/sex"]),
+    (
+        Form::Code(&Sex::CODES),
+        &[
+            "ChildQuestion/sex",
+            "ChildRequest/sex",
+            "ChildView/sex",
+            "ParticularsRequest/sex",
+            "BirthRequest/sex",
+            "NewbornShape/sex",
+            "DayView/sex",
+        ],
+    ),
     (Form::Code(&Ethnicity::CODES), &["ChildRequest/ethnicity", "ChildView/ethnicity"]),
     (Form::Code(&Disability::CODES), &["ChildRequest/disabilities", "ChildView/disabilities"]),
     (Form::Code(&UpnUnknown::CODES), &["ChildRequest/upnUnknown", "ChildView/upnUnknown"]),
@@ -121,6 +134,7 @@ const FIELDS: &[(Form, &[&str])] = &[
             "CategoriesView/latest",
             "DecisionShape/categories",
             "DecisionView/categories",
+            "PastEntryView/categories",
         ],
     ),
     (Form::Code(&["initial", "transfer-in", "pre-birth", EARLIER_REGISTER]), &["DecidingConferenceView/kind"]),
@@ -154,6 +168,14 @@ const FIELDS: &[(Form, &[&str])] = &[
     (Form::Code(&["current", "entered-in-error", "closed-by-adoption"]), &["ChildView/standing"]),
     (Form::Code(&ClientStatus::CODES), &["ClientView/status"]),
     (Form::Code(&Sector::CODES), &["ClientRequest/sector", "ClientView/sector"]),
+    (Form::Code(&Outcome::CODES), &["PregnancyView/outcome", "BirthRequest/outcome", "BirthView/outcome"]),
+    (Form::Code(&identities::Kind::CODES), &["IdentityDecisionView/kind"]),
+    (Form::Code(&Subject::CODES), &["CorrectionView/subject"]),
+    (Form::Code(&["corrected", "entered-in-error"]), &["CorrectionView/action"]),
+    (
+        Form::Code(&["registered", "temporarily-registered", "transfer-pending", "previously-registered", "unborn-registered"]),
+        &["PastEntryView/status"],
+    ),
     (Form::Code(&["live"]), &["LiveView/status"]),
     (Form::Code(&["ready"]), &["ReadyView/status"]),
     (Form::Code(&["pending"]), &["PendingView/status"]),
@@ -208,6 +230,22 @@ const FIELDS: &[(Form, &[&str])] = &[
             "TaskView/id",
             "TaskCheckView/id",
             "TaskView/childId",
+            "TaskView/otherChildId",
+            "ChildView/mergedInto",
+            "ChildView/mergedFrom",
+            "ChildView/registrationIds",
+            "NewIdentifierShape/supersedes",
+            "IdentityRequest/otherChildId",
+            "IdentityDecisionView/id",
+            "IdentityDecisionView/childId",
+            "IdentityDecisionView/otherChildId",
+            "BreakGlassView/id",
+            "BreakGlassView/childId",
+            "HistoryView/childId",
+            "PastEntryView/registrationId",
+            "SpellView/registrationId",
+            "CorrectionView/factId",
+            "CorrectionView/replacedBy",
             "TaskView/registrationId",
             "TaskView/checkId",
             "VisitView/id",
@@ -237,6 +275,14 @@ const FIELDS: &[(Form, &[&str])] = &[
             "ChildRequest/expectedDeliveryDate",
             "NewNameShape/from",
             "NewNameShape/to",
+            "NewIdentifierShape/from",
+            "NewIdentifierShape/to",
+            "ParticularsRequest/dateOfBirthFrom",
+            "ParticularsRequest/dateOfBirthTo",
+            "ParticularsRequest/expectedDeliveryDate",
+            "BirthRequest/on",
+            "BirthRequest/bornOn",
+            "NewbornShape/bornOn",
             "NewAddressShape/from",
             "NewAddressShape/to",
             "NewHouseholdMemberShape/dateOfBirth",
@@ -268,8 +314,11 @@ const FIELDS: &[(Form, &[&str])] = &[
             "ReferralShape/receivedOn",
         ],
     ),
-    (Form::PartialDate, &["ChildQuestion/dateOfBirth", "CarerShape/dateOfBirth", "ChildRequest/dateOfBirth"]),
     (Form::Instant, &["RevocationRequest/until", "VerificationShape/at", "EntryView/recordedAt"]),
+    (
+        Form::PartialDate,
+        &["ChildQuestion/dateOfBirth", "CarerShape/dateOfBirth", "ChildRequest/dateOfBirth", "ParticularsRequest/dateOfBirth"],
+    ),
     (
         Form::Name,
         &["NameShape/given", "NameShape/middle", "NameShape/family", "NewNameShape/given", "NewNameShape/middle", "NewNameShape/family"],
@@ -311,13 +360,20 @@ const FIELDS: &[(Form, &[&str])] = &[
     (Form::Claim, &["RevocationRequest/issuer", "RevocationRequest/tokenId", "RevocationRequest/subject"]),
     (
         Form::Line(35),
-        &["ChildRequest/preferredLanguage", "ConferenceRequest/language", "ConferenceCorrectionRequest/language", "ViewsShape/language"],
+        &[
+            "ChildRequest/preferredLanguage",
+            "ParticularsRequest/preferredLanguage",
+            "ConferenceRequest/language",
+            "ConferenceCorrectionRequest/language",
+            "ViewsShape/language",
+        ],
     ),
     (Form::AddressLine, &["AddressShape/lines", "NewAddressShape/lines", "AddressView/lines"]),
     (
         Form::Note,
         &[
             "ChildRequest/communicationNeeds",
+            "ParticularsRequest/communicationNeeds",
             "ReasonRequest/reason",
             "AcknowledgementRequest/note",
             "HoldRequest/reason",
@@ -335,13 +391,30 @@ const FIELDS: &[(Form, &[&str])] = &[
             "CoreGroupMeetingRequest/note",
             "MilestoneRequest/note",
             "DepartureRequest/reason",
+            "NameCorrectionRequest/reason",
+            "AddressCorrectionRequest/reason",
+            "IdentifierCorrectionRequest/reason",
+            "HouseholdCorrectionRequest/reason",
+            "ParticularsRequest/reason",
+            "IdentityRequest/reason",
+            "ShieldingRequest/reason",
         ],
     ),
     (Form::Phone, &["OnBehalfOfShape/callBackNumber", "CoordinatorShape/phone", "CoreGroupMemberShape/phone"]),
     (Form::Email, &["CoordinatorShape/email"]),
     (Form::Postcode, &["AddressShape/postcode", "NewAddressShape/postcode"]),
     (Form::Uprn, &["AddressShape/uprn", "NewAddressShape/uprn"]),
-    (Form::HealthNumber, &["ChildQuestion/nhsNumber", "ChildQuestion/chiNumber", "ChildQuestion/hcNumber"]),
+    (
+        Form::HealthNumber,
+        &[
+            "ChildQuestion/nhsNumber",
+            "ChildQuestion/chiNumber",
+            "ChildQuestion/hcNumber",
+            "NewHouseholdMemberShape/nhsNumber",
+            "BirthRequest/nhsNumber",
+            "NewbornShape/nhsNumber",
+        ],
+    ),
     (
         Form::Authority,
         &[
@@ -366,6 +439,8 @@ const FIELDS: &[(Form, &[&str])] = &[
             "HoldRequest/authority",
             "HoldView/authority",
             "RetentionView/authority",
+            "PastEntryView/authority",
+            "SpellView/authority",
         ],
     ),
     (Form::Region, &["HomeShape/region", "HomeView/region", "AuthorityView/region", "CoverageView/region", "RegionView/code"]),
@@ -411,6 +486,19 @@ const REQUIRED: &[&str] = &[
     "OrganisationShape/name",
     "RevocationRequest/issuer",
     "RevocationRequest/reason",
+    "NameCorrectionRequest/reason",
+    "NameCorrectionRequest/name",
+    "AddressCorrectionRequest/reason",
+    "AddressCorrectionRequest/address",
+    "IdentifierCorrectionRequest/reason",
+    "IdentifierCorrectionRequest/identifier",
+    "HouseholdCorrectionRequest/reason",
+    "HouseholdCorrectionRequest/member",
+    "ParticularsRequest/reason",
+    "IdentityRequest/otherChildId",
+    "IdentityRequest/reason",
+    "ShieldingRequest/shielded",
+    "ShieldingRequest/reason",
     "RegistrationRequest/childId",
     "RegistrationRequest/authority",
     "RegistrationRequest/registeredOn",
@@ -488,9 +576,11 @@ fn search(schema: &mut RefOr<Schema>) {
 /// Says the form of a parameter.
 pub fn parameter(operation: &str, name: &str, schema: &mut RefOr<Schema>) {
     let form = match (operation, name) {
-        (_, "id" | "child") => Form::Id,
+        (_, "id" | "fact" | "child") => Form::Id,
         ("addDeparture", "item") => return never_null(schema),
         (_, "item") => Form::Id,
+        ("readHistory", "on" | "from" | "to") => Form::Date,
+        ("readHistory", "known") => Form::Instant,
         (_, "cursor") => Form::Cursor,
         ("listClocks", "authority") => Form::Authority,
         ("listClocks", "state") => return one_of(schema, &["overdue", "due-soon"]),

@@ -297,6 +297,7 @@ pub fn partner(issuer: &str, client: &str, sector: Sector, organisation: Organis
         organisation: Some(organisation),
         family_name: None,
         postcode: None,
+        signed_in_at: None,
     }
 }
 

@@ -9,7 +9,8 @@
 //! # use std::sync::Arc;
 //! # fn somebody(role: Role) -> Arc<Principal> {
 //! #     Arc::new(Principal { issuer: "i".into(), subject: "s".into(), name: None, client: None, role, sector: None,
-//! #         scope: Scope::Region("gwent".into()), organisation: None, family_name: None, postcode: None })
+//! #         scope: Scope::Region("gwent".into()), organisation: None, family_name: None, postcode: None,
+//! #         signed_in_at: None })
 //! # }
 //!
 //! let context = Context { request_id: uuid::Uuid::now_v7(), correlation_id: uuid::Uuid::now_v7() };
@@ -198,6 +199,7 @@ pub fn program_permit<A: Action>(person: &str, region: &str) -> Permit<A> {
         organisation: None,
         family_name: None,
         postcode: None,
+        signed_in_at: None,
     });
     let id = Uuid::now_v7();
     let access = Access { operation: A::OPERATION, principal: Some(Arc::clone(&principal)), request_id: id, correlation_id: id };

@@ -75,6 +75,40 @@ operations! {
     AddIdentifier = "addIdentifier" { Custodian: Scope, Coordinator: Own }
     /// Add a household member or carer to a person.
     AddHouseholdMember = "addHouseholdMember" { Custodian: Scope, Coordinator: Own }
+    /// Record how the pregnancy of a child entered before birth ended.
+    RecordBirth = "recordBirth" { Custodian: Scope }
+    /// Correct or end a name.
+    CorrectName = "correctName" { Custodian: Scope, Coordinator: Own }
+    /// Correct or end an address.
+    CorrectAddress = "correctAddress" { Custodian: Scope, Coordinator: Own }
+    /// Correct or end an identifier.
+    CorrectIdentifier = "correctIdentifier" { Custodian: Scope, Coordinator: Own }
+    /// Correct a household member or carer, or end their stay.
+    CorrectHouseholdMember = "correctHouseholdMember" { Custodian: Scope, Coordinator: Own }
+    /// Correct birth, sex, language and needs.
+    CorrectParticulars = "correctParticulars" { Custodian: Scope, Coordinator: Own }
+    /// Take back a name that was entered in error.
+    WithdrawName = "withdrawName" { Custodian: Scope, Coordinator: Own }
+    /// Take back an address that was entered in error.
+    WithdrawAddress = "withdrawAddress" { Custodian: Scope, Coordinator: Own }
+    /// Take back an identifier that was entered in error.
+    WithdrawIdentifier = "withdrawIdentifier" { Custodian: Scope, Coordinator: Own }
+    /// Take back a household member who was entered in error.
+    WithdrawHouseholdMember = "withdrawHouseholdMember" { Custodian: Scope, Coordinator: Own }
+    /// Read what was true of a person on a day, and what was known then.
+    ReadHistory = "readHistory" { Custodian: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Decide that two records are of one person.
+    MergeChildren = "mergeChildren" { Custodian: Scope }
+    /// Decide that two records are of two people.
+    TellChildrenApart = "tellChildrenApart" { Custodian: Scope }
+    /// Read what was decided of two records.
+    ReadIdentityDecision = "readIdentityDecision" { Custodian: Scope }
+    /// Undo what was decided of two records.
+    UndoIdentityDecision = "undoIdentityDecision" { Custodian: Scope }
+    /// Shield a record, or no longer.
+    ShieldChild = "shieldChild" { Custodian: Scope }
+    /// Open a restricted record in an emergency.
+    BreakGlass = "breakGlass" { EmergencyDuty: Scope, Coordinator: Scope, TeamManager: Scope, SeniorSafeguardingManager: Scope }
     /// Mark a person as entered in error.
     MarkChildInError = "markChildInError" { Custodian: Scope }
     /// Close an identity because of an adoption.
@@ -229,6 +263,8 @@ operations! {
     TakeUpMembers = "takeUpMembers" {}
     /// Load people and registrations in bulk. Only the program does it, at the request of whoever runs it.
     Import = "import" {}
+    /// Look for records of one person among those that an import brought; for the program itself.
+    FindDuplicates = "findDuplicates" {}
     /// Refresh the matcher's statistics. Only the program does it.
     RefreshStatistics = "refreshStatistics" {}
     /// Look through the enquiry log for what looks like fishing. Only the program does it.

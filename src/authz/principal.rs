@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::roles::{Role, Sector};
 use crate::domain::sensitive::Personal;
 
@@ -70,6 +72,8 @@ pub struct Principal {
     pub family_name: Option<Personal<String>>,
     /// Their own postcode, when the token has it.
     pub postcode: Option<Personal<String>>,
+    /// When they last signed in, if their identity provider says so.
+    pub signed_in_at: Option<DateTime<Utc>>,
 }
 
 impl Principal {

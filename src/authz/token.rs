@@ -182,6 +182,7 @@ struct Claims {
     iat: Option<u64>,
     nbf: Option<u64>,
     jti: Option<String>,
+    auth_time: Option<u64>,
     name: Option<String>,
     client_id: Option<String>,
     role: String,
@@ -405,6 +406,7 @@ impl Verifier {
             organisation,
             family_name: claims.family_name.as_ref().and_then(own),
             postcode: claims.address.as_ref().and_then(|address| own(&address["postal_code"])),
+            signed_in_at: claims.auth_time.and_then(|at| i64::try_from(at).ok()).and_then(|at| DateTime::from_timestamp(at, 0)),
         })
     }
 

@@ -398,6 +398,7 @@ fn facts(person: &Person, at: DateTime<Utc>) -> (ChildId, Child) {
                 date_of_birth: None,
                 related_child_id: None,
                 confidential: false,
+                nhs_number: None,
                 valid_from: None,
                 valid_to: None,
                 recorded_at: at.into(),

@@ -69,6 +69,7 @@ pub struct Config {
     pub fishing: Fishing,
     pub disclosure: Disclosure,
     pub retention: Retention,
+    pub access: Access,
     pub audit: Audit,
     pub federation: Federation,
     pub sandbox: Sandbox,
@@ -134,9 +135,11 @@ section! {
         follow_up_hours: u32,
     }
     /// What is told to whom beyond the minimum.
-    Disclosure { former_registrations: Vec<String>, earlier_agencies: Vec<String> }
+    Disclosure { former_registrations: Vec<String>, earlier_agencies: Vec<String>, superseded_numbers: Vec<String> }
     /// How long records are kept.
     Retention { enquiry_months: u32, authorities: BTreeMap<String, Vec<RetentionRule>> }
+    /// Access to restricted records.
+    Access { break_glass_minutes: i64, require_recent_authentication: bool, recent_authentication_minutes: i64 }
     /// The audit log.
     Audit { checkpoint_ms: u64 }
     /// The face for other regions, and asking them.
@@ -365,6 +368,9 @@ impl Config {
         between("escalation.interval_ms", self.escalation.interval_ms, 100, 3_600_000)?;
         between("escalation.unread_hours", u64::from(self.escalation.unread_hours), 1, 168)?;
         self.check_federation()?;
+        let whole = |value: i64| u64::try_from(value).unwrap_or(0);
+        between("access.break_glass_minutes", whole(self.access.break_glass_minutes), 1, 1_440)?;
+        between("access.recent_authentication_minutes", whole(self.access.recent_authentication_minutes), 1, 1_440)?;
         between("audit.checkpoint_ms", self.audit.checkpoint_ms, 100, 60_000)?;
         between("server.body_limit_bytes", self.server.body_limit_bytes as u64, 4_096, 16 << 20)?;
         if self.server.tls_certificate.is_empty() != self.server.tls_key.is_empty() {

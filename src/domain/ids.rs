@@ -194,6 +194,10 @@ id! {
     HouseholdMemberId: only_version_7;
     /// An enquiry under section 47.
     Section47Id: only_version_7;
+    /// What a person decided of two records: one person, or two.
+    IdentityDecisionId: only_version_7;
+    /// One opening of a restricted record in an emergency.
+    BreakGlassId: only_version_7;
     /// One conference.
     ConferenceId: only_version_7;
     /// One meeting of a core group.

@@ -476,6 +476,7 @@ impl Peers {
             organisation: None,
             family_name: None,
             postcode: None,
+            signed_in_at: None,
         };
         let access = Access {
             operation: AskPeer::OPERATION,

@@ -68,7 +68,7 @@ impl Bulk {
     /// Puts in a person whom the matcher shall read as `person`: for measurements, where even an impossible date of birth is
     /// evidence that no fact table can hold.
     pub fn enter_as(&mut self, keyer: &Keyer, child: Child, entries: Vec<Registration>, person: &Person, day: NaiveDate) {
-        self.index.push(matcher::indexed(keyer, person, matcher::standing(&entries, day)));
+        self.index.push(matcher::indexed(keyer, &child, person, matcher::standing(&entries, day)));
         self.people.push(child.row);
         self.particulars.extend(child.particulars);
         self.names.extend(child.names);
@@ -89,6 +89,12 @@ impl Bulk {
             self.coordinators.extend(entry.coordinators);
             self.core_group.extend(entry.core_group);
         }
+    }
+
+    /// Leaves out the conferences of the entries: they were recorded before, and stand for more than these.
+    #[must_use]
+    pub fn without_conferences(self) -> Self {
+        Self { conferences: Vec::new(), conference_states: Vec::new(), decisions: Vec::new(), ..self }
     }
 
     /// Puts in what was done under the plan of an entry that was put in.

@@ -10,7 +10,7 @@
 //! What is kept of an answer are codes and opaque identifiers ([`StoredAnswer`]); words, telephone numbers "at this minute" and
 //! names of authorities are put in when somebody reads it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant as Stopwatch;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
@@ -18,6 +18,7 @@ use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::children::today;
+use super::identities::Groups;
 use super::matcher::Found;
 use super::notices::{self, Notice};
 use super::peers::wire::{PeerEnquirer, PeerQuestion};
@@ -37,6 +38,7 @@ use crate::domain::short_reference::ShortReference;
 use crate::matching::{self, Candidate, Flag, KeyKind, Person, Query, Record, enough_to_search};
 use crate::store::audit::AuditPromise;
 use crate::store::children as child_rows;
+use crate::store::children::{IdentifierRow, ParticularsRow};
 use crate::store::connection::AnyConnection;
 use crate::store::enquiries::{self as rows, EarlierRow, EnquiryMatchRow, EnquiryRow};
 use crate::store::federation::{self as waiting_rows, WaitingRow};
@@ -176,6 +178,9 @@ pub struct StoredMatch {
     pub coordinator: Option<String>,
     /// Whether the record is shielded.
     pub shielded: bool,
+    /// Whether the number that was asked for is one that this person had before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub superseded_number: bool,
 }
 
 impl Finding for StoredMatch {
@@ -271,6 +276,7 @@ pub struct Searched {
     tag_key: [u8; 16],
     notices: Vec<Notice>,
     mark: Option<MarkRow>,
+    numbers: NumbersInUse,
 }
 
 impl Searched {
@@ -325,6 +331,23 @@ impl Searched {
     }
 }
 
+/// The numbers that have come in the place of those that were asked for, by child.
+#[derive(Default)]
+pub struct NumbersInUse(HashMap<uuid::Uuid, String>);
+
+impl std::fmt::Debug for NumbersInUse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("NumbersInUse").field(&self.0.len()).finish()
+    }
+}
+
+impl NumbersInUse {
+    /// That of somebody who was found by another.
+    pub fn of(&self, found: &StoredMatch) -> Option<&String> {
+        found.child.filter(|_| found.superseded_number).and_then(|child| self.0.get(&child))
+    }
+}
+
 /// What was found, complete but for its receipt and for being kept.
 #[derive(Debug)]
 pub struct Checked {
@@ -332,6 +355,8 @@ pub struct Checked {
     pub row: EnquiryRow,
     /// Its answer.
     pub answer: StoredAnswer,
+    /// What is told of numbers that are in use now.
+    pub numbers: NumbersInUse,
     matches: Vec<EnquiryMatchRow>,
     keys: Vec<i64>,
     notices: Vec<Notice>,
@@ -373,28 +398,57 @@ fn speaking(entries: &[&Registration], day: NaiveDate, unborn: bool) -> Option<(
 struct Known {
     people: Vec<child_rows::ChildRow>,
     entries: Vec<Registration>,
-    unborn: Vec<Id>,
+    /// Of whom a birth is known or expected, and whether it is still expected.
+    births: Vec<(Id, bool)>,
+    groups: Groups,
 }
 
 impl Known {
     fn of(connection: &mut AnyConnection, pids: &[i64]) -> Result<Self, RegisterError> {
-        let mut known = Self { people: Vec::new(), entries: Vec::new(), unborn: Vec::new() };
-        for (person, birth_kind) in child_rows::by_numbers(connection, pids)? {
-            if birth_kind.as_deref() == Some("expected") {
-                known.unborn.push(person.id);
-            }
+        let mut known = Self { people: Vec::new(), entries: Vec::new(), births: Vec::new(), groups: Groups::default() };
+        let mut is_merged = false;
+        for (person, birth_kind, merged) in child_rows::by_numbers(connection, pids)? {
+            known.births.extend(birth_kind.map(|kind| (person.id, kind == "expected")));
+            is_merged |= merged;
             known.people.push(person);
         }
+        if is_merged {
+            known.add_merged(connection)?;
+        }
+        known.people.retain(|person| person.standing == "current");
         let ids: Vec<Id> = known.people.iter().map(|person| person.id).collect();
         known.entries = registrations::told_in_a_check(connection, &ids)?;
         Ok(known)
     }
 
+    /// The other records of the people, when somebody decided that there are any: few people have more than one.
+    fn add_merged(&mut self, connection: &mut AnyConnection) -> Result<(), RegisterError> {
+        let found: Vec<Id> = self.people.iter().map(|person| person.id).collect();
+        self.groups = Groups::around(connection, &found)?;
+        let more: Vec<Id> = self.groups.all().filter(|id| !found.contains(id)).collect();
+        self.people.extend(child_rows::by_ids(connection, &more)?);
+        let births = ParticularsRow::current(connection, &more)?;
+        self.births.extend(births.into_iter().map(|row| (row.child_id, row.birth_kind == "expected")));
+        Ok(())
+    }
+
+    /// Whether two records are of one person, as somebody decided.
+    fn is_same_person(&self, one: Id, other: Id) -> bool {
+        self.groups.root(one) == self.groups.root(other)
+    }
+
+    /// The entries of a person, whichever of their records they rest on.
+    fn entries_of(&self, child: Id) -> Vec<&Registration> {
+        self.entries.iter().filter(|entry| self.is_same_person(entry.row.child_id, child)).collect()
+    }
+
     /// The person, the entry that speaks for them, and its standing.
     fn entry(&self, pid: i64, day: NaiveDate) -> Option<(&child_rows::ChildRow, &Registration, MatchStatus)> {
         let person = self.people.iter().find(|person| person.pid == pid)?;
-        let unborn = self.unborn.contains(&person.id);
-        let entries: Vec<_> = self.entries.iter().filter(|entry| entry.row.child_id == person.id).collect();
+        // A person of whom one record knows the birth is born.
+        let mut births = self.births.iter().filter(|(record, _)| self.is_same_person(*record, person.id)).peekable();
+        let unborn = births.peek().is_some() && births.all(|(_, expected)| *expected);
+        let entries = self.entries_of(person.id);
         let (index, status) = speaking(&entries, day, unborn)?;
         Some((person, entries[index], status))
     }
@@ -410,6 +464,7 @@ pub fn find(snapshot: &mut Snapshot<'_>, region: &Region, question: Question, pr
     let mut tag_key = [0_u8; 16];
     SystemRandom::new().fill(&mut tag_key).map_err(|_| StoreError::Corrupt("the random source"))?;
     let mut searched = search(snapshot, region, question, enquirer, id, tag_key)?;
+    searched.numbers = numbers_in_place(snapshot.connection, region, principal, searched.shown())?;
     searched.mark = Some(patterns::mark(snapshot, region, principal, &searched.query, searched.shown(), id)?);
     Ok(searched)
 }
@@ -449,12 +504,13 @@ pub fn search(
         .collect();
     let known = Known::of(snapshot.connection, &named)?;
     let mut shown = matches(&found, &known, day);
+    mark_superseded(snapshot.connection, &question.person, &mut shown)?;
     let mut salt = [0_u8; 16];
     SystemRandom::new().fill(&mut salt).map_err(|_| StoreError::Corrupt("the random source"))?;
     if question.search.len() > 1 || other_region(&enquirer.key).is_some() {
         tag(snapshot.connection, &known, &mut shown, &query, tag_key)?;
     }
-    let (earlier, elsewhere) = earlier(snapshot.connection, region, &enquirer, &query, &shown, as_of)?;
+    let (earlier, elsewhere) = earlier(snapshot.connection, region, &enquirer, &query, &shown, &known, as_of)?;
     // A region that searched nobody did not answer.
     let notices = whom_to_tell(&question, &known, &shown, &found, id, day);
     let reply = if region.matching { Reply::Answered(Answer { as_of, findings: shown }) } else { Reply::Unreachable };
@@ -476,6 +532,7 @@ pub fn search(
         notices,
         salt,
         tag_key,
+        numbers: NumbersInUse::default(),
         question,
         enquirer,
         query,
@@ -547,7 +604,7 @@ pub fn together(parts: &BTreeMap<String, StoredEarlier>) -> StoredEarlier {
 pub fn conclude(ending: &mut Ending<'_>, region: &Region, searched: Searched, others: Vec<PeerReply>) -> Result<Checked, RegisterError> {
     let own = region.code().as_str();
     let asked = searched.to_ask(region).map(|(_, question)| question);
-    let Searched { id, question, enquirer, query, as_of, own: own_reply, elsewhere, narrowed, salt, notices, mark, .. } = searched;
+    let Searched { id, question, enquirer, query, as_of, own: own_reply, elsewhere, narrowed, salt, notices, mark, numbers, .. } = searched;
     let shown: Vec<StoredMatch> = match &own_reply.reply {
         Reply::Answered(answer) => answer.findings.clone(),
         _ => Vec::new(),
@@ -633,6 +690,7 @@ pub fn conclude(ending: &mut Ending<'_>, region: &Region, searched: Searched, ot
         mark,
         waiting,
         answer,
+        numbers,
     })
 }
 
@@ -726,6 +784,7 @@ pub fn kept_for_peer(region: &Region, searched: Searched) -> Result<Checked, Reg
         mark: None,
         waiting: Vec::new(),
         answer,
+        numbers: NumbersInUse::default(),
     })
 }
 
@@ -754,6 +813,7 @@ fn matches(found: &Found, known: &Known, day: NaiveDate) -> Vec<StoredMatch> {
             registered_on: entry.state.registered_on,
             coordinator: entry.coordinator().map(|coordinator| coordinator.name.clone()),
             shielded: person.shielded,
+            superseded_number: false,
         })
     };
     let mut shown: Vec<StoredMatch> = found.current.candidates.iter().chain(&found.former.candidates).filter_map(one).collect();
@@ -761,7 +821,29 @@ fn matches(found: &Found, known: &Known, day: NaiveDate) -> Vec<StoredMatch> {
         let pid = known.people.iter().find(|person| Some(person.id.0) == shown.child).map(|person| person.pid);
         shown.person = pid.and_then(|pid| found.persons.get(&pid).copied());
     }
+    // Records that were merged are one person, who is shown once: as the one that fits best.
+    let mut people = BTreeSet::new();
+    shown.retain(|shown| shown.child.is_none_or(|child| people.insert(known.groups.root(Id(child)))));
     shown
+}
+
+/// Marks the people who were found by a number that they do not have any more.
+fn mark_superseded(connection: &mut AnyConnection, asked: &Person, shown: &mut [StoredMatch]) -> Result<(), RegisterError> {
+    let numbered = |found: &StoredMatch| {
+        found.reasons.iter().any(|reason| reason.field == matching::Field::Identifier && reason.level == matching::Level::Exact)
+    };
+    let ids: Vec<Id> = shown.iter().filter(|found| numbered(found)).filter_map(|found| found.child.map(Id)).collect();
+    let numbers = IdentifierRow::current(connection, &ids)?;
+    for found in shown.iter_mut() {
+        let known = |current: bool| {
+            numbers
+                .iter()
+                .filter(|row| Some(row.child_id.0) == found.child && row.valid_to.is_none() == current)
+                .any(|row| asked.nhs_numbers.contains(&row.value))
+        };
+        found.superseded_number = known(false) && !known(true);
+    }
+    Ok(())
 }
 
 /// Enquiries by other organisations about the same child within the look-back: those that matched the same person, and
@@ -773,12 +855,17 @@ fn earlier(
     enquirer: &Enquirer,
     query: &Query,
     shown: &[StoredMatch],
+    known: &Known,
     now: DateTime<Utc>,
 ) -> Result<(StoredEarlier, BTreeMap<String, StoredEarlier>), RegisterError> {
     let since = now - TimeDelta::days(region.look_back_days);
     let mut found: Vec<EarlierRow> = Vec::new();
     if let Some(child) = shown.first().filter(|best| best.grade >= Grade::Probable).and_then(|best| best.child) {
-        found.extend(rows::that_matched(connection, Id(child), since)?);
+        for record in known.groups.members(Id(child)) {
+            found.extend(rows::that_matched(connection, record, since)?);
+        }
+        found.sort_by_key(|row| row.id);
+        found.dedup_by_key(|row| row.id);
     }
     let under_keys = rows::under_keys(connection, &enquiry_keys(region, query), since)?;
     if !under_keys.is_empty() {
@@ -838,6 +925,9 @@ pub fn advice(region: &Region, outcome: &Outcome, shown: &[StoredMatch], earlier
     }
     if current.first().is_some_and(|found| found.status == MatchStatus::TemporarilyRegistered) {
         codes.push("temporary");
+    }
+    if shown.iter().any(|found| found.superseded_number) {
+        codes.push("superseded-number");
     }
     if shown.iter().any(|found| found.shielded) {
         codes.push("shielded");
@@ -936,16 +1026,16 @@ fn whom_to_tell(question: &Question, known: &Known, shown: &[StoredMatch], found
             (true, Grade::Probable | Grade::Certain) => notices::Kind::Enquiry,
         };
         // Every entry in force is told, also a temporary one beside that of the home authority.
-        for entry in known.entries.iter().filter(|entry| {
-            Some(entry.row.child_id.0) == found.child && (Some(entry.row.id.0) == found.registration || entry.is_live_on(day))
-        }) {
-            told.push(notice(kind, entry.row.child_id, entry));
+        let Some(child) = found.child.map(Id) else { continue };
+        let told_of = |entry: &&Registration| Some(entry.row.id.0) == found.registration || entry.is_live_on(day);
+        for entry in known.entries_of(child).into_iter().filter(told_of) {
+            told.push(notice(kind, child, entry));
         }
     }
     for pid in &found.same_address {
         if let Some((person, entry, status)) = known.entry(*pid, day)
             && status.is_current()
-            && !shown.iter().any(|shown| shown.child == Some(person.id.0))
+            && !shown.iter().filter_map(|shown| shown.child).any(|child| known.is_same_person(Id(child), person.id))
         {
             told.push(notice(notices::Kind::SameAddress, person.id, entry));
         }
@@ -990,6 +1080,30 @@ pub fn read(
 
 fn may_read(row: &EnquiryRow, principal: &Principal, reach: Reach) -> bool {
     row.asked_by == principal.key() || reach == Reach::Scope
+}
+
+/// The numbers that have come in the place of those that were asked for, by child: for callers who are told them, of people
+/// who were found beyond doubt and are not shielded.
+///
+/// # Errors
+/// When the database fails.
+pub fn numbers_in_place(
+    connection: &mut AnyConnection,
+    region: &Region,
+    principal: &Principal,
+    shown: &[StoredMatch],
+) -> Result<NumbersInUse, RegisterError> {
+    if !region.disclosure.superseded_numbers(principal) {
+        return Ok(NumbersInUse::default());
+    }
+    let ids: Vec<Id> = shown
+        .iter()
+        .filter(|found| found.superseded_number && !found.shielded && found.grade >= Grade::Probable)
+        .filter_map(|found| found.child.map(Id))
+        .collect();
+    let numbers = IdentifierRow::current(connection, &ids)?;
+    let is_in_use = |row: &&IdentifierRow| row.valid_to.is_none() && row.kind == "nhs-number";
+    Ok(NumbersInUse(numbers.iter().filter(is_in_use).map(|row| (row.child_id.0, row.value.clone())).collect()))
 }
 
 /// The answer of a kept check.

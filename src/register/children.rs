@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::bulk::Bulk;
-use super::{Region, RegisterError, matcher};
+use super::identities::Groups;
+use super::{Region, RegisterError, corrections, duplicates, matcher};
 use crate::authz::{Principal, Reach};
 use crate::domain::census::{CensusItems, Disability, Referral};
 use crate::domain::dates::BirthDate;
@@ -14,10 +15,12 @@ use crate::domain::ids::{AddressId, ChildId, HouseholdMemberId, IdentifierId, Na
 use crate::domain::language::PreferredLanguage;
 use crate::domain::names::{NamePart, NameUse, PersonName};
 use crate::domain::postcode::Address;
+use crate::domain::roles::Role;
 use crate::domain::sex::Sex;
 use crate::domain::text::{Line, Note};
+use crate::store::break_glass::BreakGlassRow;
 use crate::store::census::{CensusRow, ReferralRow, WithdrawalRow};
-use crate::store::children::{self as rows, AddressRow, ChildRow, HouseholdRow, IdentifierRow, NameRow, ParticularsRow};
+use crate::store::children::{self as rows, AddressRow, ChildRow, HouseholdRow, IdentifierRow, NameRow, ParticularsRow, PregnancyRow};
 use crate::store::connection::AnyConnection;
 use crate::store::registrations as registration_rows;
 use crate::store::types::{Id, Instant};
@@ -43,6 +46,24 @@ pub struct NewName {
     pub middle: Option<NamePart>,
     /// When it was used.
     pub validity: Validity,
+}
+
+/// An identifier to be entered.
+#[derive(Debug, Clone)]
+pub struct NewIdentifier {
+    /// The identifier.
+    pub identifier: Identifier,
+    /// When it was the one in use. One that is over is a superseded number: it goes on finding the child, and the answer says
+    /// so.
+    pub validity: Validity,
+    /// The fact whose number this one supersedes.
+    pub supersedes: Option<IdentifierId>,
+}
+
+impl From<Identifier> for NewIdentifier {
+    fn from(identifier: Identifier) -> Self {
+        Self { identifier, validity: Validity::default(), supersedes: None }
+    }
 }
 
 /// An address to be entered.
@@ -75,6 +96,8 @@ pub struct NewHouseholdMember {
     pub name: Option<PersonName>,
     /// Their date of birth.
     pub date_of_birth: Option<NaiveDate>,
+    /// Their health number: by that of the mother her unborn child is found.
+    pub nhs_number: Option<Identifier>,
     /// Their own record on this register.
     pub related_child: Option<ChildId>,
     /// Whether that they are here is confidential.
@@ -142,7 +165,7 @@ pub struct NewChild {
     /// How to communicate with the child.
     pub communication_needs: Option<Note>,
     /// Identifiers.
-    pub identifiers: Vec<Identifier>,
+    pub identifiers: Vec<NewIdentifier>,
     /// Addresses.
     pub addresses: Vec<NewAddress>,
     /// Household and carers.
@@ -178,7 +201,9 @@ pub struct Child {
 /// When the database refuses or fails.
 pub fn add(tx: &mut Tx<'_>, region: &Region, new: &NewChild, by: &str) -> Result<(ChildId, i64), RegisterError> {
     let id = ChildId::new_at(tx.now());
-    Ok((id, add_as(tx, region, id, new, by)?))
+    let pid = add_as(tx, region, id, new, by)?;
+    duplicates::check(tx, region, id.into())?;
+    Ok((id, pid))
 }
 
 /// Enters a person under an identifier that is given: a sandbox gives its invented children the same ones after a reset.
@@ -234,8 +259,9 @@ pub fn facts_as(id: ChildId, new: &NewChild, at: DateTime<Utc>, by: &str) -> Res
     Ok(child)
 }
 
-fn particulars_row(child: ChildId, new: &NewChild, at: DateTime<Utc>, by: &str) -> ParticularsRow {
-    let (kind, from, to) = match &new.birth {
+/// What the database keeps of a birth: its kind and its first and last possible day.
+pub(super) fn birth_columns(birth: Option<&BirthDate>) -> (&'static str, Option<NaiveDate>, Option<NaiveDate>) {
+    match birth {
         None => ("unknown", None, None),
         Some(birth) => {
             let (from, to) = birth.expose_bounds();
@@ -246,7 +272,11 @@ fn particulars_row(child: ChildId, new: &NewChild, at: DateTime<Utc>, by: &str) 
             };
             (kind, Some(from), Some(to))
         }
-    };
+    }
+}
+
+fn particulars_row(child: ChildId, new: &NewChild, at: DateTime<Utc>, by: &str) -> ParticularsRow {
+    let (kind, from, to) = birth_columns(new.birth.as_ref());
     ParticularsRow {
         id: Id(uuid::Uuid::now_v7()),
         child_id: child.into(),
@@ -264,7 +294,7 @@ fn particulars_row(child: ChildId, new: &NewChild, at: DateTime<Utc>, by: &str) 
     }
 }
 
-fn name_row(child: ChildId, new: &NewName, at: DateTime<Utc>, by: &str) -> NameRow {
+pub(super) fn name_row(child: ChildId, new: &NewName, at: DateTime<Utc>, by: &str) -> NameRow {
     NameRow {
         id: NameId::new_at(at).into(),
         child_id: child.into(),
@@ -321,11 +351,11 @@ pub fn insert_name(tx: &mut Tx<'_>, child: ChildId, new: &NewName, by: &str) -> 
     Ok(typed(row.id)?)
 }
 
-fn identifier_row(child: ChildId, new: &Identifier, at: DateTime<Utc>, by: &str) -> IdentifierRow {
+pub(super) fn identifier_row(child: ChildId, new: &NewIdentifier, at: DateTime<Utc>, by: &str) -> IdentifierRow {
     IdentifierRow {
         id: IdentifierId::new_at(at).into(),
         child_id: child.into(),
-        kind: match new.kind() {
+        kind: match new.identifier.kind() {
             IdentifierKind::NhsNumber => "nhs-number",
             IdentifierKind::ChiNumber => "chi-number",
             IdentifierKind::HcNumber => "hc-number",
@@ -333,26 +363,50 @@ fn identifier_row(child: ChildId, new: &Identifier, at: DateTime<Utc>, by: &str)
             IdentifierKind::LocalAuthorityChildId => "local",
         }
         .into(),
-        value: new.expose().to_owned(),
-        valid_from: None,
-        valid_to: None,
+        value: new.identifier.expose().to_owned(),
+        valid_from: new.validity.from,
+        valid_to: new.validity.to,
         recorded_at: at.into(),
         recorded_by: by.to_owned(),
         superseded_at: None,
     }
 }
 
-/// Adds an identifier. The caller re-indexes the person.
+/// Adds an identifier; the number that it supersedes, if it says so, becomes a former one. The caller re-indexes the person.
 ///
 /// # Errors
-/// When the database refuses or fails.
-pub fn insert_identifier(tx: &mut Tx<'_>, child: ChildId, new: &Identifier, by: &str) -> Result<IdentifierId, RegisterError> {
-    let row = identifier_row(child, new, tx.now(), by);
+/// When the superseded fact is not a number of this kind that the person has now, or the database fails.
+pub fn insert_identifier(tx: &mut Tx<'_>, child: ChildId, new: &NewIdentifier, by: &str) -> Result<IdentifierId, RegisterError> {
+    let mut row = identifier_row(child, new, tx.now(), by);
+    if let Some(old) = new.supersedes {
+        let old = IdentifierRow::current(tx.connection, &[child.into()])?
+            .into_iter()
+            .find(|fact| fact.id == Id::from(old) && fact.kind == row.kind && fact.valid_to.is_none())
+            .ok_or_else(|| RegisterError::Rule {
+                pointer: "/supersedes".into(),
+                code: "unknown-fact",
+                detail: "give the id of a number of this kind that the child has now".into(),
+            })?;
+        let until = new.validity.from.unwrap_or_else(|| today(tx.now()));
+        let former = IdentifierRow {
+            id: IdentifierId::new_at(tx.now()).into(),
+            valid_to: Some(old.valid_from.map_or(until, |from| until.max(from))),
+            recorded_at: row.recorded_at,
+            recorded_by: by.to_owned(),
+            ..old.clone()
+        };
+        IdentifierRow::supersede(tx.connection, &[old.id], row.recorded_at)?;
+        former.insert(tx.connection)?;
+        let reason = "superseded by a new number";
+        corrections::note(tx, child.into(), corrections::Subject::Identifier, old.id, Some(former.id), reason, by)?;
+        // Made anew, so that it is read after the one that it supersedes.
+        row = identifier_row(child, new, tx.now(), by);
+    }
     row.insert(tx.connection)?;
     Ok(typed(row.id)?)
 }
 
-fn address_row(child: ChildId, new: &NewAddress, at: DateTime<Utc>, by: &str) -> Result<AddressRow, StoreError> {
+pub(super) fn address_row(child: ChildId, new: &NewAddress, at: DateTime<Utc>, by: &str) -> Result<AddressRow, StoreError> {
     let lines: Vec<&str> = new.address.lines().iter().map(|line| line.expose()).collect();
     Ok(AddressRow {
         id: AddressId::new_at(at).into(),
@@ -381,18 +435,21 @@ pub fn insert_address(tx: &mut Tx<'_>, child: ChildId, new: &NewAddress, by: &st
     Ok(typed(row.id)?)
 }
 
-fn check_related(tx: &mut Tx<'_>, new: &NewHouseholdMember) -> Result<(), RegisterError> {
+pub(super) fn check_related(tx: &mut Tx<'_>, new: &NewHouseholdMember) -> Result<(), RegisterError> {
     match new.related_child {
-        Some(related) if rows::find(tx.connection, related.into())?.is_none() => Err(RegisterError::Rule {
-            pointer: "/relatedChildId".into(),
-            code: "unknown-child",
-            detail: "give the id of a person on this register, or their name".into(),
-        }),
+        // An identity that was closed by an adoption is nobody to whom a child can be related: it would join the two again (I26).
+        Some(related) if rows::find(tx.connection, related.into())?.is_none_or(|row| row.standing == "closed-by-adoption") => {
+            Err(RegisterError::Rule {
+                pointer: "/relatedChildId".into(),
+                code: "unknown-child",
+                detail: "give the id of a person on this register, or their name".into(),
+            })
+        }
         _ => Ok(()),
     }
 }
 
-fn household_row(child: ChildId, new: &NewHouseholdMember, at: DateTime<Utc>, by: &str) -> HouseholdRow {
+pub(super) fn household_row(child: ChildId, new: &NewHouseholdMember, at: DateTime<Utc>, by: &str) -> HouseholdRow {
     let part = |part: Option<&NamePart>| part.map(|part| part.expose().to_owned());
     HouseholdRow {
         id: HouseholdMemberId::new_at(at).into(),
@@ -406,6 +463,7 @@ fn household_row(child: ChildId, new: &NewHouseholdMember, at: DateTime<Utc>, by
         date_of_birth: new.date_of_birth,
         related_child_id: new.related_child.map(Id::from),
         confidential: new.confidential,
+        nhs_number: new.nhs_number.as_ref().map(|number| number.expose().to_owned()),
         valid_from: new.validity.from,
         valid_to: new.validity.to,
         recorded_at: at.into(),
@@ -430,8 +488,16 @@ pub fn insert_household_member(
     Ok(typed(row.id)?)
 }
 
+/// The identifier of a person in a row.
+///
+/// # Errors
+/// When it is not one that this register gives out.
+pub fn id_of(id: Id) -> Result<ChildId, StoreError> {
+    typed(id)
+}
+
 /// The identifier of a row that was just made from one.
-fn typed<T: TryFrom<uuid::Uuid>>(id: Id) -> Result<T, StoreError> {
+pub(super) fn typed<T: TryFrom<uuid::Uuid>>(id: Id) -> Result<T, StoreError> {
     T::try_from(id.0).map_err(|_| StoreError::Corrupt("identifier"))
 }
 
@@ -440,12 +506,31 @@ fn typed<T: TryFrom<uuid::Uuid>>(id: Id) -> Result<T, StoreError> {
 /// # Errors
 /// [`RegisterError::Stale`] when somebody else was quicker.
 pub fn changed(tx: &mut Tx<'_>, region: &Region, child: ChildId, version: i64) -> Result<(), RegisterError> {
+    claim(tx, child, version)?;
+    changed_after_claim(tx, region, child)
+}
+
+/// Moves a person to the next version: before anything else of a change that only one may make. Whoever comes second waits here
+/// and hears that they were late, instead of meeting what the first one did.
+///
+/// # Errors
+/// [`RegisterError::Stale`] when somebody else was quicker.
+pub(super) fn claim(tx: &mut Tx<'_>, child: ChildId, version: i64) -> Result<(), RegisterError> {
     let at = Instant::new(tx.now());
     if !rows::advance(tx.connection, child.into(), version, None, at)? {
         return Err(RegisterError::Stale);
     }
     tx.audit().child(child);
-    matcher::reindex(tx, region, child.into())
+    Ok(())
+}
+
+/// Re-indexes a person whose version was moved at the beginning: the end of such a change.
+///
+/// # Errors
+/// When the database fails.
+pub(super) fn changed_after_claim(tx: &mut Tx<'_>, region: &Region, child: ChildId) -> Result<(), RegisterError> {
+    matcher::reindex(tx, region, child.into())?;
+    duplicates::check(tx, region, child.into())
 }
 
 /// Reads a person with their facts.
@@ -466,6 +551,34 @@ pub fn load(connection: &mut AnyConnection, row: ChildRow) -> Result<Child, Regi
     })
 }
 
+/// What stands around a record.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// The record into which it was merged.
+    pub merged_into: Option<Id>,
+    /// The records that were merged into it.
+    pub merged_from: Vec<Id>,
+    /// The entries of the person, whichever of their records they rest on, oldest first.
+    pub registrations: Vec<Id>,
+    /// How the pregnancy ended, of a child who was entered before birth.
+    pub pregnancy: Option<PregnancyRow>,
+}
+
+/// Reads what stands around a record.
+///
+/// # Errors
+/// When the database fails.
+pub fn surroundings(connection: &mut AnyConnection, id: Id) -> Result<Surroundings, RegisterError> {
+    let groups = Groups::around(connection, &[id])?;
+    let entries = registration_rows::of_children(connection, &groups.members(id))?;
+    Ok(Surroundings {
+        merged_into: groups.merged_into(id),
+        merged_from: groups.merged_from(id),
+        registrations: entries.iter().map(|entry| entry.id).collect(),
+        pregnancy: PregnancyRow::current(connection, &[id])?.pop(),
+    })
+}
+
 /// A person whom the caller may see.
 ///
 /// # Errors
@@ -483,8 +596,59 @@ pub fn find(connection: &mut AnyConnection, id: ChildId, principal: &Principal, 
     if visible { Ok(row) } else { Err(RegisterError::NotFound) }
 }
 
+/// What somebody may see of a record, beyond that it is there.
+#[derive(Debug, Clone)]
+pub struct Sight {
+    /// Whether they see what is confidential: the custodian of the authority that keeps the record, a co-ordinator of that
+    /// authority's entry, or whoever has opened the record in an emergency.
+    pub full: bool,
+    /// Under which opening of a restricted record they see it.
+    pub break_glass: Option<Id>,
+}
+
+/// A person whose record the caller may read, and how much of it. A restricted (shielded) record is read by custodians and the
+/// child's own co-ordinator; for everybody else it is not there unless they have opened it in an emergency.
+///
+/// # Errors
+/// [`RegisterError::NotFound`] when there is none, or none for this caller.
+pub fn look(
+    connection: &mut AnyConnection,
+    id: ChildId,
+    principal: &Principal,
+    reach: Reach,
+    now: DateTime<Utc>,
+) -> Result<(ChildRow, Sight), RegisterError> {
+    let row = rows::find(connection, id.into())?;
+    // The same statements run whether the person exists or not, so that the answer takes the same work.
+    let entries = registration_rows::of_children(connection, &[id.into()])?;
+    let coordinates = registration_rows::coordinated(connection, &principal.key(), id.into())?;
+    let opened = BreakGlassRow::open(connection, id.into(), &principal.key(), now.into())?;
+    let row = row.ok_or(RegisterError::NotFound)?;
+    let in_scope = principal.scope.covers(&row.authority) || entries.iter().any(|entry| principal.scope.covers(&entry.authority));
+    let own = match principal.role {
+        Role::Custodian => in_scope,
+        Role::Coordinator => !coordinates.is_empty(),
+        _ => false,
+    };
+    let keeps = match principal.role {
+        Role::Custodian => principal.scope.covers(&row.authority),
+        Role::Coordinator => coordinates.contains(&row.authority),
+        _ => false,
+    };
+    let opened = opened.filter(|_| in_scope);
+    let visible = match reach {
+        Reach::Scope => in_scope && (own || !row.shielded || opened.is_some()),
+        Reach::Own => own || opened.is_some(),
+    };
+    if !visible {
+        return Err(RegisterError::NotFound);
+    }
+    let break_glass = opened.filter(|_| !keeps).map(|opened| opened.id);
+    Ok((row, Sight { full: keeps || break_glass.is_some(), break_glass }))
+}
+
 /// Marks a person as entered in error, or closes the identity because of an adoption. They are no longer found by any
-/// question; nothing is deleted.
+/// question; nothing is deleted. Records that were merged are one identity: an adoption closes all of them.
 ///
 /// # Errors
 /// [`RegisterError::StillRegistered`] while a live entry rests on them; [`RegisterError::Stale`].
@@ -492,26 +656,29 @@ pub fn find(connection: &mut AnyConnection, id: ChildId, principal: &Principal, 
 /// # Source
 /// SSD-PERSON: an adopted child has two identities that are never linked.
 pub fn withdraw(tx: &mut Tx<'_>, region: &Region, row: &ChildRow, standing: &'static str, by: &str) -> Result<(), RegisterError> {
-    let today = crate::domain::shift::london_date(tx.now());
-    if super::registrations::of(tx.connection, &[row.id])?.iter().any(|entry| entry.is_live_on(today)) {
+    let ids = if standing == "closed-by-adoption" { Groups::around(tx.connection, &[row.id])?.members(row.id) } else { vec![row.id] };
+    if super::registrations::of(tx.connection, &ids)?.iter().any(|entry| entry.is_live_on(today(tx.now()))) {
         return Err(RegisterError::StillRegistered);
     }
     let at = Instant::new(tx.now());
-    if !rows::advance(tx.connection, row.id, row.version, Some(standing), at)? {
-        return Err(RegisterError::Stale);
+    for record in rows::by_ids(tx.connection, &ids)? {
+        let version = if record.id == row.id { row.version } else { record.version };
+        if !rows::advance(tx.connection, record.id, version, Some(standing), at)? {
+            return Err(RegisterError::Stale);
+        }
+        WithdrawalRow {
+            id: Id(uuid::Uuid::now_v7()),
+            child_id: record.id,
+            standing: standing.into(),
+            valid_from: None,
+            valid_to: None,
+            recorded_at: at,
+            recorded_by: by.to_owned(),
+            superseded_at: None,
+        }
+        .insert(tx.connection)?;
+        tx.audit().child(record.id);
     }
-    WithdrawalRow {
-        id: Id(uuid::Uuid::now_v7()),
-        child_id: row.id,
-        standing: standing.into(),
-        valid_from: None,
-        valid_to: None,
-        recorded_at: at,
-        recorded_by: by.to_owned(),
-        superseded_at: None,
-    }
-    .insert(tx.connection)?;
-    tx.audit().child(row.id);
     tx.audit().detail("standing", standing);
     matcher::reindex(tx, region, row.id)
 }

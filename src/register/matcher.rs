@@ -12,8 +12,8 @@ use chrono::NaiveDate;
 use crate::authz::policy::action::RefreshStatistics;
 use crate::authz::program_permit;
 use crate::matching::{
-    Birth, Context, KeyKind, Keyer, NameKind, Person, PersonAddress, PersonCarer, PersonName, Query, Ranker, Ranking, Record, Register,
-    Sex, Verdict, plan,
+    Birth, Candidate, Context, Flag, Grade, KeyKind, Keyer, NameKind, Person, PersonAddress, PersonCarer, PersonName, Query, Ranker,
+    Ranking, Record, Register, Sex, Verdict, enough_to_search, plan,
 };
 use crate::store::children::{self as child_rows};
 use crate::store::connection::AnyConnection;
@@ -23,6 +23,7 @@ use crate::store::types::Id;
 use crate::store::{Store, StoreError, Tx};
 
 use super::children::{Child, load, today};
+use super::identities::Groups;
 use super::registrations::Registration;
 use super::{Region, RegisterError, registrations};
 
@@ -77,7 +78,23 @@ impl Found {
 }
 
 /// A person as the matcher reads them. Hidden addresses and carers say so; the matcher makes nothing of them.
+///
+/// A child who has no health number – every unborn child – is found by the mother's: it is what a midwife has in front of her.
 pub fn person(child: &Child) -> Person {
+    let mut person = own_person(child);
+    if person.nhs_numbers.is_empty() {
+        person.nhs_numbers = child
+            .household
+            .iter()
+            .filter(|member| member.relationship == "mother" && !member.confidential && member.valid_to.is_none())
+            .filter_map(|member| member.nhs_number.clone())
+            .collect();
+    }
+    person
+}
+
+/// The same without what belongs to somebody else: brothers and sisters have the mother's number in common.
+pub fn own_person(child: &Child) -> Person {
     let shielded = child.row.shielded;
     let particulars = child.particulars.as_ref();
     let birth = match particulars {
@@ -151,29 +168,48 @@ pub fn sex(code: &str) -> Sex {
 ///
 /// # Errors
 /// When the database fails.
+///
+/// Records that were merged are one person: each of them stands as the person stands, and they are no rivals.
 pub fn reindex(tx: &mut Tx<'_>, region: &Region, id: Id) -> Result<(), RegisterError> {
-    let row = child_rows::find(tx.connection, id)?.ok_or(StoreError::Corrupt("an indexed person is missing"))?;
-    let pid = row.pid;
-    if let Some(body) = rows::body(tx.connection, pid)? {
-        let old = Record::decode(&body).map_err(|_| StoreError::Corrupt("match record"))?;
-        rows::remove(tx.connection, pid, &region.matcher.keyer.record_keys(&old))?;
+    let members = Groups::around(tx.connection, &[id])?.members(id);
+    let people = child_rows::by_ids(tx.connection, &members)?;
+    if people.len() != members.len() {
+        return Err(StoreError::Corrupt("an indexed person is missing").into());
+    }
+    let keyer = &region.matcher.keyer;
+    for row in &people {
+        if let Some(body) = rows::body(tx.connection, row.pid)? {
+            let old = Record::decode(&body).map_err(|_| StoreError::Corrupt("match record"))?;
+            rows::remove(tx.connection, row.pid, &keyer.record_keys(&old))?;
+        }
     }
     // Identities closed by an adoption and people entered in error get no keys: nobody finds them by a question (I26).
-    if row.standing != "current" {
-        return Ok(());
+    let people: Vec<_> = people.into_iter().filter(|row| row.standing == "current").collect();
+    let ids: Vec<Id> = people.iter().map(|row| row.id).collect();
+    let standing = standing(&registrations::of(tx.connection, &ids)?, today(tx.now()));
+    let mut records = Vec::with_capacity(people.len());
+    for row in people {
+        let child = load(tx.connection, row)?;
+        records.push((child.row.pid, indexed(keyer, &child, &person(&child), standing)));
     }
-    let day = today(tx.now());
-    let standing = standing(&registrations::of(tx.connection, &[id])?, day);
-    let child = load(tx.connection, row)?;
-    let indexed = indexed(&region.matcher.keyer, &person(&child), standing);
-    rows::insert_all(tx.connection, [(pid, &indexed)])?;
+    if records.len() > 1 {
+        let number = records.iter().find_map(|(_, record)| record.person);
+        // Without any number, 64 bits that only these records share: those of the first one's identifier that are random.
+        let shared = number.or_else(|| members.first().map(|id| id.0.as_u64_pair().1.cast_signed()));
+        for (_, record) in &mut records {
+            record.person = shared;
+        }
+    }
+    rows::insert_all(tx.connection, records.iter().map(|(pid, record)| (*pid, record)))?;
     Ok(())
 }
 
-/// What the index keeps of a person.
-pub fn indexed(keyer: &Keyer, person: &Person, standing: &'static str) -> Indexed {
+/// What the index keeps of a child, whom the matcher shall read as `person`.
+pub fn indexed(keyer: &Keyer, child: &Child, person: &Person, standing: &'static str) -> Indexed {
     let record = Record::new(person);
-    let numbers = Query::new(&Person { nhs_numbers: person.nhs_numbers.clone(), ..Person::default() });
+    // A number that is the mother's says nothing of who the child is.
+    let own = own_person(child).nhs_numbers;
+    let numbers = Query::new(&Person { nhs_numbers: own, ..Person::default() });
     let number = keyer.query_keys(&numbers).into_iter().find(|key| key.kind == KeyKind::Identifier).map(|key| key.key);
     Indexed { standing, person: number, body: record.encode(), keys: keyer.record_keys(&record) }
 }
@@ -259,6 +295,30 @@ impl Matcher {
             }
         }
         Ok(Found { current: current.finish(), former: former.finish(), same_address, persons, truncated: plan.truncated, compared })
+    }
+
+    /// The other people who are probably the same person, best first: whether they have an entry or not, and without brothers,
+    /// sisters and twins.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn alike(&self, connection: &mut AnyConnection, person: &Person, own: i64) -> Result<Vec<(i64, Grade)>, RegisterError> {
+        let query = Query::new(person);
+        if enough_to_search(&query).is_err() {
+            return Ok(Vec::new());
+        }
+        let statistics = self.statistics(connection)?;
+        let plan = plan(&self.keyer.query_keys(&query), |key| statistics.keys.get(key).unwrap_or(1), self.budget);
+        let context = self.context_of(&statistics, &query);
+        let mut ranker = Ranker::new(&query, &context);
+        for packed in rows::candidates(connection, &plan.keys)?.into_iter().filter(|packed| packed.pid != own) {
+            ranker
+                .consider_encoded(packed.pid, packed.person.map(i64::cast_unsigned), &packed.body)
+                .map_err(|_| StoreError::Corrupt("match record"))?;
+        }
+        let is_same =
+            |candidate: &Candidate<i64>| candidate.grade >= Grade::Probable && !candidate.flags.contains(&Flag::PossibleSiblingOrTwin);
+        Ok(ranker.finish().candidates.into_iter().filter(is_same).map(|candidate| (candidate.id, candidate.grade)).collect())
     }
 }
 

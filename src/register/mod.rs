@@ -5,6 +5,7 @@
 
 pub mod amendments;
 pub mod audit;
+pub mod births;
 pub mod budgets;
 pub mod bulk;
 pub mod checks;
@@ -12,8 +13,12 @@ pub mod children;
 pub mod clients;
 pub mod clocks;
 pub mod conferences;
+pub mod corrections;
+pub mod duplicates;
+pub mod history;
 pub mod holds;
 pub mod idempotency;
+pub mod identities;
 pub mod imports;
 pub mod keys;
 pub mod matcher;
@@ -29,6 +34,7 @@ pub mod retention;
 pub mod revocations;
 pub mod sandbox;
 pub mod section47;
+pub mod shielding;
 pub mod statistics;
 pub mod tasks;
 
@@ -74,6 +80,12 @@ pub enum RegisterError {
     /// Another region's message came before.
     #[error("the message came before")]
     Replayed,
+    /// The child is not one who was entered before birth and is not born yet.
+    #[error("the child is not unborn")]
+    NotUnborn,
+    /// The caller signed in too long ago for this.
+    #[error("the caller signed in too long ago")]
+    SignInAgain,
     /// The authority in the request is not reached by the token.
     #[error("the authority is outside the caller's scope")]
     OutsideScope,
@@ -179,6 +191,7 @@ impl Failure for RegisterError {
             Self::NotFound
                 | Self::Replayed
                 | Self::OutsideScope
+                | Self::SignInAgain
                 | Self::CallerNotVerified
                 | Self::OnBehalfNotAllowed
                 | Self::TooManyChecks { .. }
@@ -199,6 +212,8 @@ impl Failure for RegisterError {
             Self::NotInForce => "not-in-force",
             Self::Conflict => "conflict",
             Self::Replayed => "replayed-message",
+            Self::NotUnborn => "not-unborn",
+            Self::SignInAgain => "recent-sign-in-required",
             Self::OutsideScope => "authority-outside-scope",
             Self::KeyReused => "idempotency-key-reused",
             Self::CallerNotVerified => "caller-not-verified",

@@ -53,6 +53,10 @@ crate::domain::coded::closed_set! {
         LateHit = "late-hit",
         /// Every region has answered a check, and nothing more was found.
         CheckComplete = "check-complete",
+        /// A child who was entered before birth was born.
+        Birth = "birth-recorded",
+        /// Somebody opened a restricted record in an emergency.
+        BreakGlass = "break-glass",
     }
 }
 
@@ -81,7 +85,9 @@ impl Kind {
             | Self::ReviewDateMissing
             | Self::Unread
             | Self::LateHit
-            | Self::CheckComplete => None,
+            | Self::CheckComplete
+            | Self::Birth
+            | Self::BreakGlass => None,
         }
     }
 }
@@ -201,7 +207,7 @@ pub fn give(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), RegisterError> {
     Ok(())
 }
 
-/// A notice about an entry to a role, or to one person in it, as it will be given.
+/// A notice about a child, or about an entry, to a role, or to one person in it, as it will be given.
 pub fn about(
     at: DateTime<Utc>,
     kind: Kind,
@@ -209,7 +215,7 @@ pub fn about(
     to: (Role, Option<String>),
     authority: &str,
     child: Id,
-    registration: Id,
+    registration: impl Into<Option<Id>>,
 ) -> NoticeRow {
     NoticeRow {
         id: NoticeId::new_at(at).into(),
@@ -220,7 +226,7 @@ pub fn about(
         to_person: to.1,
         authority: authority.to_owned(),
         child_id: Some(child),
-        registration_id: Some(registration),
+        registration_id: registration.into(),
         enquiry_id: None,
         created_at: at.into(),
         acknowledged_at: None,

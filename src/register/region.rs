@@ -105,6 +105,7 @@ impl AuthorityEntry {
 pub struct Disclosure {
     former_registrations: Vec<String>,
     earlier_agencies: Vec<String>,
+    superseded_numbers: Vec<String>,
 }
 
 impl Disclosure {
@@ -116,6 +117,11 @@ impl Disclosure {
     /// Whether somebody is told that a child was formerly registered.
     pub fn former_registrations(&self, role: Role, sector: Option<Sector>) -> bool {
         Self::includes(&self.former_registrations, role, sector)
+    }
+
+    /// Whether somebody who asks by a superseded number is told the one in use.
+    pub fn superseded_numbers(&self, principal: &Principal) -> bool {
+        Self::includes(&self.superseded_numbers, principal.role, principal.sector)
     }
 
     /// Whether somebody is told which agencies asked before.
@@ -171,6 +177,10 @@ pub struct Region {
     pub repeat_raises_task: bool,
     /// The most children in a batch.
     pub batch_limit: usize,
+    /// How long a restricted record stays open that was opened in an emergency, in minutes.
+    pub break_glass_minutes: i64,
+    /// How recently somebody must have signed in to open one, in minutes; `None` when that is not asked.
+    pub recent_sign_in_minutes: Option<i64>,
     /// Whether this is a sandbox.
     pub sandbox: bool,
     /// Whether questions are searched; a sandbox can be without it, for measuring.
@@ -278,12 +288,15 @@ impl Region {
             disclosure: Disclosure {
                 former_registrations: config.disclosure.former_registrations.clone(),
                 earlier_agencies: config.disclosure.earlier_agencies.clone(),
+                superseded_numbers: config.disclosure.superseded_numbers.clone(),
             },
             deadline_ms: config.search.deadline_ms,
             look_back_days: config.enquiries.look_back_days,
             valid_minutes: config.enquiries.valid_minutes,
             repeat_raises_task: config.enquiries.repeat_raises_task,
             batch_limit: config.enquiries.batch_limit,
+            break_glass_minutes: config.access.break_glass_minutes,
+            recent_sign_in_minutes: config.access.require_recent_authentication.then_some(config.access.recent_authentication_minutes),
             sandbox: config.sandbox.enabled,
             matching: config.sandbox.matching,
         })

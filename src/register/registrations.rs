@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::identities::Groups;
 use super::{Broken, Region, RegisterError, children, conferences, matcher, tasks};
 use crate::authz::{Principal, Reach};
 use crate::domain::category::{Category, CategorySet};
@@ -12,7 +13,10 @@ use crate::domain::nation::Nation;
 use crate::domain::registration::{
     Basis, ConferenceKind, LegalStatusCode, Period, ProposedRegistration, RegistrationStatus, RemovalGround, Violation,
 };
+use crate::domain::roles::Role;
 use crate::domain::text::Line;
+use crate::store::break_glass::BreakGlassRow;
+use crate::store::children as child_rows;
 use crate::store::connection::AnyConnection;
 use crate::store::registrations::{self as rows, CategoryRow, CoordinatorRow, CoreGroupRow, RegistrationRow, StateRow};
 use crate::store::tasks::TaskRow;
@@ -234,6 +238,33 @@ pub fn find(
     assemble(connection, vec![row])?.pop().ok_or(RegisterError::NotFound)
 }
 
+/// Takes the core group out of entries whose children's records are restricted, unless the reader may read those: who is in it
+/// says where a child goes to school and to the doctor.
+///
+/// # Errors
+/// When the database fails.
+///
+/// # Source
+/// Invariant I16 and scenario S42 of the procedures.
+pub fn veil(
+    connection: &mut AnyConnection,
+    entries: &mut [Registration],
+    principal: &Principal,
+    reach: Reach,
+    now: DateTime<Utc>,
+) -> Result<(), RegisterError> {
+    if principal.role == Role::Custodian || reach == Reach::Own {
+        return Ok(());
+    }
+    let children: Vec<Id> = entries.iter().map(|entry| entry.row.child_id).collect();
+    for child in child_rows::by_ids(connection, &children)?.into_iter().filter(|child| child.shielded) {
+        if BreakGlassRow::open(connection, child.id, &principal.key(), now.into())?.is_none() {
+            entries.iter_mut().filter(|entry| entry.row.child_id == child.id).for_each(|entry| entry.core_group.clear());
+        }
+    }
+    Ok(())
+}
+
 /// An entry with what holds of it.
 ///
 /// # Errors
@@ -302,7 +333,9 @@ pub fn insert(
 ) -> Result<(RegistrationId, Registration), RegisterError> {
     let (entry_region, _) = region.authority(&new.authority).ok_or(RegisterError::OutsideScope)?;
     let nation: Nation = entry_region.nation;
-    let others: Vec<Period> = of(tx.connection, &[child.into()])?
+    // The periods of the whole person, whichever of their merged records they rest on.
+    let records = Groups::around(tx.connection, &[child.into()])?.members(child.into());
+    let others: Vec<Period> = of(tx.connection, &records)?
         .iter()
         .filter(|entry| entry.row.authority == new.authority && !entry.state.entered_in_error)
         .map(Registration::period)

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Months, NaiveDate, Utc};
 
 use super::children::today;
+use super::identities::Groups;
 use super::registrations::{self, Registration};
 use super::{Region, RegisterError};
 use crate::authz::policy::action::{EraseRecord, PlanErasure};
@@ -87,6 +88,8 @@ fn decided(connection: &mut AnyConnection, region: &Region, people: Vec<ChildRow
 
 /// What decisions about some people rest on.
 struct Around {
+    /// Records of one person are kept and go together: what concerns one of them concerns all.
+    groups: Groups,
     households: HashMap<Id, BTreeSet<Id>>,
     entries: HashMap<Id, Vec<Registration>>,
     contacts: HashMap<Id, NaiveDate>,
@@ -97,9 +100,13 @@ struct Around {
 
 impl Around {
     fn new(connection: &mut AnyConnection, people: &[ChildRow]) -> Result<Self, RegisterError> {
-        let ids: Vec<Id> = people.iter().map(|row| row.id).collect();
+        let asked: Vec<Id> = people.iter().map(|row| row.id).collect();
+        let ids: Vec<Id> =
+            asked.iter().copied().chain(Groups::around(connection, &asked)?.all()).collect::<BTreeSet<_>>().into_iter().collect();
         let households = households(connection, &ids)?;
         let all: Vec<Id> = ids.iter().copied().chain(households.values().flatten().copied()).collect::<BTreeSet<_>>().into_iter().collect();
+        let groups = Groups::around(connection, &all)?;
+        let all: Vec<Id> = all.into_iter().chain(groups.all()).collect::<BTreeSet<_>>().into_iter().collect();
         let mut entries: HashMap<Id, Vec<Registration>> = HashMap::new();
         for entry in registrations::of(connection, &all)? {
             entries.entry(entry.row.child_id).or_default().push(entry);
@@ -116,6 +123,7 @@ impl Around {
             .filter_map(|row| Some((row.child_id, row.birth_to.or(row.birth_from)?)))
             .collect();
         Ok(Self {
+            groups,
             households,
             entries,
             contacts,
@@ -125,22 +133,24 @@ impl Around {
         })
     }
 
-    fn entries(&self, child: Id) -> &[Registration] {
-        self.entries.get(&child).map_or(&[], Vec::as_slice)
+    fn entries(&self, child: Id) -> impl Iterator<Item = &Registration> {
+        self.groups.members(child).into_iter().filter_map(|record| self.entries.get(&record)).flatten()
     }
 
     /// Alerts and transfers are not kept yet; whoever adds their tables is asked about them where rows are erased.
     fn live(&self, child: Id, day: NaiveDate) -> Live {
-        Live { registration: self.entries(child).iter().any(|entry| entry.is_live_on(day)), alert: false, transfer: false }
+        Live { registration: self.entries(child).any(|entry| entry.is_live_on(day)), alert: false, transfer: false }
     }
 
     fn decide(&self, region: &Region, row: &ChildRow, day: NaiveDate) -> RetentionDecision {
-        let entries: Vec<&Registration> = self.entries(row.id).iter().filter(|entry| !entry.state.entered_in_error).collect();
+        let entries: Vec<&Registration> = self.entries(row.id).filter(|entry| !entry.state.entered_in_error).collect();
         let live = self.live(row.id, day);
         // What was last done with the record is contact too: an import a year ago is work of a year ago.
         let days = [today(row.changed_at.get()), today(row.created_at.get())];
-        let changed = self.entries(row.id).iter().map(|entry| today(entry.row.changed_at.get()));
-        let last_contact_on = days.into_iter().chain(changed).chain(self.contacts.get(&row.id).copied()).max();
+        let records = self.groups.members(row.id);
+        let contacts = records.iter().filter_map(|record| self.contacts.get(record).copied());
+        let changed = self.entries(row.id).map(|entry| today(entry.row.changed_at.get()));
+        let last_contact_on = days.into_iter().chain(changed).chain(contacts).max();
         let removed_on = entries.iter().filter_map(|entry| entry.state.removed_on).max();
         let ended = |ground: RemovalGround| {
             entries
@@ -149,28 +159,28 @@ impl Around {
                 .find_map(|entry| entry.state.removed_on)
         };
         let mut standings = Vec::new();
-        if LOOKED_AFTER.iter().any(|status| self.statuses.contains(&(row.id, status.as_str().to_owned()))) {
+        if LOOKED_AFTER.iter().any(|status| records.iter().any(|record| self.statuses.contains(&(*record, status.as_str().to_owned())))) {
             standings.push(Standing::LookedAfter);
         }
         if row.standing == "closed-by-adoption" {
             standings.push(Standing::Adopted);
         }
-        let household: Vec<(ChildId, Live)> = self
-            .households
-            .get(&row.id)
-            .into_iter()
+        let household: Vec<(ChildId, Live)> = records
+            .iter()
+            .filter_map(|record| self.households.get(record))
             .flatten()
             .filter_map(|other| Some((ChildId::try_from(other.0).ok()?, self.live(*other, day))))
             .collect();
         let authorities: BTreeSet<&str> =
-            std::iter::once(row.authority.as_str()).chain(self.entries(row.id).iter().map(|entry| entry.row.authority.as_str())).collect();
-        let lies = |hold: &&HoldRow| hold.child_id.map_or_else(|| authorities.contains(hold.authority.as_str()), |child| child == row.id);
+            std::iter::once(row.authority.as_str()).chain(self.entries(row.id).map(|entry| entry.row.authority.as_str())).collect();
+        let lies =
+            |hold: &&HoldRow| hold.child_id.map_or_else(|| authorities.contains(hold.authority.as_str()), |child| records.contains(&child));
         // An identifier is a code by its form.
         let holds: Vec<Code> = self.holds.iter().filter(lies).filter_map(|hold| hold.id.0.to_string().parse().ok()).collect();
         let facts = RecordFacts {
             closed_on: if live.registration { None } else { removed_on.or(last_contact_on) },
             last_contact_on,
-            born_on: self.born.get(&row.id).copied(),
+            born_on: records.iter().filter_map(|record| self.born.get(record).copied()).max(),
             adoption_order_on: None,
             died_on: ended(RemovalGround::Died),
             standings: &standings,

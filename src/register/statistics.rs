@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::identities::Groups;
 use super::{Region, RegisterError};
 use crate::domain::calendar::Calendar;
 use crate::domain::category::{Category, CategorySet};
@@ -104,7 +105,8 @@ pub fn make(connection: &mut AnyConnection, region: &Region, question: Question)
     Ok(Made { question, content, children: histories.len() })
 }
 
-/// The histories of everybody on this region's registers, as they were known at an instant: one for each child and authority.
+/// The histories of everybody on this region's registers, as they were known at an instant: one for each child and authority,
+/// whichever records of the child's the entries rest on.
 /// Temporary entries are counted by the authority that holds the registration; what was entered in error was never there.
 ///
 /// # Errors
@@ -113,24 +115,27 @@ pub fn histories(connection: &mut AnyConnection, region: &Region, known_at: Date
     let known = Known::at(connection, Instant::new(known_at))?;
     let sorted = Sorted::new(&known);
     let entries: HashMap<Id, (Id, &str)> = known.entries.iter().map(|row| (row.id, (row.child_id, row.authority.as_str()))).collect();
+    let groups = Groups::of(&known.merges);
     // By child: a plan counts the plans before it, whichever authority of the region they were of.
-    let mut of_children: BTreeMap<Id, Vec<(&str, &StateRow)>> = BTreeMap::new();
+    let mut of_children: BTreeMap<Id, Vec<(Id, &str, &StateRow)>> = BTreeMap::new();
     for state in known.states.iter().filter(|state| state.kind == "full" && !state.entered_in_error) {
         let (child, authority) = entries.get(&state.registration_id).ok_or(StoreError::Corrupt("a state without its entry"))?;
         if !sorted.in_error.contains(child) {
-            of_children.entry(*child).or_default().push((authority, state));
+            of_children.entry(groups.root(*child)).or_default().push((*child, authority, state));
         }
     }
     let mut histories = Vec::new();
     for (child, states) in of_children {
         let mut by_authority: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
-        for (authority, state) in &states {
-            let previous = states.iter().filter(|(_, other)| other.registered_on < state.registered_on).count();
-            let entry = sorted.entry(region, child, state, u32::try_from(previous).unwrap_or(u32::MAX))?;
+        for (record, authority, state) in &states {
+            let previous = states.iter().filter(|(_, _, other)| other.registered_on < state.registered_on).count();
+            let entry = sorted.entry(region, *record, state, u32::try_from(previous).unwrap_or(u32::MAX))?;
             by_authority.entry(authority).or_default().push(entry);
         }
         for (authority, entries) in by_authority {
-            histories.push(sorted.history(child, authority, entries)?);
+            let others = states.iter().map(|(record, _, _)| *record).filter(|record| *record != child);
+            let records: Vec<Id> = std::iter::once(child).chain(others.collect::<BTreeSet<_>>()).collect();
+            histories.push(sorted.history(&records, authority, entries)?);
         }
     }
     Ok(histories)
@@ -185,11 +190,12 @@ impl<'a> Sorted<'a> {
         }
     }
 
-    fn history(&self, child: Id, authority: &str, entries: Vec<Entry>) -> Result<History, StoreError> {
-        let particulars = self.particulars.get(&child);
-        let identifier = |kind: &'static str| self.identifiers.get(&(child, kind));
-        let census = self.census.get(&child);
-        let own = ChildId::try_from(child.0).ok().and_then(cin::child_id);
+    /// `records` are those of one child; what the first says goes before what others say.
+    fn history(&self, records: &[Id], authority: &str, entries: Vec<Entry>) -> Result<History, StoreError> {
+        let particulars = records.iter().find_map(|record| self.particulars.get(record));
+        let identifier = |kind: &'static str| records.iter().find_map(|record| self.identifiers.get(&(*record, kind)));
+        let census = records.iter().find_map(|record| self.census.get(record));
+        let own = records.first().and_then(|record| ChildId::try_from(record.0).ok()).and_then(cin::child_id);
         let given: Option<LocalAuthorityChildId> = identifier("local").and_then(|id| id.parse().ok());
         Ok(History {
             id: given.or(own).ok_or(StoreError::Corrupt("a child's id"))?,

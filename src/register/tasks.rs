@@ -34,6 +34,10 @@ crate::domain::coded::closed_set! {
         ClockDueSoon = "clock-due-soon",
         /// A date of the plan has passed.
         ClockOverdue = "clock-overdue",
+        /// Two records may be of one person: a person decides.
+        PossibleDuplicate = "possible-duplicate",
+        /// A restricted record was opened in an emergency: see within a working day whether that was right.
+        BreakGlassReview = "break-glass-review",
     }
 }
 
@@ -49,9 +53,13 @@ impl Kind {
             Self::AdvocacyUnmet => Role::Coordinator,
             // Each step of a clock names its own; this is where a task without one goes.
             Self::ClockDueSoon | Self::ClockOverdue => Role::TeamManager,
-            Self::RepeatEnquiry | Self::CategoryMissing | Self::EnquiryPattern | Self::TellAgencies | Self::TellAgenciesWithoutLetters => {
-                Role::Custodian
-            }
+            Self::RepeatEnquiry
+            | Self::CategoryMissing
+            | Self::EnquiryPattern
+            | Self::TellAgencies
+            | Self::TellAgenciesWithoutLetters
+            | Self::PossibleDuplicate
+            | Self::BreakGlassReview => Role::Custodian,
         }
     }
 
@@ -71,7 +79,9 @@ impl Kind {
             | Self::EnquiryPattern
             | Self::ClockDueSoon
             | Self::ClockOverdue
-            | Self::AdvocacyUnmet => None,
+            | Self::AdvocacyUnmet
+            | Self::PossibleDuplicate
+            | Self::BreakGlassReview => None,
         }
     }
 }

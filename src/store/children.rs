@@ -7,7 +7,10 @@ use diesel::prelude::*;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::fixed::among;
-use super::schema::{child, child_address, child_identifier, child_name, child_particulars, household_member};
+use super::schema::{
+    child, child_address, child_identifier, child_name, child_particulars, child_shielding, correction, household_member,
+    identity_decision, pregnancy,
+};
 use super::types::{Id, Instant};
 use chrono::NaiveDate;
 
@@ -41,6 +44,24 @@ pub struct Recorded {
     pub at: Instant,
     /// By whom (issuer and subject).
     pub by: String,
+}
+
+/// A fact with two times.
+pub trait Bitemporal {
+    /// First and last day on which it was true, when it was recorded, and when it was held to be true no longer.
+    fn recorded(&self) -> (Option<NaiveDate>, Option<NaiveDate>, Instant, Option<Instant>);
+
+    /// Whether the register held it to be true at an instant.
+    fn was_known_at(&self, at: Instant) -> bool {
+        let (_, _, recorded, superseded) = self.recorded();
+        recorded <= at && superseded.is_none_or(|superseded| at < superseded)
+    }
+
+    /// Whether it says something of a day. Both of its days count.
+    fn covers(&self, day: NaiveDate) -> bool {
+        let (from, to, _, _) = self.recorded();
+        from.is_none_or(|from| from <= day) && to.is_none_or(|to| day <= to)
+    }
 }
 
 macro_rules! fact_rows {
@@ -119,6 +140,28 @@ macro_rules! fact_rows {
                         .select(Self::as_select())
                         .load(c))?)
                 }
+
+                /// Every fact ever held to be true of the given parents, oldest first: what was known then needs what was
+                /// corrected since.
+                ///
+                /// # Errors
+                /// When the database fails.
+                pub fn ever(connection: &mut AnyConnection, parents: &[Id]) -> Result<Vec<Self>, StoreError> {
+                    if parents.is_empty() {
+                        return Ok(Vec::new());
+                    }
+                    Ok(with!(connection, |c| $table::table
+                        .filter($table::$parent.eq_any(parents))
+                        .order(($table::recorded_at, $table::id))
+                        .select(Self::as_select())
+                        .load(c))?)
+                }
+            }
+
+            impl crate::store::children::Bitemporal for $name {
+                fn recorded(&self) -> (Option<NaiveDate>, Option<NaiveDate>, Instant, Option<Instant>) {
+                    (self.valid_from, self.valid_to, self.recorded_at, self.superseded_at)
+                }
             }
         )+
     };
@@ -167,6 +210,65 @@ fact_rows! {
         date_of_birth: Option<NaiveDate>,
         related_child_id: Option<Id>,
         confidential: bool,
+        nhs_number: Option<String>,
+    }
+    /// How a pregnancy ended.
+    PregnancyRow, pregnancy, child_id {
+        expected_on: NaiveDate,
+        outcome: String,
+        ended_on: NaiveDate,
+    }
+    /// That a record was shielded, or no longer.
+    ShieldingRow, child_shielding, child_id {
+        shielded: bool,
+        reason: String,
+    }
+}
+
+/// Why a fact is no longer held to be true.
+#[derive(Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = correction)]
+#[allow(missing_docs)] // the columns are explained in the migration
+pub struct CorrectionRow {
+    pub fact_id: Id,
+    pub child_id: Id,
+    pub subject: String,
+    pub action: String,
+    pub replaced_by: Option<Id>,
+    pub reason: String,
+    pub corrected_at: Instant,
+    pub corrected_by: String,
+}
+
+impl std::fmt::Debug for CorrectionRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CorrectionRow").field("fact_id", &self.fact_id).finish_non_exhaustive()
+    }
+}
+
+impl CorrectionRow {
+    /// Adds the correction.
+    ///
+    /// # Errors
+    /// When the database refuses or fails.
+    pub fn insert(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        with!(connection, |c| diesel::insert_into(correction::table).values(self).execute(c))?;
+        Ok(())
+    }
+
+    /// The corrections of facts about these people, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn of_children(connection: &mut AnyConnection, children: &[Id]) -> Result<Vec<Self>, StoreError> {
+        if children.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(with!(connection, |c| correction::table
+            .filter(correction::child_id.eq_any(children))
+            .order((correction::corrected_at, correction::fact_id))
+            .select(Self::as_select())
+            .load(c))?)
     }
 }
 
@@ -229,19 +331,24 @@ pub fn find(connection: &mut AnyConnection, id: Id) -> Result<Option<ChildRow>, 
     Ok(with!(connection, |c| child::table.filter(child::id.eq(id)).select(ChildRow::as_select()).first(c).optional())?)
 }
 
-/// The people with these numbers, each with the kind of their birth date: `expected` of a child who is not born yet.
+/// The people with these numbers, each with the kind of their birth date – `expected` of a child who is not born yet – and whether
+/// the record was merged with another.
 ///
 /// # Errors
 /// When the database fails.
-pub fn by_numbers(connection: &mut AnyConnection, pids: &[i64]) -> Result<Vec<(ChildRow, Option<String>)>, StoreError> {
+pub fn by_numbers(connection: &mut AnyConnection, pids: &[i64]) -> Result<Vec<(ChildRow, Option<String>, bool)>, StoreError> {
     if pids.is_empty() {
         return Ok(Vec::new());
     }
     let present = child_particulars::child_id.eq(child::id).and(child_particulars::superseded_at.is_null());
+    let merged = identity_decision::table
+        .filter(identity_decision::kept_id.eq(child::id).or(identity_decision::other_id.eq(child::id)))
+        .filter(identity_decision::kind.eq("same-person"))
+        .filter(identity_decision::undone_at.is_null());
     Ok(with!(connection, |c| child::table
         .left_join(child_particulars::table.on(present))
         .filter(among(child::pid, pids))
-        .select((ChildRow::as_select(), child_particulars::birth_kind.nullable()))
+        .select((ChildRow::as_select(), child_particulars::birth_kind.nullable(), diesel::dsl::exists(merged)))
         .load(c))?)
 }
 
@@ -270,6 +377,28 @@ pub fn claim(connection: &mut AnyConnection, id: Id) -> Result<(), StoreError> {
     let target = child::table.filter(child::id.eq(id));
     with!(connection, |c| diesel::update(target).set(child::standing.eq(child::standing)).execute(c))?;
     Ok(())
+}
+
+/// Moves a person to the next version because of something that is said about their record, while nothing that is known of them
+/// changes. Says whether the person was still at that version.
+///
+/// # Errors
+/// When the database fails.
+pub fn touch(connection: &mut AnyConnection, id: Id, version: i64) -> Result<bool, StoreError> {
+    let target = child::table.filter(child::id.eq(id)).filter(child::version.eq(version));
+    let changed = with!(connection, |c| diesel::update(target).set(child::version.eq(version + 1)).execute(c))?;
+    Ok(changed == 1)
+}
+
+/// The people with these identifiers.
+///
+/// # Errors
+/// When the database fails.
+pub fn by_ids(connection: &mut AnyConnection, ids: &[Id]) -> Result<Vec<ChildRow>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(with!(connection, |c| child::table.filter(child::id.eq_any(ids)).order(child::pid).select(ChildRow::as_select()).load(c))?)
 }
 
 /// Shields a person, or no longer does.

@@ -10,6 +10,7 @@
 //! and commit and writes the audit entry in the same transaction – for refusals, failures and empty results too.
 
 pub mod audit;
+pub mod break_glass;
 pub mod budgets;
 pub mod census;
 pub mod children;
@@ -24,6 +25,7 @@ pub mod federation;
 mod fixed;
 pub mod holds;
 pub mod idempotency;
+pub mod identities;
 pub mod imports;
 mod lanes;
 pub mod log;
@@ -318,6 +320,14 @@ impl Store {
     /// When it does not answer.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.on_reader(|database| database.with_transaction("BEGIN", |_| Ok::<_, StoreError>(()))).await
+    }
+
+    /// Whether an import brought people who have still to be looked for among the others. Reads nothing of anybody.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn has_queued_duplicates(&self) -> Result<bool, StoreError> {
+        self.on_reader(|inner| inner.with_transaction("BEGIN", |connection| Ok(!identities::queued(connection, 1)?.is_empty()))).await
     }
 
     /// Reads on a snapshot and answers once the audit entry is committed.

@@ -223,6 +223,40 @@ pub fn resting_on(connection: &mut AnyConnection, home: Id) -> Result<Vec<Regist
         .load(c))?)
 }
 
+/// The temporary entries that ended because the entry of this region on which they rest did, recorded at the same instant.
+///
+/// # Errors
+/// When the database fails.
+pub fn ended_with(connection: &mut AnyConnection, home: Id, recorded_at: Instant) -> Result<Vec<RegistrationRow>, StoreError> {
+    let ended = registration_state::table
+        .filter(registration_state::home_registration_id.eq(home))
+        .filter(registration_state::superseded_at.is_null())
+        .filter(registration_state::removal_ground.eq("home-authority-ended"))
+        .filter(registration_state::recorded_at.eq(recorded_at))
+        .filter(registration_state::entered_in_error.eq(false))
+        .select(registration_state::registration_id);
+    Ok(with!(connection, |c| registration::table
+        .filter(registration::id.eq_any(ended))
+        .order(registration::id)
+        .select(RegistrationRow::as_select())
+        .load(c))?)
+}
+
+/// The authorities of whose entries of a child a person is the co-ordinator now.
+///
+/// # Errors
+/// When the database fails.
+pub fn coordinated(connection: &mut AnyConnection, person: &str, child: Id) -> Result<Vec<String>, StoreError> {
+    Ok(with!(connection, |c| registration_coordinator::table
+        .inner_join(registration::table.on(registration::id.eq(registration_coordinator::registration_id)))
+        .filter(registration_coordinator::person.eq(person))
+        .filter(registration_coordinator::superseded_at.is_null())
+        .filter(registration_coordinator::valid_to.is_null())
+        .filter(registration::child_id.eq(child))
+        .select(registration::authority)
+        .load(c))?)
+}
+
 /// Moves an entry from one version to the next. Says whether it was still at that version.
 ///
 /// # Errors

@@ -12,12 +12,12 @@ use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::matching;
 use super::schema::{
-    audit_child, audit_commitment, audit_entry, check_waiting, child, child_address, child_census, child_identifier, child_name,
-    child_particulars, child_withdrawal, clock_departure, clock_due, clock_escalation, clock_watch, conference, conference_attendee,
-    conference_decision, conference_state, core_group_meeting, core_group_member, enquiry, enquiry_key, enquiry_mark, enquiry_match,
-    household_member, idempotency, import_record, legal_hold, notice, notice_escalation, plan_milestone, plan_withdrawal, referral,
-    registration, registration_category, registration_coordinator, registration_state, section47, section47_state, task, task_evidence,
-    visit,
+    audit_child, audit_commitment, audit_entry, break_glass, check_waiting, child, child_address, child_census, child_identifier,
+    child_name, child_particulars, child_shielding, child_withdrawal, clock_departure, clock_due, clock_escalation, clock_watch,
+    conference, conference_attendee, conference_decision, conference_state, core_group_meeting, core_group_member, correction,
+    duplicate_check, enquiry, enquiry_key, enquiry_mark, enquiry_match, household_member, idempotency, identity_decision, import_record,
+    legal_hold, notice, notice_escalation, plan_milestone, plan_withdrawal, possible_duplicate, pregnancy, referral, registration,
+    registration_category, registration_coordinator, registration_state, section47, section47_state, task, task_evidence, visit,
 };
 use super::types::{Id, Instant};
 use crate::domain::shift::london_date;
@@ -146,12 +146,20 @@ pub fn erase(connection: &mut AnyConnection, person: &ChildRow, keys: &[i64]) ->
         .load(c))?;
     // A conference about brothers and sisters stays while anything that it decided does.
     let empty: Vec<Id> = conferences.into_iter().filter(|conference| !decided.contains(conference)).collect();
+    let asking: Vec<Id> = with!(&mut *connection, |c| possible_duplicate::table
+        .filter(possible_duplicate::one_id.eq(id).or(possible_duplicate::other_id.eq(id)))
+        .select(possible_duplicate::task_id)
+        .load(c))?;
     erase! {
         conference_attendee: conference_attendee::conference_id.eq_any(&empty);
         conference_state: conference_state::conference_id.eq_any(&empty);
         conference: conference::id.eq_any(&empty);
         section47_state: section47_state::section47_id.eq_any(&enquiries);
         section47: section47::id.eq_any(&enquiries);
+        // What asks whether this and another record are of one person goes, whichever of the two it is kept with.
+        possible_duplicate: possible_duplicate::task_id.eq_any(&asking);
+        task_evidence: task_evidence::task_id.eq_any(&asking);
+        task: task::id.eq_any(&asking);
         notice_escalation: notice_escalation::notice_id.eq_any(notice::table.filter(notice::child_id.eq(id)).select(notice::id));
         notice: notice::child_id.eq(id);
         task_evidence: task_evidence::task_id.eq_any(task::table.filter(task::child_id.eq(id)).select(task::id));
@@ -172,6 +180,12 @@ pub fn erase(connection: &mut AnyConnection, person: &ChildRow, keys: &[i64]) ->
         registration_category: registration_category::registration_id.eq_any(&entries);
         registration_state: registration_state::registration_id.eq_any(&entries);
         registration: registration::child_id.eq(id);
+        identity_decision: identity_decision::kept_id.eq(id).or(identity_decision::other_id.eq(id));
+        duplicate_check: duplicate_check::child_id.eq(id);
+        break_glass: break_glass::child_id.eq(id);
+        child_shielding: child_shielding::child_id.eq(id);
+        correction: correction::child_id.eq(id);
+        pregnancy: pregnancy::child_id.eq(id);
         referral: referral::child_id.eq(id);
         child_census: child_census::child_id.eq(id);
         child_withdrawal: child_withdrawal::child_id.eq(id);
@@ -299,8 +313,15 @@ mod tests {
     use super::super::migrations;
 
     /// The tables from which rows of a person go.
-    const ERASED: [&str; 46] = [
+    const ERASED: [&str; 53] = [
         "check_waiting",
+        "break_glass",
+        "child_shielding",
+        "correction",
+        "duplicate_check",
+        "identity_decision",
+        "possible_duplicate",
+        "pregnancy",
         "child",
         "child_address",
         "child_census",

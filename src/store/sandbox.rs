@@ -6,8 +6,15 @@ use super::error::StoreError;
 
 /// The tables that a reset empties: children, and everything that rests on them. What refers stands before what it refers
 /// to.
-const EMPTIED: [&str; 46] = [
+const EMPTIED: [&str; 53] = [
     "check_waiting",
+    "break_glass",
+    "duplicate_check",
+    "possible_duplicate",
+    "identity_decision",
+    "child_shielding",
+    "correction",
+    "pregnancy",
     "notice_escalation",
     "legal_hold",
     "child_withdrawal",

@@ -111,6 +111,7 @@ diesel::table! {
         recorded_at -> crate::store::types::DbInstant,
         recorded_by -> Text,
         superseded_at -> Nullable<crate::store::types::DbInstant>,
+        nhs_number -> Nullable<Text>,
     }
 }
 
@@ -925,7 +926,115 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    pregnancy (id) {
+        id -> crate::store::types::DbUuid,
+        child_id -> crate::store::types::DbUuid,
+        expected_on -> Date,
+        outcome -> Text,
+        ended_on -> Date,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    correction (fact_id) {
+        fact_id -> crate::store::types::DbUuid,
+        child_id -> crate::store::types::DbUuid,
+        subject -> Text,
+        action -> Text,
+        replaced_by -> Nullable<crate::store::types::DbUuid>,
+        reason -> Text,
+        corrected_at -> crate::store::types::DbInstant,
+        corrected_by -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    child_shielding (id) {
+        id -> crate::store::types::DbUuid,
+        child_id -> crate::store::types::DbUuid,
+        shielded -> Bool,
+        reason -> Text,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    identity_decision (id) {
+        id -> crate::store::types::DbUuid,
+        version -> BigInt,
+        kind -> Text,
+        kept_id -> crate::store::types::DbUuid,
+        other_id -> crate::store::types::DbUuid,
+        reason -> Text,
+        decided_at -> crate::store::types::DbInstant,
+        decided_by -> Text,
+        undone_at -> Nullable<crate::store::types::DbInstant>,
+        undone_by -> Nullable<Text>,
+        undo_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    possible_duplicate (one_id, other_id) {
+        one_id -> crate::store::types::DbUuid,
+        other_id -> crate::store::types::DbUuid,
+        task_id -> crate::store::types::DbUuid,
+        grade -> Text,
+        found_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    duplicate_check (child_id) {
+        child_id -> crate::store::types::DbUuid,
+        queued_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    break_glass (id) {
+        id -> crate::store::types::DbUuid,
+        child_id -> crate::store::types::DbUuid,
+        person -> Text,
+        role -> Text,
+        reason -> Text,
+        opened_at -> crate::store::types::DbInstant,
+        ends_at -> crate::store::types::DbInstant,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
+    pregnancy,
+    correction,
+    child_shielding,
+    identity_decision,
+    possible_duplicate,
+    duplicate_check,
+    break_glass,
     child,
     child_particulars,
     child_name,

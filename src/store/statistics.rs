@@ -7,6 +7,7 @@ use super::children::{IdentifierRow, ParticularsRow};
 use super::conferences::{ConferenceStateRow, DecisionRow, Section47StateRow};
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
+use super::identities::DecisionRow as IdentityRow;
 use super::registrations::{CategoryRow, RegistrationRow, StateRow};
 use super::schema::{
     child_census, child_identifier, child_particulars, child_withdrawal, conference_decision, conference_state, referral, registration,
@@ -21,6 +22,8 @@ macro_rules! known_rows {
         pub struct Known {
             /// Every entry that there ever was.
             pub entries: Vec<RegistrationRow>,
+            /// Records that were held to be of one person.
+            pub merges: Vec<IdentityRow>,
             $($(#[$doc])* pub $name: Vec<$row>,)+
         }
 
@@ -35,6 +38,7 @@ macro_rules! known_rows {
                         .order(registration::id)
                         .select(RegistrationRow::as_select())
                         .load(c))?,
+                    merges: IdentityRow::merged_at(&mut *connection, at)?,
                     $($name: with!(&mut *connection, |c| $table::table
                         .filter($table::recorded_at.le(at))
                         .filter($table::superseded_at.is_null().or($table::superseded_at.gt(at)))

@@ -55,7 +55,9 @@ from_typed!(
     Section47Id,
     RevocationId,
     HoldId,
-    ClientId
+    ClientId,
+    IdentityDecisionId,
+    BreakGlassId
 );
 
 impl ToSql<DbUuid, Pg> for Id {

@@ -30,11 +30,13 @@ use crate::matching::Keyer;
 use crate::register::keys::{KeyError, KeyFolder, LogSigner, Signer};
 use crate::register::matcher::{self, Matcher};
 use crate::register::peers::statement::Statement;
-use crate::register::{Region, RegionError, RegisterError, clocks, patterns, sandbox};
+use crate::register::{Region, RegionError, RegisterError, clocks, duplicates, patterns, sandbox};
 use crate::store::clock::Clock;
 use crate::store::connection::DatabaseUrl;
 use crate::store::{Sizes, Store, StoreError, migrations};
 
+/// How often the server looks whether an import brought people who have still to be looked for among the others.
+const DUPLICATES_EVERY: Duration = Duration::from_secs(60);
 /// How often the key folder is looked into for a new key.
 const KEYS_EVERY: Duration = Duration::from_secs(30);
 /// How often entries of the audit log that wait get their places (PostgreSQL).
@@ -329,7 +331,8 @@ fn keep_log(app: &App, log: Arc<LogSigner>, checkpoint_every: Duration) {
     });
 }
 
-/// Work that goes on beside the requests: looking for new keys and for revocations, refreshing the matcher's statistics.
+/// Work that goes on beside the requests: looking for new keys, for revocations and for records of one person among those that an
+/// import brought, refreshing the matcher's statistics.
 fn background(app: &App, refresh_every: Duration) {
     let signer = Arc::clone(&app.region.signer);
     actix_web::rt::spawn(async move {
@@ -364,6 +367,15 @@ fn background(app: &App, refresh_every: Duration) {
         loop {
             tokio::time::sleep(METRICS_EVERY).await;
             operational::recorder().run_upkeep();
+        }
+    });
+    let (store, region) = (app.store.clone(), Arc::clone(&app.region));
+    actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(DUPLICATES_EVERY).await;
+            if let Err(error) = duplicates::work_off(&store, &region).await {
+                tracing::error!(error = %error, "imported people could not be looked for among the others; they still wait");
+            }
         }
     });
     let (store, region) = (app.store.clone(), Arc::clone(&app.region));

@@ -46,7 +46,7 @@ pub struct Example {
 pub struct Documented {
     /// The method.
     pub method: Method,
-    /// The path, with `{id}` in it.
+    /// The path, with `{id}` in it, and `{fact}` for something of it.
     pub path: String,
     /// The statuses with which it may answer.
     pub statuses: Vec<u16>,
@@ -251,6 +251,38 @@ impl<'a> Ground<'a> {
         Example { method: Method::POST, path, body: Some(reason), etag: FIRST }
     }
 
+    /// Enters another child before birth.
+    fn unborn(&self) -> String {
+        let number = self.entered.replace(self.entered.get() + 1);
+        let mut child = (self.child)(number);
+        for item in ["names", "dateOfBirth", "sex", "identifiers"] {
+            child.as_object_mut().expect("a child").remove(item);
+        }
+        child["expectedDeliveryDate"] = json!("2026-11-30");
+        self.post(&Caller::custodian(), "/v1/children", &child).text("/id")
+    }
+
+    /// The path of a fact of another child, whose co-ordinator is `caller`.
+    fn fact(&self, caller: &Caller, list: &str) -> String {
+        let path = format!("/v1/children/{}", self.registered(caller).1);
+        let fact = (self.send)(&Caller::custodian(), &path, None).expect(200).text(&format!("/{list}/0/id"));
+        format!("{path}/{list}/{fact}")
+    }
+
+    /// What is decided of two other records.
+    fn about_two(&self, what: &str) -> Example {
+        let (one, other) = (self.child().1, self.child().1);
+        let body = json!({"otherChildId": other, "reason": "The health visitor knows them"});
+        Example { method: Method::POST, path: format!("/v1/children/{one}/{what}"), body: Some(body), etag: FIRST }
+    }
+
+    /// The path of what was decided of two other records.
+    fn decision(&self) -> String {
+        let Example { path, body, .. } = self.about_two("distinctions");
+        let answer = self.post(&Caller::custodian(), &path, body.as_ref().expect("a body"));
+        format!("/v1/identity-decisions/{}", answer.text("/id"))
+    }
+
     /// A request of an operation about something that `caller` may know of, if anybody in their role may.
     pub fn example(&self, operation: &str, caller: &Caller) -> Example {
         let asker = if allowed("askCheck").iter().any(|role| role.as_str() == caller.role()) { caller.clone() } else { Caller::health() };
@@ -276,6 +308,31 @@ impl<'a> Ground<'a> {
             "addAddress" => of_child("addresses", item("addresses")),
             "addIdentifier" => of_child("identifiers", item("identifiers")),
             "addHouseholdMember" => of_child("household", item("household")),
+            "recordBirth" => {
+                post(format!("/v1/children/{}/birth", self.unborn()), json!({"bornOn": "2026-11-16", "names": [item("names")]}))
+            }
+            "correctName" => put(self.fact(caller, "names"), json!({"reason": "Misspelt", "name": item("names")})),
+            "correctAddress" => put(self.fact(caller, "addresses"), json!({"reason": "Misspelt", "address": item("addresses")})),
+            "correctIdentifier" => put(self.fact(caller, "identifiers"), json!({"reason": "Mistyped", "identifier": item("identifiers")})),
+            "correctHouseholdMember" => put(self.fact(caller, "household"), json!({"reason": "Misspelt", "member": item("household")})),
+            "correctParticulars" => {
+                let born = (self.child)(self.entered.get())["dateOfBirth"].clone();
+                put(format!("/v1/children/{}/particulars", self.registered(caller).1), json!({"reason": "Misread", "dateOfBirth": born}))
+            }
+            "withdrawName" => post(format!("{}/entered-in-error", self.fact(caller, "names")), reason),
+            "withdrawAddress" => post(format!("{}/entered-in-error", self.fact(caller, "addresses")), reason),
+            "withdrawIdentifier" => post(format!("{}/entered-in-error", self.fact(caller, "identifiers")), reason),
+            "withdrawHouseholdMember" => post(format!("{}/entered-in-error", self.fact(caller, "household")), reason),
+            "readHistory" => get(format!("/v1/children/{}/history", self.registered(caller).1)),
+            "mergeChildren" => self.about_two("merges"),
+            "tellChildrenApart" => self.about_two("distinctions"),
+            "readIdentityDecision" => get(self.decision()),
+            "undoIdentityDecision" => post(format!("{}/undo", self.decision()), reason),
+            "shieldChild" => {
+                let body = json!({"shielded": true, "reason": "The father looks for them"});
+                put(format!("/v1/children/{}/shielding", self.registered(caller).1), body)
+            }
+            "breakGlass" => of_child("break-glass", json!({"reason": "A police officer is at the door"})),
             "markChildInError" => post(format!("/v1/children/{}/entered-in-error", self.child().1), reason),
             "closeIdentity" => post(format!("/v1/children/{}/adoption", self.child().1), reason),
             "addRegistration" => post("/v1/registrations".into(), self.entry(&self.child().1, caller)),

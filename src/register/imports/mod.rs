@@ -22,6 +22,7 @@ use super::{Region, RegisterError, children, registrations};
 use crate::authz::policy::action::Import;
 use crate::authz::program_permit;
 use crate::domain::ids::ChildId;
+use crate::store::identities;
 use crate::store::imports::{self as rows, ImportRow};
 use crate::store::types::Id;
 use crate::store::{Failure, Snapshot, Store, StoreError, Tx};
@@ -227,6 +228,13 @@ fn carry_out(tx: &mut Tx<'_>, region: &Region, planned: &Planned) -> Result<Vec<
             tx.audit().child(child);
         }
     }
+    let touched: Vec<Id> = planned
+        .done
+        .iter()
+        .filter(|done| matches!(done.outcome, Outcome::Added | Outcome::Changed))
+        .filter_map(|done| done.child.map(Id::from))
+        .collect();
+    identities::queue(tx.connection, &touched, tx.now().into())?;
     tx.audit().detail("added", planned.records.len());
     tx.audit().detail("changed", planned.changes.len());
     Ok(planned.done.clone())

@@ -33,7 +33,7 @@ use crate::domain::postcode::{ADDRESS_LINES_MAX, Address, AddressLine, Postcode}
 use crate::domain::registration::{RegistrationStatus, RemovalGround};
 use crate::domain::sex::Sex;
 use crate::domain::text::Line;
-use crate::register::children::{AddressKind, NewAddress, NewChild, NewHouseholdMember, NewName, Relationship, Validity};
+use crate::register::children::{AddressKind, NewAddress, NewChild, NewHouseholdMember, NewIdentifier, NewName, Relationship, Validity};
 use crate::register::registrations::{self, NewBasis, NewCoordinator, NewRegistration};
 use crate::register::{Region, RegisterError};
 
@@ -396,6 +396,14 @@ fn child(rules: &Rules, reading: &mut Reading<'_>, registration: Option<&NewRegi
         "m" => Ok(Sex::Male),
         text => text.parse(),
     });
+    // CIN-VAL 8750: nobody's sex is known before birth.
+    let sex = sex.filter(|sex| {
+        let known = unborn && *sex != Sex::Unknown;
+        if known {
+            reading.warn("sex", "sex-before-birth", "the sex of an unborn child was left out: it is recorded with the birth");
+        }
+        !known
+    });
     let number = reading.item("nhsNumber", |text| Identifier::parse(IdentifierKind::NhsNumber, text, rules.ranges));
     let addresses = addresses(reading);
     let shielded = match reading.cells.get("shielded").map(yes_or_no) {
@@ -417,7 +425,7 @@ fn child(rules: &Rules, reading: &mut Reading<'_>, registration: Option<&NewRegi
         sex: sex.unwrap_or(Sex::Unknown),
         preferred_language: None,
         communication_needs: None,
-        identifiers: number.into_iter().collect(),
+        identifiers: number.into_iter().map(NewIdentifier::from).collect(),
         addresses,
         census: census(rules, reading),
         household: mother
@@ -428,6 +436,7 @@ fn child(rules: &Rules, reading: &mut Reading<'_>, registration: Option<&NewRegi
                 in_household: true,
                 name: Some(name),
                 date_of_birth: None,
+                nhs_number: None,
                 related_child: None,
                 confidential: false,
                 validity: Validity::default(),

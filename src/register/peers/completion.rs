@@ -57,6 +57,7 @@ pub fn read_answer(
             registered_on: found.registered_on,
             coordinator: found.coordinator,
             shielded: found.shielded,
+            superseded_number: false,
         })
         .collect();
     let earlier = answer.earlier.map(|earlier| StoredEarlier { count: earlier.count, agencies: earlier.agencies, since: earlier.since });

@@ -23,7 +23,7 @@ use crate::invent::{
 };
 use crate::register::bulk::Bulk;
 use crate::register::children::{
-    self, AddressKind, Child, NewAddress, NewChild, NewHouseholdMember, NewName, Relationship, Validity, today,
+    self, AddressKind, Child, NewAddress, NewChild, NewHouseholdMember, NewIdentifier, NewName, Relationship, Validity, today,
 };
 use crate::register::registrations::{self, NewBasis, NewCoordinator, NewCoreGroupMember, NewRegistration};
 use crate::register::{Region, RegisterError};
@@ -214,17 +214,21 @@ fn birth(birth: Birth) -> Result<BirthDate, RegisterError> {
 }
 
 /// The present numbers, and a superseded one, which goes on finding the child.
-fn identifiers(child: &InventedChild) -> Result<Vec<Identifier>, RegisterError> {
+fn identifiers(child: &InventedChild) -> Result<Vec<NewIdentifier>, RegisterError> {
+    let (_, born) = birth(child.birth)?.expose_bounds();
     [
-        (IdentifierKind::NhsNumber, &child.nhs_number),
-        (IdentifierKind::NhsNumber, &child.superseded_nhs_number),
-        (IdentifierKind::ChiNumber, &child.chi_number),
-        (IdentifierKind::HcNumber, &child.hc_number),
-        (IdentifierKind::Upn, &child.upn),
+        (IdentifierKind::NhsNumber, &child.nhs_number, None),
+        (IdentifierKind::NhsNumber, &child.superseded_nhs_number, Some(born)),
+        (IdentifierKind::ChiNumber, &child.chi_number, None),
+        (IdentifierKind::HcNumber, &child.hc_number, None),
+        (IdentifierKind::Upn, &child.upn, None),
     ]
     .into_iter()
-    .filter_map(|(kind, text)| Some((kind, text.as_deref()?)))
-    .map(|(kind, text)| Identifier::parse(kind, text, Ranges::Sandbox).map_err(|_| defect("an invented number")))
+    .filter_map(|(kind, text, to)| Some((kind, text.as_deref()?, to)))
+    .map(|(kind, text, to)| {
+        let identifier = Identifier::parse(kind, text, Ranges::Sandbox).map_err(|_| defect("an invented number"))?;
+        Ok(NewIdentifier { validity: Validity { from: None, to }, ..identifier.into() })
+    })
     .collect()
 }
 
@@ -260,6 +264,11 @@ fn carer(invented: &InventedCarer, confidential: bool) -> Result<NewHouseholdMem
         in_household: true,
         name: Some(PersonName::from_texts(&invented.given, &invented.family).map_err(|_| defect("an invented carer"))?),
         date_of_birth: invented.birth,
+        nhs_number: invented
+            .nhs_number
+            .as_deref()
+            .map(|text| Identifier::parse(IdentifierKind::NhsNumber, text, Ranges::Sandbox).map_err(|_| defect("a carer's number")))
+            .transpose()?,
         related_child: None,
         confidential,
         validity: Validity::default(),
@@ -287,6 +296,7 @@ fn sibling((id, child): &(ChildId, InventedChild)) -> Result<Option<NewHousehold
             Birth::Exact(on) if !registered => Some(on),
             _ => None,
         },
+        nhs_number: None,
         related_child: registered.then_some(*id),
         confidential: child.shielded,
         validity: Validity::default(),

@@ -1,0 +1,144 @@
+//! What was true of a person on a day, and what this register knew of it at an instant.
+//!
+//! # Source
+//! Invariant I18; NWSB-CPR and WSI-2012-1712: a child practice review is an extended one when the child was on the register on
+//! any date in the six months before.
+
+use chrono::NaiveDate;
+
+use super::RegisterError;
+use super::children::Child;
+use super::identities::Groups;
+use super::registrations::Registration;
+use crate::domain::facts::{Days, Fact, days_between};
+use crate::store::children::{
+    AddressRow, Bitemporal, ChildRow, CorrectionRow, HouseholdRow, IdentifierRow, NameRow, ParticularsRow, PregnancyRow,
+};
+use crate::store::connection::AnyConnection;
+use crate::store::registrations::{self as entry_rows, CategoryRow, CoordinatorRow, CoreGroupRow, RegistrationRow, StateRow};
+use crate::store::types::{Id, Instant};
+
+/// A person as they were on a day, as far as was known at an instant.
+#[derive(Debug)]
+pub struct Past {
+    /// The person, with the facts that say something of the day.
+    pub child: Child,
+    /// For when the child was expected, on a day before birth.
+    pub expected_on: Option<NaiveDate>,
+    /// The entries that had begun.
+    pub entries: Vec<Registration>,
+    /// The corrections made by then.
+    pub corrections: Vec<CorrectionRow>,
+}
+
+impl Past {
+    /// Whether the child was not yet born that day.
+    pub fn is_unborn(&self) -> bool {
+        self.expected_on.is_some()
+    }
+}
+
+/// One entry and the days of it that lie between two others.
+#[derive(Debug)]
+pub struct Spell {
+    /// The entry.
+    pub row: RegistrationRow,
+    /// The days, as runs.
+    pub days: Vec<Days>,
+}
+
+fn as_known<T: Bitemporal>(mut rows: Vec<T>, on: NaiveDate, known: Instant) -> Vec<T> {
+    rows.retain(|row| row.was_known_at(known) && row.covers(on));
+    rows
+}
+
+/// The entries of a person, whichever of their records they rest on, that were known at an instant; with everything ever held
+/// to be true of them.
+fn entries(connection: &mut AnyConnection, child: Id, known: Instant) -> Result<(Vec<RegistrationRow>, Vec<StateRow>), RegisterError> {
+    let members = Groups::around_as_known(connection, &[child], known)?.members(child);
+    let rows = entry_rows::of_children(connection, &members)?;
+    let ids: Vec<Id> = rows.iter().map(|row| row.id).collect();
+    let states = StateRow::ever(connection, &ids)?;
+    Ok((rows, states))
+}
+
+/// A person on a day, as known at an instant.
+///
+/// # Errors
+/// When the database fails.
+pub fn on_day(connection: &mut AnyConnection, row: ChildRow, on: NaiveDate, known: Instant) -> Result<Past, RegisterError> {
+    let of = [row.id];
+    let (rows, states) = entries(connection, row.id, known)?;
+    let ids: Vec<Id> = rows.iter().map(|row| row.id).collect();
+    let categories = as_known(CategoryRow::ever(connection, &ids)?, on, known);
+    let coordinators = as_known(CoordinatorRow::ever(connection, &ids)?, on, known);
+    let core_group = as_known(CoreGroupRow::ever(connection, &ids)?, on, known);
+    let entries = rows
+        .into_iter()
+        .filter_map(|entry| {
+            let state = states.iter().find(|state| state.registration_id == entry.id && state.was_known_at(known))?.clone();
+            let begun = state.registered_on <= on && !state.entered_in_error;
+            begun.then(|| Registration {
+                categories: categories.iter().filter(|fact| fact.registration_id == entry.id).cloned().collect(),
+                coordinators: coordinators.iter().filter(|fact| fact.registration_id == entry.id).cloned().collect(),
+                core_group: core_group.iter().filter(|fact| fact.registration_id == entry.id).cloned().collect(),
+                state,
+                row: entry,
+            })
+        })
+        .collect();
+    let particulars = as_known(ParticularsRow::ever(connection, &of)?, on, known).pop();
+    let mut pregnancies = PregnancyRow::ever(connection, &of)?;
+    pregnancies.retain(|fact| fact.was_known_at(known) && on < fact.ended_on);
+    let expected_on = match &particulars {
+        Some(row) => row.birth_from.filter(|_| row.birth_kind == "expected"),
+        None => pregnancies.pop().map(|fact| fact.expected_on),
+    };
+    let mut corrections = CorrectionRow::of_children(connection, &of)?;
+    corrections.retain(|correction| correction.corrected_at <= known);
+    let child = Child {
+        particulars,
+        names: as_known(NameRow::ever(connection, &of)?, on, known),
+        identifiers: as_known(IdentifierRow::ever(connection, &of)?, on, known),
+        addresses: as_known(AddressRow::ever(connection, &of)?, on, known),
+        household: as_known(HouseholdRow::ever(connection, &of)?, on, known),
+        // What the census asks is shown with the record alone.
+        census: None,
+        referrals: Vec::new(),
+        row,
+    };
+    Ok(Past { child, expected_on, entries, corrections })
+}
+
+/// On which days from `from` to `to`, both included, a person was on a register of this region, as known at an instant: all
+/// days together, and entry by entry.
+///
+/// # Errors
+/// When the database fails.
+pub fn between(
+    connection: &mut AnyConnection,
+    child: Id,
+    from: NaiveDate,
+    to: NaiveDate,
+    known: Instant,
+) -> Result<(Vec<Days>, Vec<Spell>), RegisterError> {
+    let (rows, states) = entries(connection, child, known)?;
+    let fact = |state: &StateRow| Fact {
+        value: !state.entered_in_error,
+        valid_from: state.registered_on,
+        valid_to: state.removed_on,
+        recorded_at: state.recorded_at.get(),
+        superseded_at: state.superseded_at.map(Instant::get),
+    };
+    let facts: Vec<Fact<bool>> = states.iter().map(fact).collect();
+    let all = days_between(&facts, from, to, known.get(), |counts| *counts);
+    let spells = rows
+        .into_iter()
+        .map(|row| {
+            let own: Vec<Fact<bool>> = states.iter().filter(|state| state.registration_id == row.id).map(fact).collect();
+            Spell { days: days_between(&own, from, to, known.get(), |counts| *counts), row }
+        })
+        .filter(|spell| !spell.days.is_empty())
+        .collect();
+    Ok((all, spells))
+}
