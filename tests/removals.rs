@@ -199,6 +199,29 @@ fn a_removal_in_error_puts_the_child_back_at_once(app: &TestApp) {
     assert_eq!(app.custodian().change(&mark, "\"4\"", &reason).problem(422, "invalid").mistakes(), [" period-overlaps"]);
 }
 
+on_both!(a_home_entry_that_is_put_back_brings_its_temporary_ones_back);
+fn a_home_entry_that_is_put_back_brings_its_temporary_ones_back(app: &TestApp) {
+    let home = app.register(&Child::usual());
+    let entry = Entry::temporary("gwent", NEWPORT).with("authority", json!(TORFAEN)).with("registeredOn", json!("2026-09-01"));
+    let temporary = || {
+        let made = app.custodian().post("/v1/registrations", &entry.clone().child(&home.child).0).expect(201);
+        Entered { child: home.child.clone(), registration: made.text("/id") }
+    };
+    let first = temporary();
+    let mark = format!("{}/entered-in-error", path(&home));
+    let reason = json!({"reason": "A child of the same name died"});
+    app.custodian().change(&path(&home), "\"1\"", &died()).expect(201);
+    assert_eq!(status(app, &first), "previously-registered");
+    app.custodian().change(&mark, "\"2\"", &reason).expect(200);
+    assert_eq!((status(app, &home).as_str(), status(app, &first).as_str()), ("registered", "temporarily-registered"));
+    // Not one that home had ended before, by itself.
+    let said = json!({"removedOn": "2026-11-16", "ground": "home-authority-ended", "evidence": "Newport rang", "reasons": "Home again"});
+    app.custodian().change(&path(&first), "\"3\"", &said).expect(201);
+    app.custodian().change(&path(&home), "\"3\"", &died()).expect(201);
+    app.custodian().change(&mark, "\"4\"", &reason).expect(200);
+    assert_eq!((status(app, &home).as_str(), status(app, &first).as_str()), ("registered", "previously-registered"));
+}
+
 on_both!(i8_a_period_never_starts_and_ends_on_one_day_and_the_next_may_begin_where_it_ends);
 fn i8_a_period_never_starts_and_ends_on_one_day_and_the_next_may_begin_where_it_ends(app: &TestApp) {
     let entered = app.register(&Child::usual());

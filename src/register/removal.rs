@@ -203,7 +203,8 @@ pub fn become_transfer(
     matcher::reindex(tx, region, entry.row.child_id)
 }
 
-/// Puts a name back whose removal was recorded in error: the entry runs on as if it had never ended.
+/// Puts a name back whose removal was recorded in error: the entry runs on as if it had never ended, and with it the temporary
+/// entries that ended because it did – but for those of an authority on whose register the child has come again since.
 ///
 /// # Errors
 /// [`RegisterError::Conflict`] when it has not ended; [`RegisterError::Broken`] when the child has another entry since;
@@ -215,15 +216,34 @@ pub fn reinstate(tx: &mut Tx<'_>, region: &Region, entry: &Registration, reason:
     if entry.state.removed_on.is_none() || entry.state.entered_in_error {
         return Err(RegisterError::Conflict);
     }
-    let runs_on = crate::domain::registration::Period { started_on: entry.state.registered_on, ended_on: None };
-    let others = registrations::of(tx.connection, &[entry.row.child_id])?;
-    let overlaps = others
-        .iter()
-        .filter(|other| other.row.id != entry.row.id && other.row.authority == entry.row.authority && !other.state.entered_in_error)
-        .any(|other| other.period().overlaps(&runs_on));
-    if overlaps {
+    if would_overlap(tx, entry)? {
         return Err(RegisterError::Broken(vec![super::Broken::at("", &Violation::PeriodOverlaps)]));
     }
+    // Before anything is written: what ended together was recorded at one instant.
+    let resting = rows::ended_with(tx.connection, entry.row.id, entry.state.recorded_at)?;
+    run_on(tx, region, entry, reason, by)?;
+    for row in resting {
+        let temporary = load(tx.connection, row.id)?;
+        if !would_overlap(tx, &temporary)? {
+            run_on(tx, region, &temporary, reason, by)?;
+            tx.audit().detail("reinstated", row.id.0);
+        }
+    }
+    Ok(())
+}
+
+/// Whether an entry that ran on would meet another one of its register.
+fn would_overlap(tx: &mut Tx<'_>, entry: &Registration) -> Result<bool, RegisterError> {
+    let runs_on = crate::domain::registration::Period { started_on: entry.state.registered_on, ended_on: None };
+    let others = registrations::of(tx.connection, &[entry.row.child_id])?;
+    Ok(others
+        .iter()
+        .filter(|other| other.row.id != entry.row.id && other.row.authority == entry.row.authority && !other.state.entered_in_error)
+        .any(|other| other.period().overlaps(&runs_on)))
+}
+
+/// The facts of an entry that runs on, and what goes with it.
+fn run_on(tx: &mut Tx<'_>, region: &Region, entry: &Registration, reason: &str, by: &str) -> Result<(), RegisterError> {
     let state = StateRow {
         removed_on: None,
         removal_ground: None,
