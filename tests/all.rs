@@ -24,6 +24,7 @@ mod health;
 mod history;
 mod identities;
 mod imports;
+mod invariants;
 mod keeper;
 mod kill;
 mod limits;

@@ -192,3 +192,59 @@ fn a_demo_that_is_killed_leaves_no_region_behind() {
     let is_alive = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
     wait("the regions to be gone", || !pids.iter().any(|pid| is_alive(*pid)));
 }
+
+/// The README's walk through the life of an entry, as it stands there.
+fn walk_of_the_readme() -> String {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("a README");
+    let (_, rest) = readme.split_once("<!-- walk -->\n```sh\n").expect("the walk");
+    rest.split_once("\n```").expect("its end").0.to_owned()
+}
+
+#[test]
+fn issue_4_a_child_goes_from_section_47_to_removal_by_the_readmes_commands_alone() {
+    let folder = Folder::new();
+    let mut demo = Demo::start(&folder, base_port());
+    let ready = demo.ready(&folder);
+    let west_midlands = Path::new(ready["regions"][6]["config"].as_str().unwrap());
+    let output = Command::new("sh")
+        .args(["-euc", &walk_of_the_readme()])
+        .env("GWENT", ready["regions"][0]["url"].as_str().unwrap())
+        .env("DATA", folder.path().join("data"))
+        .stdin(Stdio::null())
+        .output()
+        .expect("a shell");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let answers: Vec<Value> = said.lines().filter(|line| !line.is_empty()).map(|line| serde_json::from_str(line).expect(line)).collect();
+    let [clocks, not_alone, _met, overdue, alone, asked, continued, removed, removal, again, history] = &answers[..] else {
+        panic!("{} answers: {said}", answers.len())
+    };
+    let stands = |clocks: &Value, code: &str| {
+        let found = clocks["items"].as_array().unwrap().iter().find(|clock| clock["code"] == code).map(|clock| clock["dueOn"].clone());
+        found.unwrap_or_else(|| panic!("no clock {code}: {clocks}"))
+    };
+    assert_eq!(stands(clocks, "seen-alone"), "2027-04-02");
+    assert_eq!(stands(clocks, "first-review"), "2027-06-10");
+    assert_eq!((&not_alone["seen"], &not_alone["seenAlone"], &alone["seenAlone"]), (&true.into(), &false.into(), &true.into()));
+    let entry = &removal["registrationId"];
+    let late = overdue["items"].as_array().unwrap().iter().filter(|clock| clock["registrationId"] == *entry);
+    assert!(late.clone().any(|clock| clock["clock"] == "seen-alone" && clock["dueOn"] == "2027-04-02"), "{overdue}");
+    assert!(late.clone().all(|clock| clock["clock"] != "seen-at-home"), "he was seen at home: {overdue}");
+    assert_eq!((&asked["outcome"], &asked["matches"][0]["status"]), (&"on-register".into(), &"registered".into()));
+    assert_eq!(continued["decisions"][0]["decision"], "continued");
+    assert_eq!(removed["decisions"][0]["decision"], "removed");
+    assert_eq!((&removal["removedOn"], &removal["ground"]), (&"2027-11-30".into(), &"review-conference-decision".into()));
+    assert_eq!((&again["outcome"], &again["matches"][0]["status"]), (&"not-on-register".into(), &"previously-registered".into()));
+    assert!(history.to_string().contains("2027-03-17"), "{history}");
+
+    // And England's census, as the README has it, lacks nothing that it requires.
+    let census = Command::new(env!("CARGO_BIN_EXE_cofrestr"))
+        .args(["statistics", "cin-plans", "--authority", "E08000025", "--on", "2026-03-31", "--format", "json", "--config"])
+        .arg(west_midlands)
+        .output()
+        .expect("the program");
+    let census: Value = serde_json::from_slice(&census.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&census.stderr)));
+    assert_eq!(census["gaps"], Value::Array(Vec::new()));
+    demo.signal(libc::SIGTERM);
+    assert!(demo.end().success());
+}
