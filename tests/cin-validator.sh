@@ -8,8 +8,9 @@
 #   cofrestr statistics cin-plans --config DATA/west-midlands/config.toml --authority E08000025 --on 2026-03-31 > cin.xml
 #   tests/cin-validator.sh cin.xml
 #
-# Installs the validator under target/ once (needs python3 with venv, and the network the first time). Prints what it found;
-# the exit code is 1 for an error of the census, 0 otherwise: queries are questions to answer, not faults.
+# Installs the validator under target/ once (needs Python 3.10 or 3.11 with venv, and the network the first time). Prints what it
+# found; the exit code is 1 for an error of the census, 2 when it could not be judged, 0 otherwise: queries are questions to
+# answer, not faults. tests/contract.sh judges the return of its demo with it.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -18,9 +19,23 @@ ruleset=${2:-cin2025_26}
 home=${CARGO_TARGET_DIR:-$root/target}/cin-validator
 
 if [ ! -f "$home/ready" ]; then
-    python3 -m venv "$home/venv"
+    python=
+    for one in python3.11 python3.10 python3; do
+        if "$one" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] not in ((3, 10), (3, 11)))' 2>/dev/null; then
+            python=$one
+            break
+        fi
+    done
+    if [ -z "$python" ]; then
+        echo "cin-validator.sh: no Python 3.10 or 3.11 with its venv module: the validator's pandas is built for no later one" >&2
+        exit 2
+    fi
+    "$python" -m venv --clear "$home/venv"
     # It wants pandas 1.5, which was built before numpy 2, and needs pytest to be imported at all.
-    "$home/venv/bin/pip" install --quiet 'csc-validator-be-cin==0.1.13' 'numpy<2' pytest
+    "$home/venv/bin/pip" install --quiet 'csc-validator-be-cin==0.1.13' 'numpy<2' pytest || {
+        echo "cin-validator.sh: the validator cannot be installed: is PyPI reachable?" >&2
+        exit 2
+    }
     touch "$home/ready"
 fi
 

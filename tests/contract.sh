@@ -7,8 +7,8 @@
 # --seconds N     how long schemathesis asks as a custodian (default 150); each other role gets a fifth of it
 #
 # Runs openapi-spec-validator, `redocly lint` and schemathesis (all checks, all phases) against a demo region with invented
-# children, all of it even when one has findings. The tools are installed into target/contract, in the versions below; the
-# first run needs a network. Exit code: 0 no findings, 1 findings, 2 it could not run.
+# children, all of it even when one has findings, and tests/cin-validator.sh judges the demo's return to England's census. The
+# tools are installed into target/contract, in the versions below; the first run needs a network. Exit code: 0 no findings, 1 findings, 2 it could not run.
 set -euo pipefail
 
 SCHEMATHESIS=4.32.5
@@ -113,6 +113,13 @@ if [ ! -s "$work/ready.json" ]; then
 fi
 of_region() { python3 -c 'import json, sys; region = json.load(open(sys.argv[1]))["regions"][0]; print(eval(sys.argv[2]))' "$work/ready.json" "$1"; }
 url=$(of_region 'region["url"]')
+
+echo "== the census of children in need, by the sector's own validator"
+judged=0
+"$binary" statistics cin-plans --config "$work/data/west-midlands/config.toml" --authority E08000025 --on 2026-03-31 >"$work/cin.xml" &&
+    tests/cin-validator.sh "$work/cin.xml" || judged=$?
+[ "$judged" -ne 2 ] || cannot "the census cannot be judged"
+[ "$judged" -eq 0 ] || findings+=("cin-validator (exit code $judged)")
 
 # ask ROLE SECONDS: everything the document offers, as somebody in that role. What a role may not do must be refused as documented.
 ask() {
