@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 use crate::support::http::{self, Answer};
 use crate::support::on_both;
-use crate::support::people::{Child, Question};
+use crate::support::people::{Child, Entry, Question};
 use crate::support::tokens::{Caller, NEWPORT, TORFAEN};
 
 /// The day after every rule of the Wales examples has let go of a record that was last touched on the day tests begin.
@@ -166,4 +166,23 @@ fn each_authority_has_rules_of_its_own(app: &TestApp) {
     app.set_clock("2028-11-17T10:00:00Z");
     assert_eq!((said(app, &child)["goes"].clone(), said(app, &child)["rule"].clone()), (json!(true), json!("two-years")));
     assert_eq!(reasons(app, &elsewhere), ["rule-runs"], "Torfaen follows the examples of the procedures");
+}
+
+on_both!(records_of_one_person_stay_or_go_together);
+fn records_of_one_person_stay_or_go_together(app: &TestApp) {
+    let former = app.register_formerly(&Child::usual()).child;
+    let live = app.enter(&Child::named("Gwenlian", "Trahaearn").born("2017-05-09").sex("female")).child;
+    app.custodian().post("/v1/registrations", &Entry::usual().with("registeredOn", json!("2026-06-16")).child(&live).0).expect(201);
+    let one_child = json!({"otherChildId": former, "reason": "The health visitor confirms that there is one child"});
+    let merged = app.custodian().change(&format!("/v1/children/{live}/merges"), "*", &one_child).expect(201);
+    app.set_clock(MUCH_LATER);
+    assert!(reasons(app, &former).contains(&"live".to_owned()), "the other record's entry is this child's");
+    assert!(matches!(try_to_erase(app, &former), Err(RegisterError::Kept)));
+    // Two people after all: the former one's record goes, and with it what was decided and asked about the two.
+    let undo = format!("/v1/identity-decisions/{}/undo", merged.text("/id"));
+    app.custodian().change(&undo, "*", &json!({"reason": "They are cousins"})).expect(200);
+    app.set_clock("2097-11-18T10:00:00Z");
+    try_to_erase(app, &former).unwrap();
+    assert_eq!((app.count("identity_decision"), app.count("possible_duplicate")), (0, 0));
+    app.custodian().get(&format!("/v1/children/{live}")).expect(200);
 }

@@ -78,6 +78,25 @@ fn a_return_made_twice_as_known_at_one_instant_is_the_same_to_the_byte(app: &Tes
     }
 }
 
+on_both!(records_of_one_child_are_one_history_as_it_was_known);
+fn records_of_one_child_are_one_history_as_it_was_known(app: &TestApp) {
+    let former = app.enter(&Child::usual()).child;
+    app.registered_between(&former, "2025-01-14", "2025-12-01");
+    let again = app.register(&Child::named("Gwenlian", "Trahaearn").born("2017-05-09").sex("female")).child;
+    let people = |known: &str| {
+        let made = app.custodian().get(&format!("{WALES}{known}")).expect(200);
+        let record = app.audit_of(&made)[0].record.clone();
+        (made, record.split("[\"people\",\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a count").to_owned())
+    };
+    let (before, count) = people("");
+    assert_eq!(count, "2");
+    let one_child = json!({"otherChildId": former, "reason": "The health visitor confirms that there is one child"});
+    app.custodian().change(&format!("/v1/children/{again}/merges"), "*", &one_child).expect(201);
+    assert_eq!(people("").1, "1");
+    let (as_known, count) = people(&format!("?knownAt={}", before.text("/knownAt")));
+    assert_eq!((as_known.body, count.as_str()), (before.body, "2"), "what was known then stays so");
+}
+
 on_both!(the_unborn_are_counted_by_themselves_and_temporary_entries_elsewhere);
 fn the_unborn_are_counted_by_themselves_and_temporary_entries_elsewhere(app: &TestApp) {
     app.set_clock("2026-03-20T10:00:00Z");
