@@ -63,6 +63,7 @@ fn every_operation_documents_its_problems_and_headers(app: &TestApp) {
                 continue;
             }
             assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{id} has no summary");
+            assert!(operation["description"].as_str().is_some_and(|text| !text.is_empty()), "{id} has no description");
             let responses = operation["responses"].as_object().expect("responses");
             for (status, response) in responses {
                 assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{id} {status} has no description");

@@ -436,5 +436,18 @@ pub fn field_names() -> Vec<String> {
 /// # Errors
 /// When it cannot be written: a defect.
 pub fn yaml() -> Result<String, String> {
-    Document::openapi().to_yaml().map_err(|error| error.to_string())
+    let text = Document::openapi().to_yaml().map_err(|error| error.to_string())?;
+    Ok(text.lines().map(|line| unmistakable(line) + "\n").collect())
+}
+
+/// `on` is a word in YAML 1.2 and the value true in YAML 1.1, which many readers still speak: as a name or a value it is quoted.
+fn unmistakable(line: &str) -> String {
+    let word = line.trim_start_matches([' ', '-']);
+    if let Some(rest) = word.strip_prefix("on:") {
+        return format!("{}'on':{rest}", &line[..line.len() - word.len()]);
+    }
+    match line.strip_suffix(" on") {
+        Some(before) if before.ends_with([':', '-']) => format!("{before} 'on'"),
+        _ => line.to_owned(),
+    }
 }

@@ -490,6 +490,8 @@ fact_operations! {
     /// Those entered in error too: they say so.
     list_visits, ListVisits, "listVisits";
     /// Read a visit
+    ///
+    /// Who visited and whether the child was seen, seen alone, at home and with the bedroom.
     read_visit, ReadVisit, "readVisit", "/v1/registrations/{id}/visits/{item}";
     /// Mark a visit as entered in error
     mark_visit_in_error, MarkVisitInError, "markVisitInError",
@@ -500,12 +502,16 @@ fact_operations! {
     "/v1/registrations/{id}/core-group/meetings", CoreGroupMeetingRow, CoreGroupMeetingView, CoreGroupMeetingList,
         CoreGroupMeetingRequest, NewCoreGroupMeeting, CoreGroupMeeting, plans::meet;
     /// Record a meeting of the core group
+    ///
+    /// When it was held; it meets the clock of the core group and starts the next.
     add_meeting, AddCoreGroupMeeting, "addCoreGroupMeeting";
     /// List the meetings of the core group
     ///
     /// Those entered in error too: they say so.
     list_meetings, ListCoreGroupMeetings, "listCoreGroupMeetings";
     /// Read a meeting of the core group
+    ///
+    /// When it was held, who recorded it, and whether it was entered in error.
     read_meeting, ReadCoreGroupMeeting, "readCoreGroupMeeting", "/v1/registrations/{id}/core-group/meetings/{item}";
     /// Mark a meeting of the core group as entered in error
     mark_meeting_in_error, MarkCoreGroupMeetingInError, "markCoreGroupMeetingInError",
@@ -525,6 +531,8 @@ fact_operations! {
     /// Those entered in error too: they say so.
     list_milestones, ListMilestones, "listMilestones";
     /// Read a milestone
+    ///
+    /// What was done and when: a step of the plan that has a clock of its own.
     read_milestone, ReadMilestone, "readMilestone", "/v1/registrations/{id}/milestones/{item}";
     /// Mark a milestone as entered in error
     mark_milestone_in_error, MarkMilestoneInError, "markMilestoneInError",

@@ -317,6 +317,8 @@ pub async fn index(gate: Gate<action::ListLegalHolds>) -> Result<HttpResponse, P
 }
 
 /// Read a legal hold
+///
+/// Whose records it keeps, why, who asked for it and, when it was lifted, by whom and why.
 #[utoipa::path(
     get, path = "/v1/legal-holds/{id}", operation_id = "readLegalHold", tag = "Retention",
     params(("id" = String, Path, description = "Identifier of the hold")),
