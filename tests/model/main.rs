@@ -5,6 +5,8 @@
 //! from every state that can be reached, one that is settled can be reached. Each safeguard is switched off once, around the
 //! functions and not in them, and the model has to find what breaks; otherwise the properties would say nothing.
 //!
+//! What has too many states for that is walked at random, from seeds: `COFRESTR_WALKS` says how often.
+//!
 //! The bounds here are for every run of the tests; wider ones are ignored there and run by
 //! `cargo test --release --test model -- --ignored --nocapture`.
 
@@ -19,6 +21,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Instant;
 
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 use stateright::{Checker, HasDiscoveries, Model};
 
 /// The hash of a value.
@@ -104,7 +108,45 @@ trait Checked:
 
     /// Whether everything has come to its end.
     fn is_settled(state: &Self::State) -> bool;
+
+    /// Whether an action makes trouble or new work, and so ends when a walk is to come to its end.
+    fn is_trouble(action: &Self::Action) -> bool;
 }
+
+/// Walks at random where there are too many states to visit all: so many steps of anything, each of which must keep every
+/// property, and then of anything but trouble until everything has come to its end. A walk that fails names its seed.
+fn walks<M: Checked>(name: &str, model: &M, steps: usize) {
+    let began = Instant::now();
+    let walks = std::env::var("COFRESTR_WALKS").ok().map_or(100, |walks| walks.parse().expect("a number of walks"));
+    let properties = model.properties();
+    let mut taken = 0;
+    for seed in 0..walks {
+        let mut chance = ChaCha8Rng::seed_from_u64(seed);
+        let mut state = model.init_states().swap_remove(0);
+        let mut left = steps + STEPS_TO_SETTLE;
+        while left > STEPS_TO_SETTLE || !M::is_settled(&state) {
+            let wild = left > STEPS_TO_SETTLE;
+            left = left.checked_sub(1).unwrap_or_else(|| panic!("{name}: seed {seed} does not settle: {state:#?}"));
+            let mut actions = Vec::new();
+            model.actions(&state, &mut actions);
+            actions.retain(|action| wild || !M::is_trouble(action));
+            if actions.is_empty() {
+                continue;
+            }
+            let action = actions.swap_remove(chance.random_range(0..u32::try_from(actions.len()).expect("few actions")) as usize);
+            let Some(next) = model.next_state(&state, action) else { continue };
+            state = next;
+            taken += 1;
+            for property in &properties {
+                assert!((property.condition)(model, &state), "{name}: seed {seed} breaks {}: {state:#?}", property.name);
+            }
+        }
+    }
+    println!("{name}: {walks} walks, {taken} steps, all settled, {:?}", began.elapsed());
+}
+
+/// Steps within which a walk settles once there is no more trouble: some hundreds are usual.
+const STEPS_TO_SETTLE: usize = 20_000;
 
 /// Every property holds in every state.
 fn holds<M: Checked>(name: &str, model: &M) {

@@ -31,7 +31,8 @@ impl Custody {
         match &self.standing {
             Standing::Lead { epoch } => Claim::Lead { epoch: *epoch, chain: self.chain.clone() },
             Standing::Ended { to, epoch } if to == other => Claim::EndedToYou { epoch: *epoch, chain: self.chain.clone() },
-            Standing::None | Standing::Ended { .. } | Standing::Closed { .. } => Claim::Nothing,
+            Standing::Ended { to, epoch } => Claim::PassedOn { to: to.clone(), epoch: *epoch },
+            Standing::None | Standing::Closed { .. } => Claim::Nothing,
         }
     }
 
@@ -61,15 +62,21 @@ impl Custody {
     }
 
     pub(super) fn on_claim(&mut self, from: &GssCode, claim: Claim, now: DateTime<Utc>, outcome: &mut Outcome) {
+        // Who says that it does not lead disputes nothing any more: also one that gave way to this one, whose word for it was
+        // lost.
+        let leads = matches!(claim, Claim::Lead { .. });
+        let disputed = !leads && self.dispute.as_ref().is_some_and(|dispute| dispute.other == *from);
+        if disputed {
+            self.dispute = None;
+        }
         match claim {
             Claim::Lead { epoch, chain } => self.on_claim_to_lead(from, epoch, chain, now, outcome),
             Claim::EndedToYou { epoch, chain } => self.on_claim_that_i_lead(from, epoch, chain, now, outcome),
-            Claim::Nothing => {
-                // Who says that it does not lead disputes nothing any more.
-                if self.dispute.as_ref().is_some_and(|dispute| dispute.other == *from) {
-                    self.dispute = None;
-                }
+            // The dispute goes on with the one it was passed on to, unless that was this one or one that led before it.
+            Claim::PassedOn { to, epoch } if disputed && !self.chain.passes(&to, epoch) => {
+                self.note_dispute(&to, epoch, None, now, outcome)
             }
+            Claim::PassedOn { .. } | Claim::Nothing => {}
         }
     }
 
@@ -163,7 +170,7 @@ impl Custody {
         self.end_stays(&mut outcome);
         outcome.raise(Matter::LeadPassed, None);
         // Whose claim it was is told that nobody disputes it any more.
-        outcome.say(&dispute.other, Message::Claim(Claim::Nothing));
+        outcome.say(&dispute.other, Message::Claim(self.claim_to(&dispute.other)));
         Ok(outcome)
     }
 }

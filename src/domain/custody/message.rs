@@ -66,7 +66,14 @@ pub enum Claim {
         /// The chain that ends with it, its own signed completion among the proofs.
         chain: Chain,
     },
-    /// It has nothing to say: it never led, passed custody on to another, or the registration ended.
+    /// It passed custody on to another.
+    PassedOn {
+        /// To whom.
+        to: GssCode,
+        /// The epoch in which that one led.
+        epoch: Epoch,
+    },
+    /// It has nothing to say: it never led, or the registration ended.
     Nothing,
 }
 

@@ -301,7 +301,8 @@ impl ActionKind {
             Self::Return => matches!(state, R::Received | R::Accepted) && !registered,
             Self::Book | Self::Hold => matches!(state, R::Accepted) && !registered,
             Self::Accept => matches!(state, R::Accepted) && registered,
-            Self::Refuse => matches!(state, R::Received | R::Accepted),
+            // Also what was only announced: its origin may have forgotten it, and nobody else could end it.
+            Self::Refuse => matches!(state, R::Expected | R::Received | R::Accepted),
             Self::Announce | Self::Offer | Self::SendPapers | Self::Withdraw => false,
         }
     }

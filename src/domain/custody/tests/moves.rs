@@ -210,6 +210,62 @@ fn a_move_that_is_not_certain_is_announced_first() {
     post.act('A', Role::Custodian, Action::Withdraw { transfer: t, reason: WithdrawalReason::NotMoving }).unwrap();
     assert_eq!(post.deliver(), "cancel cancelled");
     assert!(!post.of('B').is_provisional());
+
+    // The origin has forgotten it (a restore): the receiver's people can end it.
+    let mut post = Post::new();
+    let before = post.of('A').clone();
+    post.act('A', Role::Coordinator, Action::Announce { transfer: t, to: code('B') }).unwrap();
+    post.deliver();
+    *post.of('A') = before;
+    post.act('B', Role::TeamManager, Action::Refuse { transfer: t, reason: RefusalReason::NotResident }).unwrap();
+    assert_eq!(post.deliver(), "declined decline-ack");
+    assert!(!post.of('B').is_provisional() && !post.of('B').transfer_open());
+}
+
+#[test]
+fn one_that_gave_way_disputes_nothing_even_if_its_word_for_it_was_lost() {
+    // A forgets that B leads, and C comes to lead in the same epoch.
+    let mut post = Post::new();
+    let before = post.of('A').clone();
+    post.complete('A', 'B', transfer(1));
+    *post.of('A') = before;
+    post.complete('A', 'C', transfer(2));
+    let claim = post.of('C').claim_to(&code('B'));
+    let outcome = post.of('B').compare(Comparison { with: code('C'), claim }, at(90));
+    post.take('B', outcome);
+    post.deliver();
+    post.act('C', Role::SeniorSafeguardingManager, Action::GiveWay).unwrap();
+    post.lose();
+    assert!(post.of('B').dispute.is_some());
+    let due = post.of('B').due_messages();
+    post.take('B', Outcome { send: due, ..Outcome::default() });
+    assert_eq!(post.deliver(), "claim claim");
+    assert!(post.of('B').dispute.is_none());
+}
+
+#[test]
+fn a_dispute_goes_on_with_the_one_that_custody_was_passed_on_to() {
+    let mut post = Post::new();
+    let before = post.of('A').clone();
+    post.complete('A', 'B', transfer(1));
+    *post.of('A') = before;
+    post.complete('A', 'C', transfer(2));
+    // B passes custody on, back to A, before anybody notices; then C asks B.
+    post.complete('B', 'A', transfer(3));
+    assert_eq!(post.leads(), "lead 3, ended A 3, lead 2");
+    let b = post.of('B').me.clone();
+    post.of('C').dispute = Some(Dispute { other: b, epoch: Epoch::new(2).unwrap(), since: at(0) });
+    let due = post.of('C').due_messages();
+    post.take('C', Outcome { send: due, ..Outcome::default() });
+    post.deliver();
+    for (name, other) in [('A', 'C'), ('C', 'A')] {
+        assert_eq!(post.of(name).dispute.as_ref().map(|dispute| &dispute.other), Some(&code(other)));
+    }
+    assert_eq!(why(post.act('A', Role::SeniorSafeguardingManager, Action::GiveWay)), Why::OtherGivesWay);
+    post.act('C', Role::SeniorSafeguardingManager, Action::GiveWay).unwrap();
+    post.deliver();
+    assert_eq!(post.leads(), "lead 3, ended A 3, ended A 3");
+    assert!(post.custodies.iter().all(|custody| custody.dispute.is_none()));
 }
 
 #[test]
