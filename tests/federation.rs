@@ -3,8 +3,10 @@
 //! What is tried everywhere: absence is told only when every register answered; the deadline holds; nothing breaks; and what was
 //! disturbed mends itself without a restart.
 
+mod elder;
 mod hand;
 mod support;
+mod wire;
 
 use std::time::{Duration, Instant};
 
@@ -12,12 +14,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::support::database::Backend;
+use cofrestr::store::connection::DatabaseUrl;
+use cofrestr::store::migrations;
+
+use crate::support::database::{Backend, TestDatabase};
 use crate::support::on_both_databases;
 use crate::support::people::{Child, Entry};
+use crate::support::postgres::PostgresServer;
 use crate::support::tokens::{Caller, NEWPORT};
 use hand::Hand;
-use support::{BIRMINGHAM, Federation, Region, cofrestr, nobody, status_of, wait};
+use support::{BIRMINGHAM, Federation, Region, WREXHAM, cofrestr, nobody, status_of, wait};
 
 /// What an answer may take longer than its deadline.
 const LATE: Duration = Duration::from_millis(100);
@@ -251,6 +257,71 @@ fn half_of_the_regions_gone_and_one_lost_while_it_is_asked(backend: Backend) {
     wait("the check to complete", || (gwent.read(&gwent.person(Caller::health()), check)["outcome"] == "not-on-register").then_some(()));
 }
 
+/// A check of a health worker is completed: what it says then.
+fn completed(region: &Region, check: &Value) -> Value {
+    let (nurse, id) = (region.person(Caller::health()), check["id"].as_str().unwrap());
+    wait("the check to complete", || Some(region.read(&nurse, id)).filter(|check| check["outcome"] != "indeterminate"))
+}
+
+on_both_databases!(half_of_the_regions_behind_cut_lines_are_silent_and_come_back_by_themselves);
+fn half_of_the_regions_behind_cut_lines_are_silent_and_come_back_by_themselves(backend: Backend) {
+    let federation = Federation::of(backend, &["gwent", "north-wales", "west-midlands", "cardiff-and-vale"]);
+    let gwent = federation.region("gwent");
+    register(federation.region("west-midlands"), amara(), Entry::of(BIRMINGHAM));
+    federation.until_all_answer(gwent);
+    let gone = ["north-wales", "west-midlands"];
+    gone.iter().for_each(|code| federation.region(code).wire.cut());
+    let clean = in_time(gwent, &nobody(), 600);
+    let hit = in_time(gwent, &about_amara(), 600);
+    for answer in [&clean, &hit] {
+        assert_eq!(answer["outcome"], "indeterminate");
+        assert_eq!(gone.map(|code| status_of(answer, code)), ["timed-out", "timed-out"]);
+        assert_eq!(status_of(answer, "cardiff-and-vale"), "answered");
+    }
+    gone.iter().for_each(|code| federation.region(code).wire.mend());
+    assert_eq!(completed(gwent, &clean)["outcome"], "not-on-register");
+    assert_eq!(completed(gwent, &hit)["outcome"], "on-register");
+    federation.until_all_answer(gwent);
+}
+
+on_both_databases!(a_region_whose_database_is_away_has_not_answered_and_comes_back_by_itself);
+fn a_region_whose_database_is_away_has_not_answered_and_comes_back_by_itself(backend: Backend) {
+    let server = (backend == Backend::Postgres).then(PostgresServer::private);
+    let federation = Federation::on(&["gwent", "west-midlands"], |code| match &server {
+        Some(server) if code == "west-midlands" => {
+            let url = server.create_database();
+            migrations::run(&DatabaseUrl::parse(&url).unwrap()).unwrap();
+            TestDatabase::of(&url)
+        }
+        _ => TestDatabase::migrated(backend),
+    });
+    let (gwent, midlands) = (federation.region("gwent"), federation.region("west-midlands"));
+    register(midlands, amara(), Entry::of(BIRMINGHAM));
+    federation.until_all_answer(gwent);
+    // A server that is gone; a file that somebody else holds: what cannot be recorded is not answered.
+    let held = match &server {
+        Some(server) => {
+            server.stop();
+            None
+        }
+        None => Some(midlands.database.hold()),
+    };
+    let clean = in_time(gwent, &nobody(), 1_000);
+    let hit = in_time(gwent, &about_amara(), 1_000);
+    for answer in [&clean, &hit] {
+        assert_eq!(answer["outcome"], "indeterminate");
+        assert_ne!(status_of(answer, "west-midlands"), "answered");
+    }
+    drop(held);
+    if let Some(server) = &server {
+        server.start();
+    }
+    assert_eq!(completed(gwent, &clean)["outcome"], "not-on-register");
+    assert_eq!(completed(gwent, &hit)["outcome"], "on-register");
+    // The processes and their databases go before the server does.
+    drop(federation);
+}
+
 on_both_databases!(what_is_not_a_members_own_fresh_message_to_us_is_refused_and_recorded);
 fn what_is_not_a_members_own_fresh_message_to_us_is_refused_and_recorded(backend: Backend) {
     let federation = Federation::start(backend);
@@ -309,6 +380,24 @@ fn an_older_and_a_newer_region_are_understood(backend: Backend) {
     newer["child"] = child.to_string().into();
     let (status, body) = hand.versed("1.9").send_raw(&hand.versed("1.9").saying(newer));
     assert_eq!((status, &hand.read(&body)["outcome"]), (200, &json!("on-register")));
+}
+
+on_both_databases!(a_region_that_answers_as_the_first_version_did_is_understood);
+fn a_region_that_answers_as_the_first_version_did_is_understood(backend: Backend) {
+    let mut federation = Federation::of(backend, &["gwent", "north-wales"]);
+    federation.until_all_answer(federation.region("gwent"));
+    federation.region_mut("north-wales").program.kill();
+    elder::answer_in_place_of(federation.region("north-wales"));
+    let gwent = federation.region("gwent");
+    let answer = wait("an answer", || Some(in_time(gwent, &about_amara(), 2_000)).filter(|answer| answer["outcome"] != "indeterminate"));
+    assert_eq!((&answer["outcome"], status_of(&answer, "north-wales").as_str()), (&json!("on-register"), "answered"));
+    let found = &answer["matches"][0];
+    assert_eq!(
+        (&found["authority"]["code"], &found["status"], &found["grade"]),
+        (&json!(WREXHAM), &json!("registered"), &json!("certain"))
+    );
+    // What that version did not say is not there, and nothing is made up in its place.
+    assert!(found["coordinator"].is_null() || found["coordinator"]["name"].is_null(), "{found}");
 }
 
 on_both_databases!(members_come_are_cut_off_and_go_by_a_signed_change);

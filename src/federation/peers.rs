@@ -431,7 +431,7 @@ impl Peers {
     pub async fn ask(&self, to: &RegionCode, question: &PeerQuestion, correlation: Uuid, within: Duration) -> PeerReply {
         let begun = Instant::now();
         let reply = self.ask_for_answer(to, question, correlation, within).await;
-        let duration_ms = u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX);
+        let duration_ms = u32::try_from((begun.elapsed().as_micros() + 500) / 1_000).unwrap_or(u32::MAX);
         match reply {
             Ok((answer, earlier, signed)) => {
                 PeerReply { region: to.clone(), reply: Reply::Answered(answer), duration_ms, earlier, signed: Some(signed), code: None }

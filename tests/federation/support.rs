@@ -17,6 +17,8 @@ use crate::support::http::{self, Answer};
 use crate::support::program::{Program, headers};
 use crate::support::tokens::Caller;
 
+use super::wire::Wire;
+
 /// A slow machine that builds at the same time needs this long.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -33,7 +35,10 @@ pub struct Region {
     pub program: Program,
     /// The address of its face for others.
     pub peers: String,
-    database: Arc<TestDatabase>,
+    /// The line by which the others reach it.
+    pub wire: Wire,
+    /// Its database.
+    pub database: Arc<TestDatabase>,
 }
 
 impl Region {
@@ -124,6 +129,11 @@ impl Federation {
 
     /// These regions, let in one after the other, as a keeper does it.
     pub fn of(backend: Backend, codes: &[&'static str]) -> Self {
+        Self::on(codes, |_| TestDatabase::migrated(backend))
+    }
+
+    /// The same, each on the database that is made for it.
+    pub fn on(codes: &[&'static str], database: impl Fn(&str) -> TestDatabase) -> Self {
         let folder = Folder::new();
         let path = |name: &str| folder.path().join(name).display().to_string();
         let keeper = cofrestr(&["members", "key", &path("keeper.key")]).expect("a key").trim().to_owned();
@@ -131,13 +141,15 @@ impl Federation {
             .iter()
             .map(|code| {
                 let peers = format!("127.0.0.1:{}", free_port());
+                let wire = Wire::to(&peers);
+                let reached = wire.address();
                 let configuration = format!(
-                    "[region]\ncode = \"{code}\"\n[log]\nlevel = \"info\"\n[federation]\nbind = \"{peers}\"\naddress = \"https://{peers}\"\n\
+                    "[region]\ncode = \"{code}\"\n[log]\nlevel = \"info\"\n[federation]\nbind = \"{peers}\"\naddress = \"https://{reached}\"\n\
                      directory_keys = [\"{keeper}\"]\nrefresh_ms = 300\nretry_first_ms = 200\nretry_last_ms = 1000\nrest_ms = 500\n"
                 );
-                let database = Arc::new(TestDatabase::migrated(backend));
+                let database = Arc::new(database(code));
                 let program = Program::start(Arc::clone(&database), &configuration);
-                Region { code, program, peers: format!("https://{peers}"), database }
+                Region { code, program, peers: format!("https://{peers}"), wire, database }
             })
             .collect();
         let federation = Self { regions, folder };
