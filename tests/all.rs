@@ -31,6 +31,7 @@ mod limits;
 mod migrations;
 mod notices;
 mod openapi;
+mod pages;
 mod patterns;
 mod plans;
 mod questions;

@@ -888,8 +888,9 @@ enum Asked {
     New { key: Option<Key>, checked: Vec<Checked>, answer: Answer, subjects: Vec<String>, _turn: Option<Turn>, _hold: Arc<Hold> },
 }
 
-/// A question as a face of the API read it.
-pub(super) enum Posed {
+/// A question as a face of the API, or a page, read it.
+#[derive(Debug)]
+pub enum Posed {
     /// It was answered before, under the same idempotency key.
     Before(Answer),
     /// It is new; without a key a repetition would be another question.
@@ -959,8 +960,11 @@ pub async fn ask(gate: Gate<action::AskCheck>) -> Result<HttpResponse, Problem> 
     put(gate, read).await.map(kept)
 }
 
-/// Puts a question to the register, whichever face of the API `read` it: the one way in which a check comes about.
-pub(super) async fn put(
+/// Puts a question to the register, whichever face of the API, or page, `read` it: the one way in which a check comes about.
+///
+/// # Errors
+/// As the operation documents them.
+pub async fn put(
     gate: Gate<action::AskCheck>,
     read: impl FnOnce(&Incoming, &mut Snapshot<'_>) -> Result<Posed, Problem> + Send + 'static,
 ) -> Result<Answer, Problem> {
@@ -1229,7 +1233,7 @@ pub async fn read(gate: Gate<action::ReadCheck>) -> Result<HttpResponse, Problem
 
 /// Reads a check again, for whichever face of the API. `sound` says whether the request can be understood at all, `accepted`
 /// whether the caller takes the answer: that is looked at once the check is known to exist.
-pub(super) async fn again(
+pub async fn again(
     gate: Gate<action::ReadCheck>,
     id: CheckId,
     sound: Result<(), Problem>,

@@ -108,13 +108,7 @@ impl<A: Action> FromRequest for Gate<A> {
             let facts = facts(&request);
             let app = request.app_data::<Data<App>>().ok_or(Kind::InternalError)?.clone();
             let principal = authenticate(&app, &request, A::OPERATION, facts.context).await?;
-            let permit = match decide::<A>(&principal, facts.context) {
-                Ok(permit) => permit,
-                Err(refusal) => {
-                    app.store.record(&refusal).await?;
-                    return Err(if refusal.code == NO_PERSON { Kind::ActingPersonMissing } else { Kind::OperationNotAllowed }.into());
-                }
-            };
+            let permit = admit::<A>(&app, &principal, facts.context).await?;
             let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
             let incoming = Incoming {
                 accepted: accepts_json(&request),
@@ -141,6 +135,53 @@ impl<A: Action> FromRequest for Gate<A> {
     }
 }
 
+impl<A: Action> Gate<A> {
+    /// The same for somebody who comes through a page: the token is that of their session, and everything else – revocations,
+    /// limits, policy, the audit log – is as for a request of their own. `id` names the resource; a page makes the body itself.
+    ///
+    /// # Errors
+    /// 401, 429 and 403, as for any request.
+    pub async fn through_a_page(
+        request: &HttpRequest,
+        token: &str,
+        id: Option<&str>,
+        query: &str,
+        language: Language,
+    ) -> Result<Self, Problem> {
+        let app = request.app_data::<Data<App>>().ok_or(Kind::InternalError)?.clone();
+        let context = facts(request).context;
+        let principal = believe(&app, request, Some(&format!("Bearer {token}")), A::OPERATION, context).await?;
+        let permit = admit::<A>(&app, &principal, context).await?;
+        let incoming = Incoming {
+            accepted: true,
+            accept: Vec::new(),
+            body: None,
+            content_type: None,
+            encoded: false,
+            idempotency_key: None,
+            if_match: None,
+            id: id.map(str::to_owned),
+            item: None,
+            query: query.to_owned(),
+            operation: A::OPERATION,
+            caller: principal.key(),
+            app: app.clone(),
+        };
+        Ok(Self { permit, incoming, language, told: told(request), app })
+    }
+}
+
+/// The access decision; a refusal is in the audit log before the caller hears of it.
+async fn admit<A: Action>(app: &App, principal: &Arc<Principal>, context: Context) -> Result<Permit<A>, Problem> {
+    match decide::<A>(principal, context) {
+        Ok(permit) => Ok(permit),
+        Err(refusal) => {
+            app.store.record(&refusal).await?;
+            Err(if refusal.code == NO_PERSON { Kind::ActingPersonMissing } else { Kind::OperationNotAllowed }.into())
+        }
+    }
+}
+
 /// What the answer to a request will say of limits; the same for everybody who asks.
 pub fn told(request: &HttpRequest) -> Told {
     request.extensions_mut().get_or_insert_with(Told::default).clone()
@@ -154,16 +195,30 @@ pub fn told(request: &HttpRequest) -> Told {
 /// revoked, or the refusal could not be recorded.
 pub async fn authenticate(app: &App, request: &HttpRequest, operation: Operation, context: Context) -> Result<Arc<Principal>, Problem> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
+    let first = headers.next().and_then(|value| value.to_str().ok());
+    // Two Authorization headers: which one counts would depend on who reads them.
+    let only = if headers.next().is_some() { None } else { first };
+    believe(app, request, only, operation, context).await
+}
+
+/// The same for what stands, or could stand, in the `Authorization` header.
+///
+/// # Errors
+/// As [`authenticate`].
+pub async fn believe(
+    app: &App,
+    request: &HttpRequest,
+    credentials: Option<&str>,
+    operation: Operation,
+    context: Context,
+) -> Result<Arc<Principal>, Problem> {
     if app.verifier.revocations_stale() {
         // The upkeep could not read them for a minute: a token may have been revoked since, on another server.
         app.refresh_revocations().await?;
     }
-    let first = headers.next().and_then(|value| value.to_str().ok());
-    // Two Authorization headers: which one counts would depend on who reads them.
-    let only = if headers.next().is_some() { None } else { first };
     let watch = std::time::Instant::now();
     let certificate = request.conn_data::<PeerCertificate>().map(|certificate| certificate.0.as_str());
-    let verified = app.verifier.verify(only, certificate, app.store.clock().wall()).await;
+    let verified = app.verifier.verify(credentials, certificate, app.store.clock().wall()).await;
     metrics::histogram!("cofrestr_token_seconds").record(watch.elapsed().as_secs_f64());
     match verified {
         Ok(principal) => match app.limits.caller(&principal, &told(request)) {

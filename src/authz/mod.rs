@@ -11,6 +11,9 @@ mod principal;
 pub mod revocation;
 pub mod token;
 
-pub use permit::{Access, Action, Context, NO_PERSON, Permit, Refusal, client_permit, decide, program_permit, unauthenticated};
+pub use permit::{
+    Access, Action, Context, NO_PERSON, Permit, Refusal, SessionAction, client_permit, decide, program_permit, session_permit,
+    unauthenticated,
+};
 pub use policy::{Operation, Reach};
 pub use principal::{Organisation, Principal, Scope};

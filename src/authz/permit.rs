@@ -67,7 +67,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::policy::action::IssueToken;
+use super::policy::action::{IssueToken, SignIn, SignOut};
 use super::policy::{Operation, Reach, reach};
 use super::principal::{Principal, Scope};
 use crate::domain::roles::Role;
@@ -174,6 +174,23 @@ pub fn unauthenticated(operation: Operation, context: Context, code: &'static st
 pub fn client_permit(principal: Arc<Principal>, context: Context) -> Permit<IssueToken> {
     let access = Access {
         operation: Operation::IssueToken,
+        principal: Some(Arc::clone(&principal)),
+        request_id: context.request_id,
+        correlation_id: context.correlation_id,
+    };
+    Permit { access, principal, reach: Reach::Own, action: PhantomData }
+}
+
+/// An operation about somebody's own session on the pages.
+pub trait SessionAction: Action {}
+impl SessionAction for SignIn {}
+impl SessionAction for SignOut {}
+
+/// Leave for somebody whose token was verified to begin or end a session of their own on the pages. Every role may: what they may
+/// do there is decided each time they do it.
+pub fn session_permit<A: SessionAction>(principal: Arc<Principal>, context: Context) -> Permit<A> {
+    let access = Access {
+        operation: A::OPERATION,
         principal: Some(Arc::clone(&principal)),
         request_id: context.request_id,
         correlation_id: context.correlation_id,

@@ -249,6 +249,10 @@ operations! {
     RevokeClient = "revokeClient" { Operator: Scope }
     /// Issue an access token to a partner system that has proved who it is.
     IssueToken = "issueToken" {}
+    /// Begin a session on the pages.
+    SignIn = "signIn" {}
+    /// End a session on the pages.
+    SignOut = "signOut" {}
     /// Take up a new version of the directory of members.
     PublishDirectory = "publishDirectory" { Operator: Scope }
     /// Answer another region: is this child on our register?

@@ -415,12 +415,14 @@ fn introduction(folder: &Folder, prepared: &[Prepared]) -> Result<String> {
     };
     Ok(format!(
         "{} regions are up, each with invented children; nobody in them is real.\n\n{regions}\n\
+         The page for people: {}/ask, in English and in Welsh; choose who you are. Every region has its own.\n\
          The interface is described at {}/docs, and on every other region.\n\
          Tokens, one for each role: {}/REGION/ROLE.token\nLogs: {}/REGION/region.log\n{}\n\
          A child who is on Gwent's register, with her name misspelt:\n\n{}\n\
          A child who is on no register:\n\n{}\n\
          Ctrl-C ends the demo.\n",
         prepared.len(),
+        url(first.port),
         url(first.port),
         folder.path().display(),
         folder.path().display(),

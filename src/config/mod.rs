@@ -73,6 +73,7 @@ pub struct Config {
     pub audit: Audit,
     pub federation: Federation,
     pub sandbox: Sandbox,
+    pub pages: Pages,
     pub log: Log,
 }
 
@@ -159,6 +160,8 @@ section! {
     }
     /// The sandbox.
     Sandbox { enabled: bool, matching: bool }
+    /// The pages for people.
+    Pages { sandbox_tokens: String }
     /// The log.
     Log { level: String, format: String }
 }
@@ -385,6 +388,9 @@ impl Config {
         if !self.sandbox.matching && !self.sandbox.enabled {
             return Err(invalid("sandbox.matching", "only a sandbox can do without matching: a register searches whom it is asked about"));
         }
+        if !self.pages.sandbox_tokens.is_empty() && !self.sandbox.enabled {
+            return Err(invalid("pages.sandbox_tokens", "only a sandbox lets people sign in by choosing who they are"));
+        }
         if !["json", "text"].contains(&self.log.format.as_str()) {
             return Err(invalid("log.format", "must be json or text"));
         }
@@ -507,6 +513,7 @@ mod tests {
             (demo("[server]\nbnid = \"x\""), "bnid"),
             (demo("[server]\nbind = \"0.0.0.0:8470\""), "sandbox.enabled"),
             (demo("").replace("enabled = true", "matching = false"), "sandbox.matching"),
+            (demo("[pages]\nsandbox_tokens = \"tokens\"").replace("enabled = true", ""), "pages.sandbox_tokens"),
             (demo("[retention]\nenquiry_months = 11"), "retention.enquiry_months"),
             (demo("[retention.authorities]\nE08000025 = []"), "retention.authorities.E08000025"),
             (demo("[retention.authorities]\nW06000022 = []"), "retention.authorities.W06000022"),

@@ -34,6 +34,7 @@ pub mod retention;
 pub mod revocations;
 pub mod sandbox;
 pub mod section47;
+pub mod sessions;
 pub mod shielding;
 pub mod statistics;
 pub mod tasks;

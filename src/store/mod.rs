@@ -41,6 +41,7 @@ pub mod retention;
 pub mod revocations;
 pub mod sandbox;
 pub mod schema;
+pub mod sessions;
 pub mod settings;
 mod sheaf;
 mod statements;
@@ -478,6 +479,15 @@ impl Store {
     /// When the database fails.
     pub async fn client(&self, id: types::Id) -> Result<Option<clients::ClientRow>, StoreError> {
         self.on_reader(move |database| database.with_transaction("BEGIN", |connection| clients::find(connection, id))).await
+    }
+
+    /// The session of somebody who uses the pages: who they are must be known before they can be let in or turned away, and what
+    /// they do then leaves its entries.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn session(&self, digest: String) -> Result<Option<sessions::SessionRow>, StoreError> {
+        self.on_reader(move |database| database.with_transaction("BEGIN", |connection| sessions::find(connection, &digest))).await
     }
 
     /// The same for long work, of which others must not wait for the end: on PostgreSQL in a transaction of its own, beside

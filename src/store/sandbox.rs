@@ -6,7 +6,8 @@ use super::error::StoreError;
 
 /// The tables that a reset empties: children, and everything that rests on them. What refers stands before what it refers
 /// to.
-const EMPTIED: [&str; 53] = [
+const EMPTIED: [&str; 54] = [
+    "session",
     "check_waiting",
     "break_glass",
     "duplicate_check",

@@ -1027,6 +1027,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    session (digest) {
+        digest -> Text,
+        sealed_token -> Text,
+        ends_at -> crate::store::types::DbInstant,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     pregnancy,
     correction,
@@ -1095,6 +1105,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     member_statement,
     peer_message,
     check_waiting,
+    session,
 );
 
 diesel::joinable!(enquiry_match -> enquiry (enquiry_id));

@@ -95,11 +95,16 @@ pub async fn around(request: ServiceRequest, next: Next<impl MessageBody + 'stat
     } else {
         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     };
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    // A page brings a policy and a language of its own.
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.as_str()));
+    if !headers.contains_key(header::CONTENT_LANGUAGE) {
+        headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.as_str()));
+    }
     headers.append(header::VARY, HeaderValue::from_static("Accept-Language, Authorization"));
     for (name, id) in [(REQUEST_ID, request_id), (CORRELATION_ID, correlation_id)] {
         if let Ok(value) = HeaderValue::from_str(&id.to_string()) {

@@ -1,6 +1,7 @@
 //! The assembly of the server: from a configuration to something that listens.
 
 mod middleware;
+mod pages;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -34,6 +35,7 @@ use crate::register::{Region, RegionError, RegisterError, clocks, duplicates, pa
 use crate::store::clock::Clock;
 use crate::store::connection::DatabaseUrl;
 use crate::store::{Sizes, Store, StoreError, migrations};
+use pages::Pages;
 
 /// How often the server looks whether an import brought people who have still to be looked for among the others.
 const DUPLICATES_EVERY: Duration = Duration::from_secs(60);
@@ -217,10 +219,16 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let address = listener.local_addr().map_err(listen_error)?;
     let data = Data::new(app.clone());
     let with_sandbox = config.sandbox.enabled;
+    let pages = Pages::new(config);
     let mut server = HttpServer::new(move || {
         Application::new()
             .app_data(data.clone())
             .wrap(from_fn(middleware::around))
+            .configure(|routes| {
+                if let Some(pages) = &pages {
+                    pages.configure(routes);
+                }
+            })
             .configure(|routes| routes::configure(routes, with_sandbox))
     })
     .shutdown_timeout(config.server.shutdown_seconds)

@@ -352,6 +352,11 @@ impl TestApp {
         self.database.audit_of_request(answer.header("x-request-id").expect("a request id"))
     }
 
+    /// Takes note of what is typed about people into a form: it may stand in no log line either.
+    pub fn remember_typed(&self, typed: &str) {
+        self.personal.lock().unwrap_or_else(PoisonError::into_inner).insert(typed.to_owned());
+    }
+
     /// What may have been said about people, taken from a body that is sent.
     fn remember(&self, body: &Value) {
         const PERSONAL: &[&str] =

@@ -225,6 +225,7 @@ impl RegionFolder {
                 retry_first_ms: 500,
                 retry_last_ms: 3_000,
             },
+            pages: OwnPages { sandbox_tokens: &self.path },
             issuers: [OwnIssuer { issuer: place.issuer(), audience: place.audience(), jwks_file: self.issuer_keys().join("public.json") }],
         };
         let text = format!(
@@ -258,6 +259,7 @@ struct Own<'a> {
     database: OwnDatabase,
     keys: OwnKeys,
     federation: OwnFederation<'a>,
+    pages: OwnPages<'a>,
     issuers: [OwnIssuer; 1],
 }
 
@@ -299,6 +301,11 @@ struct OwnIssuer {
     issuer: String,
     audience: String,
     jwks_file: PathBuf,
+}
+
+#[derive(Serialize)]
+struct OwnPages<'a> {
+    sandbox_tokens: &'a Path,
 }
 
 /// Makes a folder that nobody else can read, unless it exists.
