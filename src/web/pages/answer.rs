@@ -145,18 +145,22 @@ impl AnswerPage {
         self.check.advice.iter().filter(|advice| advice.code != self.check.outcome).collect()
     }
 
-    /// Whom to ring now, each number once, in the order of the people found; for an answer that is not complete, the regions that
-    /// are silent stand below.
+    /// Whom to ring now, each number once: for people found in the order in which they stand, for an incomplete answer the regions
+    /// that are silent.
     fn rings(&self) -> Vec<Ring<'_>> {
+        let found = self.check.matches.iter().filter(|found| found.status != "previously-registered");
+        let found = found.filter_map(|found| Some(Ring { authority: &found.authority.name, contact: &found.contact.as_ref()?.now }));
+        let silent = self.check.coverage.iter().zip(&self.names);
+        let silent = silent.filter_map(|(row, name)| Some(Ring { authority: name, contact: row.contact.as_ref()? }));
+        let all: Vec<Ring<'_>> = match self.check.outcome.as_str() {
+            "on-register" | "possible-match" => found.collect(),
+            "indeterminate" => silent.collect(),
+            _ => Vec::new(),
+        };
         let mut rings: Vec<Ring<'_>> = Vec::new();
-        if !["on-register", "possible-match"].contains(&self.check.outcome.as_str()) {
-            return rings;
-        }
-        for found in self.check.matches.iter().filter(|found| found.status != "previously-registered") {
-            if let Some(contacts) = &found.contact
-                && rings.iter().all(|ring| ring.contact.phone != contacts.now.phone)
-            {
-                rings.push(Ring { authority: &found.authority.name, contact: &contacts.now });
+        for ring in all {
+            if rings.iter().all(|other| other.contact.phone != ring.contact.phone) {
+                rings.push(ring);
             }
         }
         rings
