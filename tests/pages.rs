@@ -380,6 +380,38 @@ fn a_page_is_light_closed_and_loads_only_its_own(kind: Backend) {
     assert!(default < switch, "Enter asks and does not switch the language");
 }
 
+on_both_databases!(notices_are_read_and_acknowledged_in_the_morning);
+fn notices_are_read_and_acknowledged_in_the_morning(kind: Backend) {
+    let site = Site::start(kind);
+    site.lets_in("custodian", &Caller::custodian());
+    site.app.register(&Child::usual());
+    place(&site.signed_in("partner-health").ask(&usual()));
+    let custodian = site.signed_in("custodian");
+    let page = custodian.get("/work").expect(200);
+    let operations: Vec<_> = site.app.audit_of(&page).into_iter().map(|entry| entry.operation).collect();
+    assert_eq!(operations, ["listNotices", "listTasks"]);
+    let unread = || {
+        let list = site.app.custodian().get("/v1/notices?acknowledged=false").expect(200);
+        list.list("/items").iter().map(|notice| notice["id"].as_str().expect("an identifier").to_owned()).collect::<Vec<_>>()
+    };
+    let before = unread();
+    let form = page.body.split("action=\"").find_map(|part| part.strip_prefix("/work/notices/")).expect("a notice");
+    let id = form.split('"').next().expect("an identifier").to_owned();
+    assert!(before.contains(&id));
+    let path = format!("/work/notices/{id}");
+    custodian.post(&path, &[("mark", "")]).expect(303);
+    assert_eq!(unread(), before, "without the mark nothing is acknowledged");
+    let done = custodian.post(&path, &[("mark", &hidden(&page, "mark"))]);
+    assert_eq!(place(&done), "/work");
+    assert_eq!(site.app.audit_of(&done)[0].operation, "acknowledgeNotice");
+    assert!(!unread().contains(&id));
+    place(&custodian.post(&path, &[("mark", &hidden(&page, "mark"))]));
+    // A nurse has notices of her own and no tasks, and is not refused for what she did not ask for.
+    let page = site.signed_in("partner-health").get("/work").expect(200);
+    assert!(!page.body.contains(&id) && site.app.audit_of(&page).iter().all(|entry| entry.outcome != "refused"));
+    assert_eq!(place(&site.browser().get("/work")), "/sign-in?next=/work");
+}
+
 on_both_databases!(there_are_no_pages_where_nobody_can_sign_in);
 fn there_are_no_pages_where_nobody_can_sign_in(kind: Backend) {
     let app = TestApp::start(kind, "");

@@ -225,7 +225,22 @@ async function aSessionThatEnds() {
   await page.context().close();
 }
 
-const walks = { byKeyboard, english: () => everyOutcome("en-GB"), welsh: () => everyOutcome("cy-GB"), forACaller, aLateHit, aSessionThatEnds };
+// The custodian reads and acknowledges what came in the night.
+async function theMorning() {
+  const page = await visitor();
+  await signIn(page, "custodian");
+  await page.locator("nav a[href='/work']").click();
+  await judge(page, "to read and to do");
+  await picture(page, "work-en");
+  const forms = page.locator("form[action^='/work/notices/']");
+  const first = await forms.first().getAttribute("action");
+  await forms.first().locator("button").click();
+  await page.waitForLoadState();
+  assert.equal(await page.locator(`form[action='${first}']`).count(), 0, "what is acknowledged goes");
+  await page.context().close();
+}
+
+const walks = { byKeyboard, english: () => everyOutcome("en-GB"), welsh: () => everyOutcome("cy-GB"), forACaller, aLateHit, aSessionThatEnds, theMorning };
 let findings = 0;
 for (const [name, walk] of Object.entries(walks)) {
   try {

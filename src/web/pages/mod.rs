@@ -16,6 +16,7 @@ mod form;
 mod page;
 mod session;
 mod sign_in;
+mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -57,6 +58,8 @@ impl Pages {
             .service(web::resource("/answers/{id}/receipt").route(web::get().to(answer::receipt)))
             .service(web::resource("/sign-in").route(web::get().to(sign_in::blank)).route(web::post().to(sign_in::send)))
             .service(web::resource("/sign-out").route(web::post().to(sign_in::out)))
+            .service(web::resource("/work").route(web::get().to(work::show)))
+            .service(web::resource("/work/notices/{id}").route(web::post().to(work::acknowledge)))
             .service(web::resource("/assets/{version}/{file}").route(web::get().to(assets::file)));
     }
 }

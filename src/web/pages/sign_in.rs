@@ -63,7 +63,7 @@ impl Pages {
 /// A place within these pages; anything else becomes the form.
 fn place(next: &str) -> &str {
     let is_answer = next.strip_prefix("/answers/").is_some_and(|id| id.parse::<Uuid>().is_ok());
-    if is_answer { next } else { "/ask" }
+    if is_answer || next == "/work" { next } else { "/ask" }
 }
 
 fn shown(mut visit: Visit, status: StatusCode, next: &str, form: Option<&AskForm>, errors: Vec<Mistake>) -> Result<HttpResponse, Problem> {
@@ -162,6 +162,7 @@ mod tests {
         for (next, place_) in [
             (answer, answer),
             ("/ask", "/ask"),
+            ("/work", "/work"),
             ("", "/ask"),
             ("//evil.example", "/ask"),
             ("https://evil.example/answers/01938f0a-7c3e-7b02-9d0b-6f2f0f6f0b11", "/ask"),

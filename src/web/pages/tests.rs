@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use crate::words::{self, Language};
 
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 7] = [
     ("page.html", include_str!("templates/page.html")),
     ("macros.html", include_str!("templates/macros.html")),
     ("ask.html", include_str!("templates/ask.html")),
     ("answer.html", include_str!("templates/answer.html")),
     ("sign_in.html", include_str!("templates/sign_in.html")),
+    ("work.html", include_str!("templates/work.html")),
     ("message.html", include_str!("templates/message.html")),
 ];
 
