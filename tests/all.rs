@@ -47,3 +47,4 @@ mod statistics;
 mod store;
 mod tasks;
 mod together;
+mod transfers;

@@ -193,11 +193,46 @@ fn a_demo_that_is_killed_leaves_no_region_behind() {
     wait("the regions to be gone", || !pids.iter().any(|pid| is_alive(*pid)));
 }
 
-/// The README's walk through the life of an entry, as it stands there.
-fn walk_of_the_readme() -> String {
+/// One of the README's walks, as it stands there: the life of an entry (`walk`), or a move (`move`).
+fn walk_of_the_readme(name: &str) -> String {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("a README");
-    let (_, rest) = readme.split_once("<!-- walk -->\n```sh\n").expect("the walk");
+    let (_, rest) = readme.split_once(&format!("<!-- {name} -->\n```sh\n")).expect("the walk");
     rest.split_once("\n```").expect("its end").0.to_owned()
+}
+
+#[test]
+fn issue_6_a_powys_child_moves_to_shropshire_and_back_by_the_readmes_commands_alone() {
+    let folder = Folder::new();
+    let mut demo = Demo::start(&folder, base_port());
+    let ready = demo.ready(&folder);
+    let url = |code: &str| {
+        let region = ready["regions"].as_array().unwrap().iter().find(|region| region["code"] == code).unwrap();
+        region["url"].as_str().unwrap().to_owned()
+    };
+    let output = Command::new("timeout")
+        .args(["120", "sh", "-euc", &walk_of_the_readme("move")])
+        .env("POWYS", url("mid-and-west-wales"))
+        .env("SHROPSHIRE", url("west-midlands"))
+        .env("DATA", folder.path().join("data"))
+        .stdin(Stdio::null())
+        .output()
+        .expect("a shell");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let answers: Vec<Value> = said.lines().filter(|line| !line.is_empty()).map(|line| serde_json::from_str(line).expect(line)).collect();
+    let checks: Vec<&Value> = answers.iter().filter(|answer| answer["outcome"].is_string()).collect();
+    let [moving, moved, back] = &checks[..] else { panic!("{} checks: {said}", checks.len()) };
+    for (check, leads, was) in
+        [(moving, "W06000023", "transfer-pending"), (moved, "E06000051", "registered"), (back, "W06000023", "registered")]
+    {
+        let current = check["matches"].as_array().unwrap().iter().filter(|found| found["status"] != "previously-registered");
+        assert!(current.clone().any(|found| found["status"] == was), "{check}");
+        assert!(current.clone().all(|found| found["authority"]["code"] == leads), "one is responsible: {check}");
+        assert_eq!(check["outcome"], "on-register");
+    }
+    assert!(answers.iter().any(|answer| answer["missingPapers"] == serde_json::json!(["assessment", "conference-minutes"])), "{said}");
+    demo.signal(libc::SIGTERM);
+    assert!(demo.end().success());
 }
 
 #[test]
@@ -207,7 +242,7 @@ fn issue_4_a_child_goes_from_section_47_to_removal_by_the_readmes_commands_alone
     let ready = demo.ready(&folder);
     let west_midlands = Path::new(ready["regions"][6]["config"].as_str().unwrap());
     let output = Command::new("sh")
-        .args(["-euc", &walk_of_the_readme()])
+        .args(["-euc", &walk_of_the_readme("walk")])
         .env("GWENT", ready["regions"][0]["url"].as_str().unwrap())
         .env("DATA", folder.path().join("data"))
         .stdin(Stdio::null())

@@ -5,6 +5,7 @@
 
 mod elder;
 mod hand;
+mod moves;
 mod support;
 mod wire;
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::access::{concrete, operations};
 use crate::support::app::TestApp;
 use crate::support::on_both;
-use crate::support::tokens::Caller;
+use crate::support::tokens::{Caller, SWANSEA};
 
 /// Operations that need no token, and so have no row in the policy.
 const OPEN: &[&str] = &["live", "ready"];
@@ -163,6 +163,7 @@ fn the_documents_examples_and_answers_have_only_fields_that_it_names(app: &TestA
         ("CategoriesView", get(format!("/v1/registrations/{}/categories", entered.registration))),
         ("CoreGroupView", get(format!("/v1/registrations/{}/core-group", entered.registration))),
         ("ConferenceList", get("/v1/conferences".into())),
+        ("TransferList", get("/v1/transfers".into())),
         ("Section47List", get("/v1/section-47-enquiries".into())),
         ("ClockList", get(format!("/v1/registrations/{}/clocks", entered.registration))),
         ("VisitView", visit.json()),
@@ -211,6 +212,9 @@ fn every_example_of_the_document_is_taken(app: &TestApp) {
         for child in named {
             *child = app.enter(&Child::named("Gwenllian", "Trahaearn")).child.into();
         }
+        if let Some(registration) = example.get_mut("registrationId") {
+            *registration = app.register(&Child::usual()).registration.into();
+        }
         if let Some(issuer) = example.get_mut("issuer") {
             *issuer = crate::support::tokens::ISSUER.into();
         }
@@ -232,7 +236,15 @@ fn every_example_of_a_change_is_taken(app: &TestApp) {
         let child = app.enter(&child).child;
         let read = app.custodian().get(&format!("/v1/children/{child}")).expect(200);
         let fact = read.at("/identifiers/0/id").as_str().unwrap_or_default().to_owned();
-        let path = path.replace("{id}", &child).replace("{fact}", &fact);
+        let id = if path.starts_with("/v1/transfers") {
+            // To a region that does not answer: nothing comes between.
+            let entry = app.register(&Child::named("Macsen", "Prydderch").born("2016-01-09")).registration;
+            let moves = serde_json::json!({"registrationId": entry, "to": SWANSEA, "nature": "permanent"});
+            app.custodian().post("/v1/transfers", &moves).expect(201).text("/id")
+        } else {
+            child
+        };
+        let path = path.replace("{id}", &id).replace("{fact}", &fact).replace("{action}", "papers");
         let answer = match method.as_str() {
             "put" => app.custodian().put(&path, "\"1\"", &example),
             _ => app.custodian().change(&path, "\"1\"", &example),

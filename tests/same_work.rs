@@ -37,6 +37,7 @@ fn quiet(kind: Backend) -> Program {
 fn outsider(operation: &str) -> Caller {
     match operation {
         "readCheck" => Caller::police(),
+        "readTransfer" => Caller::of_authority("custodian", TORFAEN),
         "readCoordinator" | "readCategories" | "readCoreGroup" | "readRemoval" | "readSection47Enquiry" | "readConference" => {
             Caller::of_authority("custodian", TORFAEN)
         }

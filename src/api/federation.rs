@@ -22,7 +22,7 @@ use super::app::App;
 use super::checks::question_of_peer;
 use super::gate::AsIs;
 use super::problem::{Kind, Problem};
-use crate::authz::policy::action::{AnswerPeer, ExchangeDirectory};
+use crate::authz::policy::action::{AnswerPeer, ExchangeDirectory, ReceiveCustody};
 use crate::authz::{Access, Action, Context, Permit, Principal, Refusal, Scope, decide};
 use crate::domain::identifiers::RegionCode;
 use crate::domain::roles::Role;
@@ -35,7 +35,8 @@ use crate::federation::tls::PeerCertificate;
 use crate::register::RegisterError;
 use crate::register::peers::answering;
 use crate::register::peers::message::{LONGEST, MessageError, Received, claimed_sender, kind, verify, verify_signature};
-use crate::register::peers::wire::{DIRECTORY_PATH, PeerDirectory, PeerQuestion, QUESTION_PATH};
+use crate::register::peers::wire::{CUSTODY_PATH, DIRECTORY_PATH, PeerDirectory, PeerQuestion, QUESTION_PATH};
+use crate::register::transfers::delivery::{self, Carried};
 use crate::store::Failure;
 use crate::store::types::Id;
 
@@ -281,6 +282,53 @@ pub async fn answer(request: HttpRequest, body: Bytes, app: Data<App>) -> Result
         Err(error) => {
             let (status, code) = problem_of(&error);
             tracing::debug!(code = error.code(), "another region's question was not answered");
+            Ok(reply(&federated, &sender, status, kind::PROBLEM, json!({ "code": code })))
+        }
+    }
+}
+
+/// An authority of another region says something of a child's custody. That it is stored is answered; what people make of it
+/// comes by messages of its own.
+pub async fn custody(request: HttpRequest, body: Bytes, app: Data<App>) -> Result<HttpResponse, Problem> {
+    let federated = federated(&app)?;
+    if let Some(fault) = fault(&federated).await {
+        return Ok(fault);
+    }
+    let operation = ReceiveCustody::OPERATION;
+    let (received, sender) = match receive(&app, &federated, &request, &body, CUSTODY_PATH).await {
+        Ok(received) => received,
+        Err(refused) => return refuse(&app, &federated, operation, refused).await,
+    };
+    let carried = received.body::<Carried>().ok().filter(|_| received.envelope.kind == kind::CUSTODY);
+    let Some(carried) = carried else {
+        let refused = Refused { status: StatusCode::BAD_REQUEST, code: MessageError::Body.code(), to: Some(sender) };
+        return refuse(&app, &federated, operation, refused).await;
+    };
+    let permit = match permit::<ReceiveCustody>(&app, &sender) {
+        Ok(permit) => permit,
+        Err(refusal) => {
+            app.store.record(&refusal).await?;
+            return Err(Kind::OperationNotAllowed.into());
+        }
+    };
+    let stored = json!({ "message": carried.id, "digest": carried.digest().unwrap_or_default() });
+    let (region, from) = (Arc::clone(&app.region), sender.region.clone());
+    let taken = app
+        .store
+        .run_alone::<_, _, _, RegisterError>(permit, |_| Ok(()), move |tx, ()| delivery::receive(tx, &region, &from, &carried))
+        .await;
+    match taken {
+        Ok(()) => Ok(reply(&federated, &sender, StatusCode::OK, kind::STORED, stored)),
+        Err(error) => {
+            let (status, code) = match &error {
+                // Another step came first: the same message, sent again, finds the custody as it is then.
+                RegisterError::Stale => (StatusCode::SERVICE_UNAVAILABLE, "temporarily-unavailable"),
+                RegisterError::Rule { code: code @ ("unproven" | "unknown-authority" | "altered-duplicate"), .. } => {
+                    (StatusCode::UNPROCESSABLE_ENTITY, *code)
+                }
+                error => problem_of(error),
+            };
+            tracing::warn!(code = error.code(), "another region's message about custody was not taken in");
             Ok(reply(&federated, &sender, status, kind::PROBLEM, json!({ "code": code })))
         }
     }

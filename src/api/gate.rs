@@ -123,7 +123,7 @@ impl<A: Action> FromRequest for Gate<A> {
                 idempotency_key: text("idempotency-key"),
                 if_match: text("if-match"),
                 id: request.match_info().get("id").map(str::to_owned),
-                item: ["item", "fact", "return"].iter().find_map(|name| request.match_info().get(name)).map(str::to_owned),
+                item: ["item", "fact", "return", "action"].iter().find_map(|name| request.match_info().get(name)).map(str::to_owned),
                 query: request.query_string().to_owned(),
                 operation: A::OPERATION,
                 caller: principal.key(),

@@ -36,4 +36,5 @@ pub mod section47;
 pub mod shapes;
 pub mod shielding;
 pub mod statistics;
+pub mod transfers;
 pub mod vocabulary;

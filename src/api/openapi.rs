@@ -11,7 +11,7 @@ use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 use super::problem::{FieldError, Kind, Problem, ProblemDocument};
 use super::{
     amendments, audit, births, checks, children, clients, clocks, conferences, corrections, directory, history, identities, notices, oauth,
-    operational, plans, registrations, removal, retention, revocations, section47, shielding, statistics, vocabulary,
+    operational, plans, registrations, removal, retention, revocations, section47, shielding, statistics, transfers, vocabulary,
 };
 use crate::words::Language;
 
@@ -196,6 +196,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("/v1/revocations", include_str!("../../openapi/examples/revocation-request.json")),
     ("/v1/clients", include_str!("../../openapi/examples/client-request.json")),
     ("/v1/section-47-enquiries", include_str!("../../openapi/examples/section47-request.json")),
+    ("/v1/transfers", include_str!("../../openapi/examples/transfer-request.json")),
     ("/v1/conferences", include_str!("../../openapi/examples/conference-request.json")),
     ("/v1/legal-holds", include_str!("../../openapi/examples/legal-hold-request.json")),
 ];
@@ -203,6 +204,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[
 /// The same for requests about a resource that is there already: put together from the examples of their fields they would say
 /// what goes together in no request.
 pub const EXAMPLES_OF_CHANGES: &[(&str, &str)] = &[
+    ("/v1/transfers/{id}/{action}", include_str!("../../openapi/examples/transfer-step-request.json")),
     ("/v1/children/{id}/birth", include_str!("../../openapi/examples/birth-request.json")),
     ("/v1/children/{id}/identifiers", include_str!("../../openapi/examples/identifier-request.json")),
     ("/v1/children/{id}/identifiers/{fact}", include_str!("../../openapi/examples/identifier-correction-request.json")),
@@ -330,7 +332,10 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         Kind::AlreadyLifted => operation == "liftLegalHold",
         Kind::AlreadyClosed => operation == "closeTask",
         Kind::StillRegistered => matches!(operation, "markChildInError" | "closeIdentity" | "markConferenceInError"),
-        Kind::NotInForce => matches!(operation, "changeCoordinator" | "changeCategories" | "changeCoreGroup"),
+        Kind::NotInForce => matches!(operation, "changeCoordinator" | "changeCategories" | "changeCoreGroup" | "addTransfer"),
+        Kind::OutOfTurn => {
+            matches!(operation, "addTransfer" | "actOnTransfer" | "markRegistrationInError" | "removeRegistration" | "addConference")
+        }
         Kind::NotUnborn => operation == "recordBirth",
         Kind::RecentSignInRequired => operation == "breakGlass",
         Kind::Conflict => matches!(
@@ -384,6 +389,7 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         removal::read, removal::remove, removal::mark_in_error,
         section47::add, section47::index, section47::read, section47::change, section47::mark_in_error,
         conferences::add, conferences::index, conferences::read, conferences::correct, conferences::mark_in_error,
+        transfers::add, transfers::index, transfers::read, transfers::act,
         plans::add_visit, plans::list_visits, plans::read_visit, plans::mark_visit_in_error,
         plans::add_meeting, plans::list_meetings, plans::read_meeting, plans::mark_meeting_in_error,
         plans::add_milestone, plans::list_milestones, plans::read_milestone, plans::mark_milestone_in_error,
@@ -407,6 +413,7 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         (name = "Children", description = "The people on the register"),
         (name = "Registrations", description = "Entries on the register"),
         (name = "Conferences", description = "What led to an entry, kept it and ended it"),
+        (name = "Transfers", description = "Moves of children between authorities, and who is responsible meanwhile"),
         (name = "Plans", description = "What is done under a plan, and what is due"),
         (name = "Notices", description = "What a person must read and confirm"),
         (name = "Tasks", description = "What a person must do"),

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::register::budgets::WINDOW_SECONDS;
+use crate::register::transfers::Turn;
 use crate::register::{Broken, RegisterError};
 use crate::store::{Failure, StoreError};
 use crate::words::{self, Language};
@@ -74,6 +75,8 @@ problems! {
     NotInForce = 409, "not-in-force";
     /// The child is not one who was entered before birth and is not born yet.
     NotUnborn = 409, "not-unborn";
+    /// This is not to be done about the move now, or by others.
+    OutOfTurn = 409, "out-of-turn";
     /// The state of the resource does not allow this.
     Conflict = 409, "conflict";
     /// The resource is not at the version in `If-Match`.
@@ -169,6 +172,8 @@ pub struct Problem {
     pub allow: Option<Cow<'static, str>>,
     /// Seconds to wait (409 while a request is under way, 429, 503).
     pub retry_after: Option<u64>,
+    /// What may be done instead, and by whom (409 about a move).
+    pub possible: Vec<PossibleStep>,
     /// Whether another transaction was in the way, so that running the same work again may succeed.
     again: bool,
 }
@@ -181,7 +186,7 @@ impl From<Kind> for Problem {
             Kind::TooManyChecks | Kind::TooManyEmptyAnswers => Some(WINDOW_SECONDS),
             _ => None,
         };
-        Self { kind, errors: Vec::new(), allow: None, retry_after, again: false }
+        Self { kind, errors: Vec::new(), allow: None, retry_after, possible: Vec::new(), again: false }
     }
 }
 
@@ -212,6 +217,7 @@ impl Problem {
             instance: format!("urn:uuid:{request_id}"),
             code: slug.to_owned(),
             errors: self.errors.iter().map(|error| error.clone().said(language)).collect(),
+            possible: self.possible.clone(),
         }
     }
 }
@@ -240,6 +246,33 @@ pub struct ProblemDocument {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<FieldError>,
+    /// What may be done instead, for status 409 about a move.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    possible: Vec<PossibleStep>,
+}
+
+/// A step that may be taken now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PossibleStep {
+    /// The step: the last part of the path of `POST /v1/transfers/{id}/{action}`.
+    #[schema(example = "acknowledge")]
+    pub action: String,
+    /// The authority at which it is taken (GSS code).
+    #[schema(example = "E06000051")]
+    pub authority: String,
+    /// Who may take it there.
+    pub roles: Vec<String>,
+}
+
+impl From<&Turn> for PossibleStep {
+    fn from(turn: &Turn) -> Self {
+        Self {
+            action: turn.action.as_str().to_owned(),
+            authority: turn.authority.clone(),
+            roles: turn.roles.iter().map(|role| role.as_str().to_owned()).collect(),
+        }
+    }
 }
 
 impl std::fmt::Display for Problem {
@@ -306,6 +339,11 @@ impl From<RegisterError> for Problem {
             RegisterError::StillRegistered => Kind::StillRegistered.into(),
             RegisterError::NotInForce => Kind::NotInForce.into(),
             RegisterError::NotUnborn => Kind::NotUnborn.into(),
+            RegisterError::OutOfTurn(refused) => Self {
+                errors: vec![FieldError::worded("", refused.why.code(), refused.why.to_string())],
+                possible: refused.possible.iter().map(PossibleStep::from).collect(),
+                ..Kind::OutOfTurn.into()
+            },
             RegisterError::Conflict | RegisterError::Replayed => Kind::Conflict.into(),
             RegisterError::SignInAgain => Kind::RecentSignInRequired.into(),
             RegisterError::OutsideScope => Kind::AuthorityOutsideScope.into(),

@@ -22,7 +22,7 @@ use crate::domain::contact::{EmailAddress, PhoneNumber};
 use crate::domain::dates::parse_date;
 use crate::domain::identifiers::{GssCode, RegionCode};
 use crate::domain::ids::{ChildId, RegistrationId};
-use crate::domain::registration::{ConferenceKind, LegalStatusCode};
+use crate::domain::registration::{ConferenceKind, LegalStatusCode, RegistrationStatus};
 use crate::domain::text::Line;
 use crate::register::children::today;
 use crate::register::idempotency::{self, Answer, Key};
@@ -30,6 +30,7 @@ use crate::register::registrations::{self, NewBasis, NewCoordinator, NewCoreGrou
 use crate::register::{RegisterError, work_lists};
 use crate::store::children::ParticularsRow;
 use crate::store::connection::AnyConnection;
+use crate::store::custody::LeadRow;
 use crate::store::registrations::{CategoryRow, CoordinatorRow, CoreGroupRow, Whose, list as list_rows};
 use crate::store::types::Id;
 
@@ -391,7 +392,7 @@ impl CoreGroupMemberShape {
 
 impl RegistrationView {
     /// What is shown of an entry: fields listed by hand.
-    fn new(entry: &Registration, unborn: bool, now: DateTime<Utc>) -> Self {
+    fn new(entry: &Registration, unborn: bool, moves: bool, now: DateTime<Utc>) -> Self {
         let state = &entry.state;
         let conference = state.conference_held_on.map(|held_on| DecidingConferenceView {
             id: state.conference_id.map(|id| id.0.to_string()),
@@ -408,7 +409,12 @@ impl RegistrationView {
             id: entry.row.id.0.to_string(),
             child_id: entry.row.child_id.0.to_string(),
             authority: entry.row.authority.clone(),
-            status: entry.status_on(today(now), unborn).as_str().to_owned(),
+            status: match entry.status_on(today(now), unborn) {
+                RegistrationStatus::Registered | RegistrationStatus::UnbornRegistered if moves => RegistrationStatus::TransferPending,
+                status => status,
+            }
+            .as_str()
+            .to_owned(),
             registered_on: state.registered_on,
             removed_on: state.removed_on,
             removal_ground: state.removal_ground.clone(),
@@ -452,9 +458,13 @@ impl CoreGroupMemberView {
 /// Views of entries; whether a child is unborn is looked up for all of them at once.
 fn views(connection: &mut AnyConnection, entries: &[Registration], now: DateTime<Utc>) -> Result<Vec<RegistrationView>, Problem> {
     let children: Vec<Id> = entries.iter().map(|entry| entry.row.child_id).collect();
+    let leads = LeadRow::of(connection, &children)?;
     let particulars = ParticularsRow::current(connection, &children)?;
     let unborn = |entry: &Registration| particulars.iter().any(|row| row.child_id == entry.row.child_id && row.birth_kind == "expected");
-    Ok(entries.iter().map(|entry| RegistrationView::new(entry, unborn(entry), now)).collect())
+    let moves = |entry: &Registration| {
+        leads.iter().any(|row| row.is_pending && row.authority == entry.row.authority && row.child_id == Some(entry.row.child_id))
+    };
+    Ok(entries.iter().map(|entry| RegistrationView::new(entry, unborn(entry), moves(entry), now)).collect())
 }
 
 pub(super) fn view(connection: &mut AnyConnection, entry: &Registration, now: DateTime<Utc>) -> Result<RegistrationView, Problem> {

@@ -9,7 +9,7 @@ use super::problem::{Kind, Problem};
 use super::{
     amendments, audit, births, checks, children, clients, clocks, conferences, corrections, directory, federation, fhir, history,
     identities, notices, oauth, operational, plans, registrations, removal, retention, revocations, sandbox, section47, shielding,
-    statistics,
+    statistics, transfers,
 };
 use crate::authz::{Operation, unauthenticated};
 use crate::register::peers::wire;
@@ -59,6 +59,7 @@ pub fn configure_peers(config: &mut ServiceConfig) {
     config
         .app_data(web::PayloadConfig::new(crate::register::peers::message::LONGEST))
         .service(resource(wire::QUESTION_PATH, "POST", [post().to(federation::answer)]))
+        .service(resource(wire::CUSTODY_PATH, "POST", [post().to(federation::custody)]))
         .service(resource(wire::DIRECTORY_PATH, "POST", [post().to(federation::exchange)]))
         .service(public("/.well-known/cofrestr", federation::statement))
         .service(public("/.well-known/cofrestr-directory", federation::directory))
@@ -121,6 +122,9 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
         ))
         .service(resource("/v1/registrations/{id}/removal", "GET, POST", [get().to(removal::read), post().to(removal::remove)]))
         .service(resource("/v1/registrations/{id}/removal/entered-in-error", "POST", [post().to(removal::mark_in_error)]))
+        .service(resource("/v1/transfers", "GET, POST", [get().to(transfers::index), post().to(transfers::add)]))
+        .service(resource("/v1/transfers/{id}", "GET", [get().to(transfers::read)]))
+        .service(resource("/v1/transfers/{id}/{action}", "POST", [post().to(transfers::act)]))
         .service(resource("/v1/section-47-enquiries", "GET, POST", [get().to(section47::index), post().to(section47::add)]))
         .service(resource("/v1/section-47-enquiries/{id}", "GET, PUT", [get().to(section47::read), put().to(section47::change)]))
         .service(resource("/v1/section-47-enquiries/{id}/entered-in-error", "POST", [post().to(section47::mark_in_error)]))

@@ -8,6 +8,7 @@ use utoipa::openapi::schema::{ArrayItems, Object, Schema, SchemaType, Type};
 use utoipa::openapi::{Components, KnownFormat, RefOr, SchemaFormat};
 
 use super::revocations::CLAIM_LONGEST;
+use super::transfers;
 use crate::authz::Operation;
 use crate::domain::category::Category;
 use crate::domain::census::{Disability, Ethnicity, PrimaryNeed, ReferralSource, UpnUnknown};
@@ -15,6 +16,7 @@ use crate::domain::client::ClientStatus;
 use crate::domain::clocks::ClockState;
 use crate::domain::conference::Decision;
 use crate::domain::contact::{EMAIL_CHARACTERS_MAX, PHONE_CHARACTERS_MAX};
+use crate::domain::custody::{DutyKind, Level, Nature, Paper, RefusalReason, WithdrawalReason};
 use crate::domain::identifiers::{IdentifierKind, REGION_CODE_CHARACTERS_MAX};
 use crate::domain::names::{NAME_PART_CHARACTERS_MAX, NameUse};
 use crate::domain::nation::Nation;
@@ -39,6 +41,7 @@ use crate::register::corrections::Subject;
 use crate::register::patterns::Pattern;
 use crate::register::plans::MilestoneKind;
 use crate::register::registrations::EARLIER_REGISTER;
+use crate::register::transfers::Step;
 use crate::register::{identities, notices, tasks};
 use crate::store::audit::AuditOutcome;
 
@@ -142,6 +145,40 @@ const FIELDS: &[(Form, &[&str])] = &[
     (Form::Code(&["held", "entered-in-error"]), &["ConferenceView/status"]),
     (Form::Code(&Attendance::CODES), &["AttendeeShape/attendance", "AttendeeView/attendance"]),
     (Form::Code(&Decision::CODES), &["DecisionShape/decision", "DecisionView/decision"]),
+    (Form::Code(&Nature::CODES), &["TransferRequest/nature", "TransferView/nature"]),
+    (Form::Code(&["permanent", "not-said", "long-stay", "temporary"]), &["TransferStepRequest/nature"]),
+    (
+        Form::Code(&Paper::CODES),
+        &[
+            "TransferStepRequest/papers",
+            "TransferStepRequest/missing",
+            "TransferView/papers",
+            "TransferView/missingPapers",
+            "TransferView/returnedFor",
+        ],
+    ),
+    (
+        Form::Code(&[
+            "not-resident",
+            "other-authority",
+            "temporary",
+            "court-order",
+            "other",
+            "mistake",
+            "not-moving",
+            "came-back",
+            "moved-on",
+        ]),
+        &["TransferStepRequest/reason"],
+    ),
+    (Form::Code(&RefusalReason::CODES), &["TransferView/refusal"]),
+    (Form::Code(&WithdrawalReason::CODES), &["TransferView/withdrawal"]),
+    (Form::Code(&transfers::STATUSES), &["TransferView/status"]),
+    (Form::Code(&DutyKind::CODES), &["TransferDutyView/code"]),
+    (Form::Code(&Level::CODES), &["TransferDutyView/level"]),
+    (Form::Code(&["origin", "receiver"]), &["TransferDutyView/side"]),
+    (Form::Code(&Step::CODES), &["PossibleStep/action"]),
+    (Form::Code(&Role::CODES), &["PossibleStep/roles", "SignatureView/role"]),
     (Form::Code(&Determination::CODES), &["Section47Request/outcome", "Section47View/outcome"]),
     (Form::Code(&["open", "closed", "entered-in-error"]), &["Section47View/status"]),
     (Form::Code(&["england-cin", "england-nhs"]), &["DerivedView/codeSet"]),
@@ -208,6 +245,14 @@ const FIELDS: &[(Form, &[&str])] = &[
             "RemovalRequest/conferenceId",
             "RemovalView/registrationId",
             "RemovalView/conferenceId",
+            "TransferRequest/registrationId",
+            "TransferRequest/familyMoveId",
+            "TransferStepRequest/familyMoveId",
+            "TransferStepRequest/conferenceId",
+            "TransferStepView/conferenceId",
+            "TransferView/id",
+            "TransferView/childId",
+            "TransferView/familyMoveId",
             "Section47Request/childId",
             "Section47View/id",
             "Section47View/childId",
@@ -302,6 +347,7 @@ const FIELDS: &[(Form, &[&str])] = &[
             "Section47Request/outcomeOn",
             "Section47Request/assessmentCompletedOn",
             "ConferenceRequest/heldOn",
+            "TransferStepRequest/on",
             "DecisionShape/registeredOn",
             "DecisionShape/removedOn",
             "DecisionShape/nextReviewOn",
@@ -431,6 +477,11 @@ const FIELDS: &[(Form, &[&str])] = &[
             "ConferenceRequest/authority",
             "Section47Request/authority",
             "Section47View/authority",
+            "TransferRequest/to",
+            "TransferPartyView/code",
+            "TransferStepView/authority",
+            "TransferView/responsible",
+            "PossibleStep/authority",
             "HomeView/authority",
             "NoticeView/authority",
             "ClockView/owedBy",
@@ -443,7 +494,17 @@ const FIELDS: &[(Form, &[&str])] = &[
             "SpellView/authority",
         ],
     ),
-    (Form::Region, &["HomeShape/region", "HomeView/region", "AuthorityView/region", "CoverageView/region", "RegionView/code"]),
+    (
+        Form::Region,
+        &[
+            "HomeShape/region",
+            "HomeView/region",
+            "TransferPartyView/region",
+            "AuthorityView/region",
+            "CoverageView/region",
+            "RegionView/code",
+        ],
+    ),
     (
         Form::Hash,
         &[
@@ -511,6 +572,8 @@ const REQUIRED: &[&str] = &[
     "CoreGroupMemberShape/name",
     "DepartureShape/reason",
     "DepartureShape/approvedBy",
+    "TransferRequest/registrationId",
+    "TransferRequest/to",
     "RemovalRequest/removedOn",
     "RemovalRequest/ground",
     "RemovalRequest/reasons",

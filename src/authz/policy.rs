@@ -139,6 +139,14 @@ operations! {
     ReadRemoval = "readRemoval" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
     /// Put a name back whose removal was recorded in error.
     MarkRemovalInError = "markRemovalInError" { Custodian: Scope }
+    /// Tell another authority that a child moves, or may move, to it.
+    AddTransfer = "addTransfer" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope }
+    /// List moves.
+    ListTransfers = "listTransfers" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Read a move.
+    ReadTransfer = "readTransfer" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Take the next step of a move. Which role may take which is the table of the state machine.
+    ActOnTransfer = "actOnTransfer" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
     /// Enter a section 47 enquiry.
     AddSection47Enquiry = "addSection47Enquiry" { Custodian: Scope, TeamManager: Scope }
     /// List section 47 enquiries.
@@ -259,6 +267,8 @@ operations! {
     AnswerPeer = "answerPeer" { Peer: Scope }
     /// Exchange the directory and statements with another region.
     ExchangeDirectory = "exchangeDirectory" { Peer: Scope }
+    /// Take in what an authority of another region says of a child's custody.
+    ReceiveCustody = "receiveCustody" { Peer: Scope }
     /// Ask a region again that has not answered a check. Only the program does it.
     CompleteCheck = "completeCheck" {}
     /// Note that another region refused to answer, or did not answer this question. Only the program does it.
@@ -275,6 +285,13 @@ operations! {
     DetectPatterns = "detectPatterns" {}
     /// Work out clocks, tell of them, and end what ends by itself. Only the program does it.
     KeepClocks = "keepClocks" {}
+    /// Take in what another authority says of a child's custody, from this region. Only the program does it.
+    DeliverCustody = "deliverCustody" {}
+    /// List messages about custody that are not delivered, or send one again. Only the program does it, at the request of whoever
+    /// runs it.
+    TendMessages = "tendMessages" {}
+    /// Tell of duties about moves that are not done in time, and send again what has no answer. Only the program does it.
+    KeepCustody = "keepCustody" {}
     /// Measure the matching. Only the program does it.
     MeasureMatching = "measureMatching" {}
     /// Put a sandbox back to how it began, or move its clock. Only in a sandbox.
@@ -320,8 +337,12 @@ mod tests {
         Operation::RevokeClient,
     ];
     /// The operations about the federation's members, and the one question that another region may ask: its answer is the minimum.
-    const FEDERATION: [(Role, Operation); 3] =
-        [(Role::Operator, Operation::PublishDirectory), (Role::Peer, Operation::AnswerPeer), (Role::Peer, Operation::ExchangeDirectory)];
+    const FEDERATION: [(Role, Operation); 4] = [
+        (Role::Operator, Operation::PublishDirectory),
+        (Role::Peer, Operation::AnswerPeer),
+        (Role::Peer, Operation::ExchangeDirectory),
+        (Role::Peer, Operation::ReceiveCustody),
+    ];
 
     /// The operations about conferences: a chair sees a case in conference only.
     const CONFERENCES: [Operation; 4] =

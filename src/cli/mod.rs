@@ -12,6 +12,7 @@ mod import;
 mod keys;
 mod match_report;
 mod members;
+mod messages;
 mod migrate;
 mod openapi;
 mod receipt;
@@ -64,6 +65,8 @@ enum Command {
     Keys(keys::Args),
     /// Keep the signed directory of the federation's members.
     Members(members::Args),
+    /// List what authorities could not yet say to each other about moves, or send again what was refused.
+    Messages(messages::Args),
     /// Walk the audit log again and name the first entry that does not verify.
     Audit(audit::Args),
     /// Prove with public keys alone what was asked and answered.
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::MatchReport(args) => match_report::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Members(args) => members::run(&args),
+        Command::Messages(args) => messages::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Receipt(args) => receipt::run(&args),
         Command::Statistics(args) => statistics::run(&args),

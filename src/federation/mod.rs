@@ -2,6 +2,7 @@
 
 pub mod background;
 pub mod client;
+pub mod custody;
 pub mod faults;
 pub mod members;
 pub mod peers;

@@ -542,6 +542,15 @@ impl std::fmt::Display for Reason<'_> {
 
 /// A code of another region's problem, if it is one of ours: anything else is not repeated.
 fn known_code(stated: &str) -> &'static str {
-    const OTHERS: [&str; 5] = ["rate-limited", "invalid", "insufficient", "operation-not-allowed", "temporarily-unavailable"];
+    const OTHERS: [&str; 8] = [
+        "rate-limited",
+        "invalid",
+        "insufficient",
+        "operation-not-allowed",
+        "temporarily-unavailable",
+        "unproven",
+        "unknown-authority",
+        "altered-duplicate",
+    ];
     MessageError::ALL.iter().map(MessageError::code).chain(OTHERS).find(|code| *code == stated).unwrap_or("refused")
 }

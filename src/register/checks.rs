@@ -24,7 +24,7 @@ use super::notices::{self, Notice};
 use super::peers::wire::{PeerEnquirer, PeerQuestion};
 use super::receipts::{RECEIPT_TYPE, ReceiptClaims, answer_document, sha256};
 use super::registrations::{self, Registration};
-use super::{Region, RegisterError, patterns, tasks};
+use super::{Region, RegisterError, patterns, tasks, transfers};
 use crate::authz::{Principal, Reach};
 use crate::domain::identifiers::RegionCode;
 use crate::domain::ids::CheckId;
@@ -40,6 +40,7 @@ use crate::store::audit::AuditPromise;
 use crate::store::children as child_rows;
 use crate::store::children::{IdentifierRow, ParticularsRow};
 use crate::store::connection::AnyConnection;
+use crate::store::custody::LeadRow;
 use crate::store::enquiries::{self as rows, EarlierRow, EnquiryMatchRow, EnquiryRow};
 use crate::store::federation::{self as waiting_rows, WaitingRow};
 use crate::store::patterns::MarkRow;
@@ -381,17 +382,19 @@ fn status(status: RegistrationStatus) -> Option<MatchStatus> {
 
 /// The entry that speaks for a person: the one in force by a decision, else one in force for a time, else the latest former
 /// one. It names the one responsible authority.
-fn speaking(entries: &[&Registration], day: NaiveDate, unborn: bool) -> Option<(usize, MatchStatus)> {
+fn speaking(entries: &[&Registration], day: NaiveDate, unborn: bool, leader: Option<&str>) -> Option<(usize, MatchStatus)> {
     let rank = |status: MatchStatus| match status {
         MatchStatus::Registered | MatchStatus::UnbornRegistered | MatchStatus::TransferPending => 2,
         MatchStatus::TemporarilyRegistered => 1,
         MatchStatus::PreviouslyRegistered => 0,
     };
-    entries
-        .iter()
-        .enumerate()
-        .filter_map(|(index, entry)| status(entry.status_on(day, unborn)).map(|status| (index, status)))
-        .max_by_key(|(index, status)| (rank(*status), entries[*index].state.registered_on))
+    entries.iter().enumerate().filter_map(|(index, entry)| status(entry.status_on(day, unborn)).map(|status| (index, status))).max_by_key(
+        |(index, status)| {
+            let entry = entries[*index];
+            // While a child moves there may be two: the one of the authority that leads speaks.
+            (rank(*status), leader == Some(entry.row.authority.as_str()), entry.state.registered_on)
+        },
+    )
 }
 
 /// Everything that is known of the people whom a search named.
@@ -401,11 +404,13 @@ struct Known {
     /// Of whom a birth is known or expected, and whether it is still expected.
     births: Vec<(Id, bool)>,
     groups: Groups,
+    /// Who leads, of those who move or have moved.
+    leads: Vec<LeadRow>,
 }
 
 impl Known {
     fn of(connection: &mut AnyConnection, pids: &[i64]) -> Result<Self, RegisterError> {
-        let mut known = Self { people: Vec::new(), entries: Vec::new(), births: Vec::new(), groups: Groups::default() };
+        let mut known = Self { people: Vec::new(), entries: Vec::new(), births: Vec::new(), groups: Groups::default(), leads: Vec::new() };
         let mut is_merged = false;
         for (person, birth_kind, merged) in child_rows::by_numbers(connection, pids)? {
             known.births.extend(birth_kind.map(|kind| (person.id, kind == "expected")));
@@ -418,6 +423,7 @@ impl Known {
         known.people.retain(|person| person.standing == "current");
         let ids: Vec<Id> = known.people.iter().map(|person| person.id).collect();
         known.entries = registrations::told_in_a_check(connection, &ids)?;
+        known.leads = LeadRow::of(connection, &ids)?;
         Ok(known)
     }
 
@@ -442,15 +448,40 @@ impl Known {
         self.entries.iter().filter(|entry| self.is_same_person(entry.row.child_id, child)).collect()
     }
 
-    /// The person, the entry that speaks for them, and its standing.
-    fn entry(&self, pid: i64, day: NaiveDate) -> Option<(&child_rows::ChildRow, &Registration, MatchStatus)> {
+    /// The person, the entry that speaks for them, its standing, and the one authority that is responsible.
+    fn entry(&self, pid: i64, day: NaiveDate) -> Option<(&child_rows::ChildRow, &Registration, MatchStatus, String)> {
         let person = self.people.iter().find(|person| person.pid == pid)?;
         // A person of whom one record knows the birth is born.
         let mut births = self.births.iter().filter(|(record, _)| self.is_same_person(*record, person.id)).peekable();
         let unborn = births.peek().is_some() && births.all(|(_, expected)| *expected);
         let entries = self.entries_of(person.id);
-        let (index, status) = speaking(&entries, day, unborn)?;
-        Some((person, entries[index], status))
+        let mut leads = self.leads.clone();
+        let full = |authority: &str| {
+            let by_decision = |entry: &&&Registration| entry.state.kind != "temporary" && entry.is_live_on(day);
+            entries.iter().filter(by_decision).any(|entry| entry.row.authority == authority)
+        };
+        // Whoever says here that it leads has the child on its register.
+        leads.retain(|row| {
+            row.child_id.is_some_and(|child| self.is_same_person(child, person.id))
+                && (row.leader.as_ref() != Some(&row.authority) || full(&row.authority))
+        });
+        let leader = transfers::leader(&leads);
+        let (index, status) = speaking(&entries, day, unborn, leader)?;
+        let entry = entries[index];
+        let moves = leads.iter().any(|row| row.is_pending && row.authority == entry.row.authority);
+        let status = match status {
+            MatchStatus::Registered | MatchStatus::UnbornRegistered if moves => MatchStatus::TransferPending,
+            status => status,
+        };
+        let authority = match (&entry.state.home_authority, leader) {
+            // A child who was here for a time, or was here before: whoever leads now is told by the entry there.
+            _ if !status.is_current() => entry.row.authority.clone(),
+            // A child who is here for a time remains the responsibility of the authority that leads.
+            (_, Some(leader)) => leader.to_owned(),
+            (Some(home), None) if status == MatchStatus::TemporarilyRegistered => home.clone(),
+            _ => entry.row.authority.clone(),
+        };
+        Some((person, entry, status, authority))
     }
 }
 
@@ -791,12 +822,7 @@ pub fn kept_for_peer(region: &Region, searched: Searched) -> Result<Checked, Reg
 /// The people who may be meant, with the entry that speaks for each.
 fn matches(found: &Found, known: &Known, day: NaiveDate) -> Vec<StoredMatch> {
     let one = |candidate: &Candidate<i64>| {
-        let (person, entry, status) = known.entry(candidate.id, day)?;
-        // A child who is here for a time remains the responsibility of the authority at home.
-        let authority = match (&entry.state.home_authority, status) {
-            (Some(home), MatchStatus::TemporarilyRegistered) => home.clone(),
-            _ => entry.row.authority.clone(),
-        };
+        let (person, entry, status, authority) = known.entry(candidate.id, day)?;
         Some(StoredMatch {
             region: None,
             child: Some(person.id.0),
@@ -1033,7 +1059,7 @@ fn whom_to_tell(question: &Question, known: &Known, shown: &[StoredMatch], found
         }
     }
     for pid in &found.same_address {
-        if let Some((person, entry, status)) = known.entry(*pid, day)
+        if let Some((person, entry, status, _)) = known.entry(*pid, day)
             && status.is_current()
             && !shown.iter().filter_map(|shown| shown.child).any(|child| known.is_same_person(Id(child), person.id))
         {

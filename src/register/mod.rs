@@ -38,6 +38,7 @@ pub mod sessions;
 pub mod shielding;
 pub mod statistics;
 pub mod tasks;
+pub mod transfers;
 
 pub use region::{AuthorityEntry, Disclosure, Region, RegionEntry, RegionError};
 
@@ -75,6 +76,9 @@ pub enum RegisterError {
     /// The entry has ended, or never was.
     #[error("the entry is not in force")]
     NotInForce,
+    /// What was to be done about a move is not to be done now, or by others.
+    #[error("this is not to be done about the move now: {}", .0.why.code())]
+    OutOfTurn(Box<transfers::OutOfTurn>),
     /// It was marked as entered in error before, or there is nothing that could be.
     #[error("the present state does not allow this")]
     Conflict,
@@ -211,6 +215,7 @@ impl Failure for RegisterError {
             Self::Kept => "conflict",
             Self::StillRegistered => "still-registered",
             Self::NotInForce => "not-in-force",
+            Self::OutOfTurn(refused) => refused.why.code(),
             Self::Conflict => "conflict",
             Self::Replayed => "replayed-message",
             Self::NotUnborn => "not-unborn",

@@ -57,6 +57,30 @@ crate::domain::coded::closed_set! {
         Birth = "birth-recorded",
         /// Somebody opened a restricted record in an emergency.
         BreakGlass = "break-glass",
+        /// A child moves, or may move, to this authority.
+        TransferIncoming = "transfer-incoming",
+        /// Papers of a move have arrived.
+        TransferPapers = "transfer-papers",
+        /// A move has ended without a hand-over, and the child may have moved.
+        TransferWhoIsResponsible = "transfer-who-is-responsible",
+        /// The other authority's conference did not register the child.
+        TransferNotRegistered = "transfer-not-registered",
+        /// The other authority takes no offer yet.
+        TransferDeferred = "transfer-deferred",
+        /// Something about a move was not done in time.
+        TransferEscalated = "transfer-escalated",
+        /// A move is disputed.
+        TransferDisputed = "transfer-disputed",
+        /// A move is a temporary stay.
+        StayAgreed = "stay-agreed",
+        /// Two authorities say that they lead.
+        CustodyDispute = "custody-dispute",
+        /// The register learned from others what it should have known.
+        CustodyIncident = "custody-incident",
+        /// This authority leads.
+        CustodyTaken = "custody-taken",
+        /// Another authority leads.
+        CustodyPassed = "custody-passed",
     }
 }
 
@@ -87,7 +111,19 @@ impl Kind {
             | Self::LateHit
             | Self::CheckComplete
             | Self::Birth
-            | Self::BreakGlass => None,
+            | Self::BreakGlass
+            | Self::TransferIncoming
+            | Self::TransferPapers
+            | Self::TransferWhoIsResponsible
+            | Self::TransferNotRegistered
+            | Self::TransferDeferred
+            | Self::TransferEscalated
+            | Self::TransferDisputed
+            | Self::StayAgreed
+            | Self::CustodyDispute
+            | Self::CustodyIncident
+            | Self::CustodyTaken
+            | Self::CustodyPassed => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::identities::Groups;
-use super::{Broken, Region, RegisterError, children, conferences, matcher, tasks};
+use super::{Broken, Region, RegisterError, children, conferences, matcher, tasks, transfers};
 use crate::authz::{Principal, Reach};
 use crate::domain::category::{Category, CategorySet};
 use crate::domain::contact::{EmailAddress, PhoneNumber};
@@ -599,8 +599,10 @@ pub fn restate(tx: &mut Tx<'_>, entry: &Registration, state: StateRow, by: &str)
 /// Marks an entry as entered in error: it never was a registration. Nothing is deleted.
 ///
 /// # Errors
+/// [`RegisterError::OutOfTurn`] while a move of the child is open;
 /// [`RegisterError::Stale`] when somebody else was quicker.
 pub fn mark_in_error(tx: &mut Tx<'_>, region: &Region, entry: &Registration, reason: &str, by: &str) -> Result<(), RegisterError> {
+    transfers::unless_moving(tx.connection, entry)?;
     let state = StateRow { entered_in_error: true, error_reason: Some(reason.to_owned()), ..entry.state.clone() };
     restate(tx, entry, state, by)?;
     tasks::settle(tx, entry.row.id, tasks::Kind::ALL.as_slice(), by, reason)?;

@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 
 use super::registrations::{Registration, load, restate};
-use super::{Region, RegisterError, children, conferences, matcher, notices, refused, registrations, tasks, unless_broken};
+use super::{Region, RegisterError, children, conferences, matcher, notices, refused, registrations, tasks, transfers, unless_broken};
 use crate::domain::conference::Decision;
 use crate::domain::dates::{BirthDate, BirthRange};
 use crate::domain::ids::ConferenceId;
 use crate::domain::registration::{ConferenceKind, RemovalGround, Violation};
-use crate::domain::removal::{Evidence, ProposedRemoval};
+use crate::domain::removal::{Evidence, ProposedRemoval, RemovalViolation};
 use crate::domain::text::Note;
 use crate::store::Tx;
 use crate::store::children::ParticularsRow;
@@ -38,8 +38,13 @@ pub struct NewRemoval {
 /// What is known of a person's birth.
 pub fn birth(row: Option<&ParticularsRow>) -> Option<BirthDate> {
     let row = row?;
-    let (from, to) = (row.birth_from?, row.birth_to);
-    match row.birth_kind.as_str() {
+    birth_of(&row.birth_kind, row.birth_from, row.birth_to)
+}
+
+/// A birth by its kind and its first and last possible day, as the database keeps them.
+pub fn birth_of(kind: &str, from: Option<NaiveDate>, to: Option<NaiveDate>) -> Option<BirthDate> {
+    let from = from?;
+    match kind {
         "exact" => from.try_into().ok().map(BirthDate::Exact),
         "expected" => from.try_into().ok().map(BirthDate::Expected),
         "approximate" => BirthRange::new(from.try_into().ok()?, to?.try_into().ok()?).ok().map(BirthDate::Approximate),
@@ -120,6 +125,7 @@ fn end_with(
     let today = children::today(tx.now());
     let particulars = ParticularsRow::current(tx.connection, &[entry.row.child_id])?.pop();
     let birth = birth(particulars.as_ref());
+    let is_moving = transfers::is_open(tx.connection, entry)?;
     let proposed = ProposedRemoval {
         status: entry.status_on(today, birth.is_some_and(|birth| birth.is_expected())),
         started_on: entry.state.registered_on,
@@ -128,10 +134,43 @@ fn end_with(
         ground: new.ground,
         held,
         birth: birth.as_ref(),
-        // Transfers have no table yet: none can be open.
-        transfer_open: false,
+        transfer_open: is_moving,
     };
-    unless_broken(refused(&proposed.breaches(region.procedures)))?;
+    let mut broken = refused(&proposed.breaches(region.procedures));
+    // What two registers have agreed between them ends by their messages, not by hand beside them.
+    if is_moving && new.ground == RemovalGround::Transferred {
+        broken.push(super::Broken::at("/ground", &RemovalViolation::TransferOpen));
+    }
+    unless_broken(broken)?;
+    settled(tx, region, entry, new, by)?;
+    transfers::ended(tx, region, entry, new.ground, by)
+}
+
+/// Ends an entry because custody has passed to another authority, which has accepted it in writing and signed that.
+///
+/// # Errors
+/// [`RegisterError::Stale`]; or the database fails.
+///
+/// # Source
+/// WSP-4.9; invariant I1: only after the conference and the acceptance.
+pub fn handed_over(
+    tx: &mut Tx<'_>,
+    region: &Region,
+    entry: &Registration,
+    on: NaiveDate,
+    evidence: &str,
+    by: &str,
+) -> Result<(), RegisterError> {
+    let evidence = evidence.parse().ok();
+    let new = NewRemoval { removed_on: on, ground: RemovalGround::Transferred, conference: None, evidence, reasons: None };
+    settled(tx, region, entry, &new, by)
+}
+
+/// Ends an entry and the temporary ones that rest on it. Whether it may end was decided before.
+///
+/// # Errors
+/// [`RegisterError::Stale`]; or the database fails.
+pub(super) fn settled(tx: &mut Tx<'_>, region: &Region, entry: &Registration, new: &NewRemoval, by: &str) -> Result<(), RegisterError> {
     end(tx, region, entry, new, by)?;
     for row in rows::resting_on(tx.connection, entry.row.id)? {
         let resting = load(tx.connection, row.id)?;

@@ -26,6 +26,7 @@ use crate::domain::retention::{Live, RecordFacts, RetentionDecision, RetentionRu
 use crate::matching::Record;
 use crate::store::children::{ChildRow, ParticularsRow, find};
 use crate::store::connection::AnyConnection;
+use crate::store::custody::CustodyRow;
 use crate::store::holds::{self, HoldRow};
 use crate::store::retention as rows;
 use crate::store::types::{Id, Instant};
@@ -96,6 +97,8 @@ struct Around {
     statuses: HashSet<(Id, String)>,
     born: HashMap<Id, NaiveDate>,
     holds: Vec<HoldRow>,
+    /// Of whom a move is open.
+    moving: HashSet<Id>,
 }
 
 impl Around {
@@ -130,6 +133,7 @@ impl Around {
             statuses: rows::legal_statuses(connection, &ids)?.into_iter().filter_map(|(child, code)| Some((child, code?))).collect(),
             born,
             holds: holds::lying_on(connection, &ids)?,
+            moving: CustodyRow::moving(connection, &ids)?.into_iter().collect(),
         })
     }
 
@@ -137,9 +141,10 @@ impl Around {
         self.groups.members(child).into_iter().filter_map(|record| self.entries.get(&record)).flatten()
     }
 
-    /// Alerts and transfers are not kept yet; whoever adds their tables is asked about them where rows are erased.
+    /// Alerts are not kept yet; whoever adds their tables is asked about them where rows are erased.
     fn live(&self, child: Id, day: NaiveDate) -> Live {
-        Live { registration: self.entries(child).any(|entry| entry.is_live_on(day)), alert: false, transfer: false }
+        let transfer = self.groups.members(child).iter().any(|record| self.moving.contains(record));
+        Live { registration: self.entries(child).any(|entry| entry.is_live_on(day)), alert: false, transfer }
     }
 
     fn decide(&self, region: &Region, row: &ChildRow, day: NaiveDate) -> RetentionDecision {

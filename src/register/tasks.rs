@@ -38,6 +38,16 @@ crate::domain::coded::closed_set! {
         PossibleDuplicate = "possible-duplicate",
         /// A restricted record was opened in an emergency: see within a working day whether that was right.
         BreakGlassReview = "break-glass-review",
+        /// A child moves, or may move, to this authority: acknowledge it (WSP-4.10).
+        TransferIncoming = "transfer-incoming",
+        /// A move has ended without a hand-over: settle who is responsible (invariant I23).
+        TransferWhoIsResponsible = "transfer-who-is-responsible",
+        /// The other authority's conference did not register the child: only the own review conference ends the entry (I1).
+        TransferNotRegistered = "transfer-not-registered",
+        /// Two authorities say that they lead: settle who does.
+        CustodyDispute = "custody-dispute",
+        /// The register learned from others what it should have known: find out why.
+        CustodyIncident = "custody-incident",
     }
 }
 
@@ -59,7 +69,12 @@ impl Kind {
             | Self::TellAgencies
             | Self::TellAgenciesWithoutLetters
             | Self::PossibleDuplicate
-            | Self::BreakGlassReview => Role::Custodian,
+            | Self::BreakGlassReview
+            | Self::TransferWhoIsResponsible
+            | Self::TransferNotRegistered
+            | Self::CustodyIncident => Role::Custodian,
+            Self::TransferIncoming => Role::TeamManager,
+            Self::CustodyDispute => Role::SeniorSafeguardingManager,
         }
     }
 
@@ -81,7 +96,12 @@ impl Kind {
             | Self::ClockOverdue
             | Self::AdvocacyUnmet
             | Self::PossibleDuplicate
-            | Self::BreakGlassReview => None,
+            | Self::BreakGlassReview
+            | Self::TransferIncoming
+            | Self::TransferWhoIsResponsible
+            | Self::TransferNotRegistered
+            | Self::CustodyDispute
+            | Self::CustodyIncident => None,
         }
     }
 }

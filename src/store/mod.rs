@@ -19,6 +19,7 @@ pub mod clock;
 pub mod clocks;
 pub mod conferences;
 pub mod connection;
+pub mod custody;
 pub mod enquiries;
 mod error;
 pub mod federation;

@@ -14,10 +14,11 @@ use super::matching;
 use super::schema::{
     audit_child, audit_commitment, audit_entry, break_glass, check_waiting, child, child_address, child_census, child_identifier,
     child_name, child_particulars, child_shielding, child_withdrawal, clock_departure, clock_due, clock_escalation, clock_watch,
-    conference, conference_attendee, conference_decision, conference_state, core_group_meeting, core_group_member, correction,
-    duplicate_check, enquiry, enquiry_key, enquiry_mark, enquiry_match, household_member, idempotency, identity_decision, import_record,
-    legal_hold, notice, notice_escalation, plan_milestone, plan_withdrawal, possible_duplicate, pregnancy, referral, registration,
-    registration_category, registration_coordinator, registration_state, section47, section47_state, task, task_evidence, visit,
+    conference, conference_attendee, conference_decision, conference_state, core_group_meeting, core_group_member, correction, custody,
+    custody_inbox, custody_outbox, duplicate_check, enquiry, enquiry_key, enquiry_mark, enquiry_match, household_member, idempotency,
+    identity_decision, import_record, legal_hold, notice, notice_escalation, plan_milestone, plan_withdrawal, possible_duplicate,
+    pregnancy, referral, registration, registration_category, registration_coordinator, registration_state, section47, section47_state,
+    task, task_evidence, transfer, transfer_step, visit,
 };
 use super::types::{Id, Instant};
 use crate::domain::shift::london_date;
@@ -98,8 +99,8 @@ pub fn legal_statuses(connection: &mut AnyConnection, people: &[Id]) -> Result<V
         .load(c))?)
 }
 
-/// Keeps everybody else from changing what a decision to erase rests on, until the end of the transaction: entries, holds and
-/// households. Must be the first statement of the transaction, so that it sees all that was committed before.
+/// Keeps everybody else from changing what a decision to erase rests on, until the end of the transaction: entries, holds,
+/// moves and households. Must be the first statement of the transaction, so that it sees all that was committed before.
 ///
 /// # Errors
 /// When the database fails.
@@ -107,8 +108,9 @@ pub fn lock(connection: &mut AnyConnection) -> Result<(), StoreError> {
     match connection {
         // There is one writer.
         AnyConnection::Sqlite(_) => Ok(()),
-        AnyConnection::Pg(_) => Ok(connection
-            .execute("LOCK TABLE child, household_member, registration, registration_state, legal_hold IN SHARE ROW EXCLUSIVE MODE")?),
+        AnyConnection::Pg(_) => Ok(connection.execute(
+            "LOCK TABLE child, household_member, registration, registration_state, legal_hold, custody IN SHARE ROW EXCLUSIVE MODE",
+        )?),
     }
 }
 
@@ -174,7 +176,14 @@ pub fn erase(connection: &mut AnyConnection, person: &ChildRow, keys: &[i64]) ->
         import_record: import_record::child_id.eq(id);
     }
     matching::remove(connection, person.pid, keys)?;
+    let custodies: Vec<Id> =
+        with!(&mut *connection, |c| custody::table.filter(custody::child_id.eq(id)).select(custody::custody_id).load(c))?;
     erase! {
+        custody_inbox: custody_inbox::custody_id.eq_any(&custodies);
+        custody_outbox: custody_outbox::custody_id.eq_any(&custodies);
+        transfer_step: transfer_step::transfer_id.eq_any(transfer::table.filter(transfer::child_id.eq(id)).select(transfer::id));
+        transfer: transfer::child_id.eq(id);
+        custody: custody::child_id.eq(id);
         core_group_member: core_group_member::registration_id.eq_any(&entries);
         registration_coordinator: registration_coordinator::registration_id.eq_any(&entries);
         registration_category: registration_category::registration_id.eq_any(&entries);
@@ -313,7 +322,12 @@ mod tests {
     use super::super::migrations;
 
     /// The tables from which rows of a person go.
-    const ERASED: [&str; 53] = [
+    const ERASED: [&str; 58] = [
+        "custody",
+        "custody_inbox",
+        "custody_outbox",
+        "transfer",
+        "transfer_step",
         "check_waiting",
         "break_glass",
         "child_shielding",
@@ -371,7 +385,7 @@ mod tests {
     ];
 
     /// The tables that hold nothing of a person but opaque identifiers, or nothing of people at all.
-    const KEPT: [&str; 14] = [
+    const KEPT: [&str; 15] = [
         "audit_checkpoint",
         "audit_child",
         "audit_entry",
@@ -385,6 +399,7 @@ mod tests {
         "member_statement",
         "peer_message",
         "revocation",
+        "session",
         "setting",
     ];
 

@@ -6,8 +6,13 @@ use super::error::StoreError;
 
 /// The tables that a reset empties: children, and everything that rests on them. What refers stands before what it refers
 /// to.
-const EMPTIED: [&str; 54] = [
+const EMPTIED: [&str; 59] = [
     "session",
+    "custody_inbox",
+    "custody_outbox",
+    "transfer_step",
+    "transfer",
+    "custody",
     "check_waiting",
     "break_glass",
     "duplicate_check",

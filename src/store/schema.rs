@@ -1037,6 +1037,99 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    custody (id) {
+        id -> crate::store::types::DbUuid,
+        custody_id -> crate::store::types::DbUuid,
+        authority -> Text,
+        child_id -> Nullable<crate::store::types::DbUuid>,
+        version -> BigInt,
+        standing -> Text,
+        is_open -> Bool,
+        is_pending -> Bool,
+        leader -> Nullable<Text>,
+        epoch -> Nullable<BigInt>,
+        state -> Text,
+        raise_at -> Nullable<crate::store::types::DbInstant>,
+        raised_at -> Nullable<crate::store::types::DbInstant>,
+        drive_at -> Nullable<crate::store::types::DbInstant>,
+        created_at -> crate::store::types::DbInstant,
+        changed_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    transfer (id) {
+        id -> crate::store::types::DbUuid,
+        custody_id -> crate::store::types::DbUuid,
+        child_id -> crate::store::types::DbUuid,
+        from_authority -> Text,
+        from_region -> Text,
+        to_authority -> Text,
+        to_region -> Text,
+        version -> BigInt,
+        is_open -> Bool,
+        created_at -> crate::store::types::DbInstant,
+        changed_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    transfer_step (id) {
+        id -> crate::store::types::DbUuid,
+        transfer_id -> crate::store::types::DbUuid,
+        authority -> Text,
+        action -> Text,
+        role -> Text,
+        name -> Text,
+        reason -> Nullable<Text>,
+        words -> Nullable<Text>,
+        conference_id -> Nullable<crate::store::types::DbUuid>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    custody_outbox (id) {
+        id -> crate::store::types::DbUuid,
+        custody_id -> crate::store::types::DbUuid,
+        transfer_id -> Nullable<crate::store::types::DbUuid>,
+        from_authority -> Text,
+        to_authority -> Text,
+        region -> Text,
+        kind -> Text,
+        body -> Text,
+        state -> Text,
+        attempts -> BigInt,
+        refused -> BigInt,
+        problem -> Nullable<Text>,
+        next_at -> crate::store::types::DbInstant,
+        created_at -> crate::store::types::DbInstant,
+        ended_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    custody_inbox (sender, message_id) {
+        sender -> Text,
+        message_id -> crate::store::types::DbUuid,
+        custody_id -> crate::store::types::DbUuid,
+        digest -> Text,
+        received_at -> crate::store::types::DbInstant,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     pregnancy,
     correction,
@@ -1106,6 +1199,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     peer_message,
     check_waiting,
     session,
+    custody,
+    transfer,
+    transfer_step,
+    custody_outbox,
+    custody_inbox,
 );
 
 diesel::joinable!(enquiry_match -> enquiry (enquiry_id));

@@ -57,7 +57,10 @@ from_typed!(
     HoldId,
     ClientId,
     IdentityDecisionId,
-    BreakGlassId
+    BreakGlassId,
+    CustodyId,
+    TransferId,
+    MessageId
 );
 
 impl ToSql<DbUuid, Pg> for Id {

@@ -249,6 +249,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         listen_for_peers(config, &app, peers)?;
         federation_work::start(&app.store, members, peers);
     }
+    federation::custody::start(&app.store, &app.region, app.federation.as_ref().and_then(|federated| federated.peers.as_ref()));
     background(&app, Duration::from_secs(config.matching.refresh_minutes * 60));
     keep_clocks(&app, Duration::from_millis(config.escalation.interval_ms));
     keep_log(&app, log, checkpoint_every);

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::http::Answer;
 use super::people::{Conference, Entry, full};
-use super::tokens::{Caller, ISSUER, NEWPORT};
+use super::tokens::{Caller, ISSUER, NEWPORT, SWANSEA};
 
 /// Who sends what where: without a body it is read, with one created or, at whichever version it is, changed.
 pub type Send<'a> = dyn Fn(&Caller, &str, Option<&Value>) -> Answer + 'a;
@@ -86,6 +86,18 @@ pub fn documented(document: &Value) -> BTreeMap<String, Documented> {
 pub fn allowed(operation: &str) -> Vec<Role> {
     let known = Operation::ALL.iter().find(|known| known.as_str() == operation);
     known.map(|known| known.allowed().iter().map(|(role, _)| *role).collect()).unwrap_or_default()
+}
+
+/// Caerphilly, of the same region.
+const CAERPHILLY: &str = "W06000018";
+
+/// A move to another authority.
+fn moves(entry: &str, to: &str, certain: bool) -> Value {
+    let mut body = json!({"registrationId": entry, "to": to, "note": "A tenancy from 1 December"});
+    if certain {
+        body["nature"] = json!("permanent");
+    }
+    body
 }
 
 /// Where requests that succeed are made: what they need is entered first.
@@ -202,6 +214,13 @@ impl<'a> Ground<'a> {
         let made = hold(Conference::held("initial", "2026-03-03").decides(&child, "registered", self.decided(caller)));
         hold(Conference::held("review", "2026-06-02").decides(&child, "removed", json!({"reasons": "Safe", "evidence": "Eleven visits"})));
         format!("/v1/registrations/{}/removal", made.text("/decisions/0/registrationId"))
+    }
+
+    /// A move of another child, whose case `caller` co-ordinates. What is to be changed at its first version goes to a region that
+    /// does not answer; as long as no directory is published, there are others.
+    fn moving(&self, caller: &Caller, to: &str, certain: bool) -> String {
+        let entry = self.registered(caller).2;
+        format!("/v1/transfers/{}", self.post(&Caller::custodian(), "/v1/transfers", &moves(&entry, to, certain)).text("/id"))
     }
 
     /// An enquiry about another child, whose case `caller` co-ordinates.
@@ -351,6 +370,16 @@ impl<'a> Ground<'a> {
             "readRemoval" => get(self.removed(caller)),
             // The removal was a change of the entry.
             "markRemovalInError" => Example { etag: "\"2\"", ..post(format!("{}/entered-in-error", self.removed(caller)), reason) },
+            "addTransfer" => post("/v1/transfers".into(), moves(&self.registered(caller).2, CAERPHILLY, true)),
+            "listTransfers" => get("/v1/transfers".into()),
+            "readTransfer" => get(self.moving(caller, CAERPHILLY, true)),
+            "actOnTransfer" => match caller.role() {
+                "emergency-duty" => post(format!("{}/notify", self.moving(caller, SWANSEA, false)), json!({"nature": "permanent"})),
+                "senior-safeguarding-manager" => {
+                    post(format!("{}/dispute", self.moving(caller, SWANSEA, true)), json!({"note": "Not agreed who visits"}))
+                }
+                _ => post(format!("{}/papers", self.moving(caller, SWANSEA, true)), json!({"papers": ["chronology", "plan"]})),
+            },
             "addSection47Enquiry" => post("/v1/section-47-enquiries".into(), section47(&self.child().1)),
             "listSection47Enquiries" => get("/v1/section-47-enquiries".into()),
             "readSection47Enquiry" => get(self.section47(caller)),

@@ -360,8 +360,14 @@ pub mod kind {
     pub const DIRECTORY: &str = "directory";
     /// A request for the directory in use, or the sender's newer one.
     pub const ASK_DIRECTORY: &str = "directory-request";
+    /// What an authority says of a child's custody to another.
+    pub const CUSTODY: &str = "custody";
+    /// That it is stored.
+    pub const STORED: &str = "custody-stored";
+    /// A statement that is kept: that custody was offered or taken over.
+    pub const STATEMENT: &str = "custody-statement";
     /// Every kind.
-    pub const ALL: [&str; 5] = [QUESTION, ANSWER, PROBLEM, DIRECTORY, ASK_DIRECTORY];
+    pub const ALL: [&str; 8] = [QUESTION, ANSWER, PROBLEM, DIRECTORY, ASK_DIRECTORY, CUSTODY, STORED, STATEMENT];
 }
 
 /// A kind as the log may repeat it.

@@ -15,6 +15,9 @@ pub const QUESTION_PATH: &str = "/federation/v1/checks";
 /// Where directories and statements are exchanged.
 pub const DIRECTORY_PATH: &str = "/federation/v1/directory";
 
+/// Where authorities speak of a child's custody.
+pub const CUSTODY_PATH: &str = "/federation/v1/custody";
+
 /// Is this child on your register?
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,0 +1,5 @@
+DROP TABLE custody_inbox;
+DROP TABLE custody_outbox;
+DROP TABLE transfer_step;
+DROP TABLE transfer;
+DROP TABLE custody;
