@@ -195,6 +195,7 @@ problem-temporarily-unavailable-detail = Ni chollwyd ac ni wnaed dim. Rhowch gyn
 # Camgymeriadau mewn eitemau unigol
 field-missing = mae angen hwn
 field-unknown-field = nid yw'n faes yma; gwiriwch ei sillafu yn erbyn y ddogfen OpenAPI
+field-unknown-cursor = rhowch gyrchwr digwyddiad a ddangoswyd i chi
 field-unknown-issuer = enwch ddyroddwr y mae'r rhanbarth hwn yn ymddiried ynddo, fel y mae ei docynnau'n ei ddweud yn iss
 field-not-a-key-set = rhowch Set Allweddi Gwe JSON: gwrthrych ag arae keys
 field-wrong-number-of-keys = rhowch rhwng un a deg o allweddi

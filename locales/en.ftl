@@ -195,6 +195,7 @@ problem-temporarily-unavailable-detail = Nothing was lost or done. Try again sho
 # Mistakes in single items
 field-missing = is needed
 field-unknown-field = is not a field here; check its spelling against the OpenAPI document
+field-unknown-cursor = give the cursor of an event that you were shown
 field-unknown-issuer = name an issuer that this region trusts, as its tokens do in iss
 field-not-a-key-set = give a JSON Web Key Set: an object with an array keys
 field-wrong-number-of-keys = give one to ten keys

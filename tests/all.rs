@@ -18,6 +18,7 @@ mod conferences;
 mod conventions;
 mod corrections;
 mod demo;
+mod events;
 mod federation;
 mod fhir;
 mod health;

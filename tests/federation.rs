@@ -170,6 +170,13 @@ fn a_killed_region_makes_a_clean_answer_indeterminate_and_completes_it_when_it_i
     };
     assert_eq!(of(&hit), Some((json!("late-hit"), json!("urgent"))));
     assert_eq!(of(&clean), Some((json!("check-complete"), json!("normal"))));
+    // So does the program through which she asked.
+    let events =
+        wait("both events", || Some(gwent.program.get("/v1/events", &nurse).expect(200).list("/items")).filter(|events| events.len() >= 2));
+    let mut heard: Vec<_> = events.iter().map(|event| (event["type"].to_string(), event["subject"].to_string())).collect();
+    heard.sort();
+    let told_of = |kind: &str, check: &Value| (format!("\"cofrestr.notice.{kind}\""), format!("\"/v1/checks/{}\"", id(check)));
+    assert_eq!(heard, [told_of("check-complete", &clean), told_of("late-hit", &hit)]);
     // Nobody else hears of the answer to this nurse.
     assert!(notices(gwent, &gwent.person(Caller::police())).is_empty());
     // Answered once, told once, however often it was asked.

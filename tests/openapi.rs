@@ -183,6 +183,7 @@ fn the_documents_examples_and_answers_have_only_fields_that_it_names(app: &TestA
             app.custodian().post("/v1/legal-holds", &hold).expect(201);
             get("/v1/legal-holds".into())
         }),
+        ("CloudEventList", get("/v1/events".into())),
         ("ClientList", {
             let operator = app.as_caller(&Caller::of_region("operator"));
             operator.post("/v1/clients", &crate::support::operations::client()).expect(201);

@@ -11,6 +11,7 @@ pub mod clocks;
 pub mod conferences;
 pub mod corrections;
 pub mod directory;
+pub mod events;
 pub mod federation;
 pub mod fhir;
 pub mod fields;

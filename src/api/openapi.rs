@@ -10,8 +10,9 @@ use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
 use super::problem::{FieldError, Kind, Problem, ProblemDocument};
 use super::{
-    amendments, audit, births, checks, children, clients, clocks, conferences, corrections, directory, history, identities, notices, oauth,
-    operational, plans, registrations, removal, retention, revocations, section47, shielding, statistics, transfers, vocabulary,
+    amendments, audit, births, checks, children, clients, clocks, conferences, corrections, directory, events, history, identities,
+    notices, oauth, operational, plans, registrations, removal, retention, revocations, section47, shielding, statistics, transfers,
+    vocabulary,
 };
 use crate::words::Language;
 
@@ -396,6 +397,7 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         clocks::read, clocks::depart, clocks::index,
         notices::list_notices, notices::read_notice, notices::acknowledge,
         notices::list_tasks, notices::read_task, notices::close_task,
+        events::index, events::acknowledge,
         directory::read, directory::publish,
         audit::index, audit::checkpoint, audit::proof, audit::consistency,
         revocations::add, revocations::index,
@@ -416,6 +418,7 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         (name = "Transfers", description = "Moves of children between authorities, and who is responsible meanwhile"),
         (name = "Plans", description = "What is done under a plan, and what is due"),
         (name = "Notices", description = "What a person must read and confirm"),
+        (name = "Events", description = "What happened, for programs"),
         (name = "Tasks", description = "What a person must do"),
         (name = "Directory", description = "Who is in the federation, and whom to ring there"),
         (name = "Audit", description = "Who looked, at what, with what result; and the proof that nothing of it was changed"),

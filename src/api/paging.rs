@@ -29,6 +29,13 @@ impl Links {
     }
 }
 
+impl Links {
+    /// Links with the next page at an address; none on the last.
+    pub fn to(next: Option<String>) -> Self {
+        Self { next }
+    }
+}
+
 /// Which page is asked for.
 #[derive(Debug, Clone)]
 pub struct Page {

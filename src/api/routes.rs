@@ -7,7 +7,7 @@ use super::app::App;
 use super::gate::{authenticate, facts};
 use super::problem::{Kind, Problem};
 use super::{
-    amendments, audit, births, checks, children, clients, clocks, conferences, corrections, directory, federation, fhir, history,
+    amendments, audit, births, checks, children, clients, clocks, conferences, corrections, directory, events, federation, fhir, history,
     identities, notices, oauth, operational, plans, registrations, removal, retention, revocations, sandbox, section47, shielding,
     statistics, transfers,
 };
@@ -158,6 +158,8 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
         .service(resource("/v1/notices", "GET", [get().to(notices::list_notices)]))
         .service(resource("/v1/notices/{id}", "GET", [get().to(notices::read_notice)]))
         .service(resource("/v1/notices/{id}/acknowledgement", "POST", [post().to(notices::acknowledge)]))
+        .service(resource("/v1/events", "GET", [get().to(events::index)]))
+        .service(resource("/v1/events/acknowledgement", "POST", [post().to(events::acknowledge)]))
         .service(resource("/v1/tasks", "GET", [get().to(notices::list_tasks)]))
         .service(resource("/v1/tasks/{id}", "GET", [get().to(notices::read_task)]))
         .service(resource("/v1/tasks/{id}/closure", "POST", [post().to(notices::close_task)]))

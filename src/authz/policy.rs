@@ -203,6 +203,10 @@ operations! {
     ReadNotice = "readNotice" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope, Partner: Own }
     /// Acknowledge a notice.
     AcknowledgeNotice = "acknowledgeNotice" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope, Partner: Own }
+    /// Follow what happens, as a program.
+    ListEvents = "listEvents" { Custodian: Scope, Partner: Own }
+    /// Acknowledge events.
+    AcknowledgeEvents = "acknowledgeEvents" { Custodian: Scope, Partner: Own }
     /// List tasks.
     ListTasks = "listTasks" { Custodian: Scope, TeamManager: Scope, SeniorSafeguardingManager: Scope }
     /// Read a task.
@@ -384,6 +388,7 @@ mod tests {
                 Operation::AskCheck | Operation::AskChecks | Operation::ListChecks | Operation::ReadCheck => Some(Reach::Own),
                 // What became of their own checks later.
                 Operation::ListNotices | Operation::ReadNotice | Operation::AcknowledgeNotice => Some(Reach::Own),
+                Operation::ListEvents | Operation::AcknowledgeEvents => Some(Reach::Own),
                 Operation::ReadDirectory => Some(Reach::Scope),
                 _ => None,
             };

@@ -15,6 +15,7 @@ pub mod clocks;
 pub mod conferences;
 pub mod corrections;
 pub mod duplicates;
+pub mod events;
 pub mod history;
 pub mod holds;
 pub mod idempotency;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::registrations::Registration;
-use super::{Region, RegisterError, work_lists};
+use super::{Region, RegisterError, events, work_lists};
 use crate::authz::{Principal, Reach};
 use crate::domain::ids::NoticeId;
 use crate::domain::notify::Notify;
@@ -141,7 +141,7 @@ pub fn tell(tx: &mut Tx<'_>, kind: Kind, entry: &Registration, people: &[&str]) 
     let people = people.iter().map(|person| (Role::Coordinator, Some((*person).to_owned())));
     for (role, person) in std::iter::once((Role::Custodian, None)).chain(manager).chain(people) {
         let urgency = if matches!(kind, Kind::CoordinatorEnded | Kind::Reinstated) { Notify::Urgent } else { Notify::Normal };
-        NoticeRow {
+        let row = NoticeRow {
             id: NoticeId::new_at(tx.now()).into(),
             version: 1,
             kind: kind.as_str().into(),
@@ -158,8 +158,8 @@ pub fn tell(tx: &mut Tx<'_>, kind: Kind, entry: &Registration, people: &[&str]) 
             acknowledgement_note: None,
             clock: None,
             due_on: None,
-        }
-        .insert(tx)?;
+        };
+        events::give_notice(tx, row)?;
     }
     Ok(())
 }
@@ -188,7 +188,7 @@ pub fn to_enquirer(tx: &mut Tx<'_>, kind: Kind, urgency: Notify, region: &str, c
         due_on: None,
     }
     .insert(tx)?;
-    Ok(())
+    events::to_enquirer(tx, format!("notice.{}", kind.as_str()), check)
 }
 
 /// Whom a notice concerns.
@@ -220,7 +220,7 @@ pub struct Notice {
 pub fn give(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), RegisterError> {
     let coordinator = notice.coordinator.as_ref().map(|person| ("coordinator", Some(person.clone())));
     for (role, person) in std::iter::once(("custodian", None)).chain(coordinator) {
-        NoticeRow {
+        let row = NoticeRow {
             id: NoticeId::new_at(tx.now()).into(),
             version: 1,
             kind: notice.kind.as_str().into(),
@@ -237,8 +237,8 @@ pub fn give(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), RegisterError> {
             acknowledgement_note: None,
             clock: None,
             due_on: None,
-        }
-        .insert(tx)?;
+        };
+        events::give_notice(tx, row)?;
     }
     Ok(())
 }
@@ -316,5 +316,6 @@ pub fn acknowledge(tx: &mut Tx<'_>, notice: &NoticeRow, by: &str, note: Option<&
     if let Some(child) = notice.child_id {
         tx.audit().child(child);
     }
+    events::notice_read(tx, notice)?;
     rows::find(tx.connection, notice.id)?.ok_or(RegisterError::NotFound)
 }

@@ -22,6 +22,7 @@ pub mod connection;
 pub mod custody;
 pub mod enquiries;
 mod error;
+pub mod events;
 pub mod federation;
 mod fixed;
 pub mod holds;

@@ -385,7 +385,7 @@ mod tests {
     ];
 
     /// The tables that hold nothing of a person but opaque identifiers, or nothing of people at all.
-    const KEPT: [&str; 15] = [
+    const KEPT: [&str; 17] = [
         "audit_checkpoint",
         "audit_child",
         "audit_entry",
@@ -398,6 +398,8 @@ mod tests {
         "federation_directory",
         "member_statement",
         "peer_message",
+        "event",
+        "event_acknowledgement",
         "revocation",
         "session",
         "setting",

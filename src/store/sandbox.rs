@@ -6,7 +6,7 @@ use super::error::StoreError;
 
 /// The tables that a reset empties: children, and everything that rests on them. What refers stands before what it refers
 /// to.
-const EMPTIED: [&str; 59] = [
+const EMPTIED: [&str; 61] = [
     "session",
     "custody_inbox",
     "custody_outbox",
@@ -21,6 +21,8 @@ const EMPTIED: [&str; 59] = [
     "child_shielding",
     "correction",
     "pregnancy",
+    "event",
+    "event_acknowledgement",
     "notice_escalation",
     "legal_hold",
     "child_withdrawal",

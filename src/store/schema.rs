@@ -1040,6 +1040,31 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
+    event (id) {
+        id -> crate::store::types::DbUuid,
+        entry_id -> crate::store::types::DbUuid,
+        kind -> Text,
+        audience -> Text,
+        subject -> Text,
+        child_id -> Nullable<crate::store::types::DbUuid>,
+        happened_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    event_acknowledgement (consumer) {
+        consumer -> Text,
+        leaf_index -> BigInt,
+        event_id -> crate::store::types::DbUuid,
+        acknowledged_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
     custody (id) {
         id -> crate::store::types::DbUuid,
         custody_id -> crate::store::types::DbUuid,
@@ -1199,6 +1224,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     peer_message,
     check_waiting,
     session,
+    event,
+    event_acknowledgement,
     custody,
     transfer,
     transfer_step,

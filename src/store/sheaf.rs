@@ -13,10 +13,11 @@ use super::budgets::Spent;
 use super::connection::AnyConnection;
 use super::enquiries::{EnquiryMatchRow, EnquiryRow};
 use super::error::StoreError;
+use super::events::EventRow;
 use super::idempotency::KeptRow;
 use super::notices::NoticeRow;
 use super::patterns::MarkRow;
-use super::schema::{audit_entry, enquiry, enquiry_mark, idempotency, notice, task};
+use super::schema::{audit_entry, enquiry, enquiry_mark, event, idempotency, notice, task};
 use super::tasks::TaskRow;
 use super::types::{DbInstant, DbUuid, Id, Instant};
 
@@ -32,6 +33,7 @@ pub(super) struct Sheaf {
     pub(super) marks: Vec<MarkRow>,
     pub(super) spent: Spent,
     pub(super) notices: Vec<NoticeRow>,
+    pub(super) events: Vec<EventRow>,
     pub(super) tasks: Vec<TaskRow>,
     pub(super) kept: Vec<KeptRow>,
     pub(super) entries: Vec<EntryInsert>,
@@ -78,6 +80,7 @@ impl Sheaf {
         }
         insert!(c, enquiry_mark, self.marks);
         insert!(c, notice, self.notices);
+        insert!(c, event, self.events);
         insert!(c, task, self.tasks);
         insert!(c, idempotency, self.kept);
         insert!(c, audit_entry, self.entries);

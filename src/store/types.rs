@@ -58,6 +58,7 @@ from_typed!(
     ClientId,
     IdentityDecisionId,
     BreakGlassId,
+    EventId,
     CustodyId,
     TransferId,
     MessageId

@@ -196,6 +196,27 @@ impl<'a> Ground<'a> {
         id
     }
 
+    /// The place of an event that `caller` gets.
+    fn event(&self, caller: &Caller) -> String {
+        let asker = if caller.role() == "partner" { caller.clone() } else { Caller::health() };
+        let (number, child, _) = self.registered(&Caller::coordinator());
+        self.post(&asker, "/v1/checks", &(self.question)(number));
+        let notices = self.items(&Caller::custodian(), "/v1/notices?limit=200");
+        let notice = notices.iter().find(|notice| notice["childId"] == child.as_str() && notice["toRole"] == "custodian");
+        let read = format!("/v1/notices/{}/acknowledgement", notice.expect("a notice")["id"].as_str().expect("an id"));
+        (self.send)(&Caller::custodian(), &read, Some(&json!({}))).expect(200);
+        let reader = if ["partner", "custodian"].contains(&caller.role()) { caller.clone() } else { Caller::custodian() };
+        let begun = Instant::now();
+        loop {
+            let events = (self.send)(&reader, "/v1/events?limit=200", None).expect(200);
+            if let Some(cursor) = events.at("/cursor").as_str() {
+                return cursor.to_owned();
+            }
+            assert!(begun.elapsed() < COVERED_WITHIN, "no event comes");
+            sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Another partner system, and a path under it.
     fn client(&self, rest: &str) -> String {
         let made = self.post(&Caller::of_region("operator"), "/v1/clients", &client());
@@ -440,6 +461,8 @@ impl<'a> Ground<'a> {
                 let placed = self.post(&Caller::custodian(), "/v1/legal-holds", &self.hold()).text("/id");
                 post(format!("/v1/legal-holds/{placed}/lifting"), reason)
             }
+            "listEvents" => get("/v1/events".into()),
+            "acknowledgeEvents" => post("/v1/events/acknowledgement".into(), json!({"cursor": self.event(caller)})),
             "addClient" => post("/v1/clients".into(), client()),
             "listClients" => get("/v1/clients".into()),
             "readClient" => get(self.client("")),

@@ -30,7 +30,7 @@ use crate::domain::removal::computed_end;
 use crate::domain::roles::Role;
 use crate::register::registrations::{self, Registration};
 use crate::register::removal::{self, NewRemoval};
-use crate::register::{Region, RegisterError, children, notices, tasks};
+use crate::register::{Region, RegisterError, children, events, notices, tasks};
 use crate::store::clocks::{self as rows, DueRow, WatchRow};
 use crate::store::notices::{self as notice_rows, NoticeRow};
 use crate::store::plans::EscalationRow;
@@ -243,12 +243,12 @@ impl Batch {
             };
             let authority = &standing.owed_by;
             let to = if *role == Role::Coordinator { coordinator(entry) } else { None }.unwrap_or((*role, None));
-            NoticeRow {
+            let notice = NoticeRow {
                 clock: Some(clock.to_owned()),
                 due_on: Some(due_on),
                 ..notices::about(tx.now(), notice, urgency, to, authority, entry.row.child_id, entry.row.id)
-            }
-            .insert(tx)?;
+            };
+            events::give_notice(tx, notice)?;
             let task = TaskRow {
                 to_role: role.as_str().into(),
                 child_id: Some(entry.row.child_id),
@@ -310,7 +310,7 @@ impl Batch {
             };
             if self.is_first(tx, entry.row.id, code.as_str(), *since, 0)? {
                 let (to, authority, child) = ((*tell, None), &entry.row.authority, entry.row.child_id);
-                notices::about(tx.now(), kind, Notify::Urgent, to, authority, child, entry.row.id).insert(tx)?;
+                events::give_notice(tx, notices::about(tx.now(), kind, Notify::Urgent, to, authority, child, entry.row.id))?;
                 tx.audit().child(child);
             }
         }
@@ -358,7 +358,7 @@ fn escalate_unread(tx: &mut Tx<'_>, region: &Region) -> Result<(), RegisterError
             if let Some(child) = unread.child_id {
                 tx.audit().child(child);
             }
-            NoticeRow {
+            let notice = NoticeRow {
                 id: NoticeId::new_at(tx.now()).into(),
                 version: 1,
                 kind: notices::Kind::Unread.as_str().into(),
@@ -366,8 +366,8 @@ fn escalate_unread(tx: &mut Tx<'_>, region: &Region) -> Result<(), RegisterError
                 to_person: None,
                 created_at: tx.now().into(),
                 ..unread
-            }
-            .insert(tx)?;
+            };
+            events::give_notice(tx, notice)?;
         }
     }
     Ok(())

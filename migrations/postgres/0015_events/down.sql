@@ -1,0 +1,2 @@
+DROP TABLE event_acknowledgement;
+DROP TABLE event;
