@@ -410,6 +410,11 @@ impl Incoming {
         shape(value)
     }
 
+    /// Whether a change is meant for whatever version there is when it is made (`If-Match: *`).
+    pub fn takes_any_version(&self) -> bool {
+        self.if_match.as_deref().is_some_and(|stated| stated.trim() == "*")
+    }
+
     /// The body of a request on the FHIR face: FHIR in JSON, or plain JSON.
     ///
     /// # Errors

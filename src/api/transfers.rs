@@ -678,9 +678,12 @@ pub async fn act(gate: Gate<action::ActOnTransfer>) -> Result<HttpResponse, Prob
                 snapshot.audit().child(row.child_id);
                 let body: TransferStepRequest = incoming.change(row.version)?;
                 let act = body.read(step)?;
-                Ok((row, act))
+                Ok((row, act, incoming.takes_any_version()))
             },
-            move |tx, (row, (act, words)): &(TransferRow, (Act, Option<Note>))| {
+            move |tx, (row, (act, words), any): &(TransferRow, (Act, Option<Note>), bool)| {
+                // Messages of the other side come at any time: who takes any version takes the one that they left.
+                let newest = if *any { TransferRow::find(tx.connection, row.id)? } else { None };
+                let row = newest.as_ref().unwrap_or(row);
                 // A co-ordinator acts where they co-ordinate: at the origin.
                 let covers = |authority: &str| own.iter().any(|own| own == authority) && principal.scope.covers(authority);
                 transfers::act(tx, &region, row, (act, words.as_ref()), &by, &covers)?;

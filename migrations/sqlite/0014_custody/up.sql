@@ -7,8 +7,8 @@ CREATE TABLE custody (
     child_id TEXT REFERENCES child (id),
     version INTEGER NOT NULL CHECK (version >= 1),
     standing TEXT NOT NULL CHECK (standing IN ('none', 'lead', 'ended', 'closed')),
-    is_open INTEGER NOT NULL CHECK (is_open IN (0, 1)),
-    is_pending INTEGER NOT NULL CHECK (is_pending IN (0, 1)),
+    is_open INTEGER NOT NULL,
+    is_pending INTEGER NOT NULL,
     leader TEXT,
     epoch INTEGER,
     state TEXT NOT NULL,
@@ -33,7 +33,7 @@ CREATE TABLE transfer (
     to_authority TEXT NOT NULL,
     to_region TEXT NOT NULL,
     version INTEGER NOT NULL CHECK (version >= 1),
-    is_open INTEGER NOT NULL CHECK (is_open IN (0, 1)),
+    is_open INTEGER NOT NULL,
     created_at TEXT NOT NULL,
     changed_at TEXT NOT NULL
 ) STRICT;
