@@ -184,7 +184,7 @@ impl Walk<'_> {
         self.attempt(operation, "half a body", good().body(&text.as_bytes()[..text.len() / 2]));
         self.attempt(operation, "no JSON", good().body(format!("{NAME}, 27/02/2018")));
         for wrong in [json!(NAME), json!([NAME]), json!({NAME: NAME}), json!({"pendragwyllt": "27/02/2018"})] {
-            self.attempt(operation, "another shape", good().fresh().json(&wrong));
+            self.attempt(operation, "another shape", good().fresh().with("if-match", "*").json(&wrong));
         }
         let mut places = Vec::new();
         collect(body, String::new(), &mut places);
@@ -332,7 +332,7 @@ fn walk(kind: Backend, format: &str) {
         let caller = match operation.as_str() {
             "publishDirectory" => Caller::of_region("operator"),
             "addDeparture" => Caller::of_region("senior-safeguarding-manager"),
-            operation if operation.contains("Revocation") || operation.contains("Client") => Caller::of_region("operator"),
+            operation if ["Revocation", "Client", "Message"].iter().any(|what| operation.contains(what)) => Caller::of_region("operator"),
             "breakGlass" => Caller::of_region("team-manager"),
             _ => Caller::custodian(),
         };
@@ -434,10 +434,7 @@ fn broken(walk: &mut Walk<'_>, ours: &Ours) {
     failed(walk, 201);
 }
 
-#[test]
-fn a_child_who_goes_through_everything_on_sqlite_stands_in_no_json_log() {
-    walk(Backend::Sqlite, "json");
-}
+// What is said does not depend on how it is written down: each database, and each way of writing.
 
 #[test]
 fn a_child_who_goes_through_everything_on_sqlite_stands_in_no_text_log() {
@@ -447,11 +444,6 @@ fn a_child_who_goes_through_everything_on_sqlite_stands_in_no_text_log() {
 #[test]
 fn a_child_who_goes_through_everything_on_postgres_stands_in_no_json_log() {
     walk(Backend::Postgres, "json");
-}
-
-#[test]
-fn a_child_who_goes_through_everything_on_postgres_stands_in_no_text_log() {
-    walk(Backend::Postgres, "text");
 }
 
 /// What the process below does: panic with the child in the text.

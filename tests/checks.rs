@@ -136,6 +136,71 @@ fn when_only_the_name_agrees_there_is_a_possible_match_and_never_absence(app: &T
     assert!(!answer.text("/matches/0/contact/now/phone").is_empty());
 }
 
+// -- A name that many have --------------------------------------------------------------------------------------------
+
+/// Twenty people with one postcode, and sixty near by who are called alike: a question about that name at that postcode leads
+/// to the twenty first, and none of them is meant.
+fn a_common_name(app: &TestApp) {
+    let people: Vec<[(String, String); 10]> = (0..80)
+        .map(|number| {
+            let (given, family, postcode) = match number {
+                0..20 => (
+                    ["Owain", "Cadog", "Idris", "Gwilym"][number % 4],
+                    ["Bebb", "Kyffin", "Onllwyn", "Tudno", "Wogan"][number % 5],
+                    "NP20 4QR",
+                ),
+                _ => ("Seren", "Maddocks", "NP20 4QX"),
+            };
+            [
+                ("status", "registered".to_owned()),
+                ("coordinator", "Alex Sample".to_owned()),
+                ("id", format!("old-{number}")),
+                ("given", given.to_owned()),
+                ("family", family.to_owned()),
+                ("dateOfBirth", format!("20{:02}-{:02}-{:02}", 10 + number % 14, 1 + number % 12, 1 + number % 28)),
+                ("postcode", postcode.to_owned()),
+                ("authority", NEWPORT.to_owned()),
+                ("registeredOn", "2026-03-03".to_owned()),
+                ("categories", "neglect".to_owned()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value))
+        })
+        .collect();
+    let rows: Vec<Vec<(&str, &str)>> =
+        people.iter().map(|row| row.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()).collect();
+    app.import(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    app.count_names();
+}
+
+fn about_the_common_name() -> Question {
+    Question::about("Seren", "Maddocks").child("addresses", json!([{"postcode": "NP20 4QR"}]))
+}
+
+on_both!(a_name_that_many_have_is_looked_for_among_all_of_them, "[matching]\ncandidate_budget = 50\ncandidate_limit = 1000");
+fn a_name_that_many_have_is_looked_for_among_all_of_them(app: &TestApp) {
+    a_common_name(app);
+    let answer = app.ask(&Caller::health(), &about_the_common_name());
+    assert_eq!(outcome(&answer), "possible-match", "{}", answer.body);
+    assert!(!advice(&answer).contains(&"search-narrowed".to_owned()));
+}
+
+on_both!(a_search_that_left_people_out_never_says_that_nobody_is_there, "[matching]\ncandidate_budget = 50\ncandidate_limit = 60");
+fn a_search_that_left_people_out_never_says_that_nobody_is_there(app: &TestApp) {
+    a_common_name(app);
+    let answer = app.ask(&Caller::health(), &about_the_common_name());
+    assert_eq!(outcome(&answer), "indeterminate", "{}", answer.body);
+    assert_eq!(advice(&answer), ["indeterminate", "search-narrowed", "report-anyway"]);
+    assert_eq!(answer.at("/coverage/0/status"), "refused");
+    assert!(!answer.text("/coverage/0/contact/phone").is_empty());
+    // What helps: a date leads to the children born then, whatever they are called.
+    let dated = app.ask(&Caller::health(), &about_the_common_name().born("2023-02-14"));
+    assert_ne!(outcome(&dated), "indeterminate", "{}", dated.body);
+    let nobody = app.ask(&Caller::health(), &about_the_common_name().born("2006-07-30"));
+    assert_ne!(outcome(&nobody), "indeterminate", "{}", nobody.body);
+}
+
+// -- Grades -----------------------------------------------------------------------------------------------------------
+
 on_both!(a_number_that_agrees_when_everything_else_differs_is_only_possible);
 fn a_number_that_agrees_when_everything_else_differs_is_only_possible(app: &TestApp) {
     app.register(&Child::usual());

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::support::app::{Client, TestApp};
 use crate::support::assertions::{System, SystemKey, TYPE, nurse};
 use crate::support::database::{Backend, TestDatabase};
-use crate::support::http::Answer;
+use crate::support::http::{self, Answer};
 use crate::support::on_both;
 use crate::support::operations::client;
 use crate::support::people::{Child, Question};
@@ -409,4 +409,60 @@ fn where_and_how_tokens_are_to_be_had_is_published(app: &TestApp) {
         assert_eq!(said.text("/jwks_uri"), format!("{issuer}/.well-known/jwks.json"));
         assert_eq!(said.at("/token_endpoint_auth_methods_supported"), json!(["private_key_jwt"]));
     }
+}
+
+// -- Certificates ------------------------------------------------------------------------------------------------------
+
+/// Somebody who speaks HTTPS, with a certificate of their own or without one.
+fn https(certificate: Option<&rcgen::CertifiedKey<rcgen::KeyPair>>) -> reqwest::Client {
+    let builder = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true);
+    let identity = certificate.map(|own| {
+        let pem = own.cert.pem() + &own.signing_key.serialize_pem();
+        reqwest::Identity::from_pem(pem.as_bytes()).unwrap()
+    });
+    match identity {
+        Some(identity) => builder.identity(identity).build().unwrap(),
+        None => builder.build().unwrap(),
+    }
+}
+
+fn status(client: &reqwest::Client, url: &str, token: &str) -> u16 {
+    http::runtime().block_on(async { client.get(url).bearer_auth(token).send().await.unwrap().status().as_u16() })
+}
+
+on_both!(a_token_is_bound_to_the_certificate_of_the_connection_on_which_it_was_issued);
+fn a_token_is_bound_to_the_certificate_of_the_connection_on_which_it_was_issued(app: &TestApp) {
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (app.folder().join("tls.pem"), app.folder().join("tls.key"));
+    std::fs::write(&certificate, own.cert.pem()).unwrap();
+    std::fs::write(&key, own.signing_key.serialize_pem()).unwrap();
+    let mut server = toml::Table::new();
+    server.insert("tls_certificate".into(), certificate.display().to_string().into());
+    server.insert("tls_key".into(), key.display().to_string().into());
+    server.insert("ask_client_certificates".into(), true.into());
+    let second = app.second_with(toml::Table::from_iter([("server".to_owned(), server.into())]));
+    let base = format!("https://localhost:{}", second.address().port());
+    let system = System::usual(app);
+    let of_system = rcgen::generate_simple_self_signed(vec!["ward".to_owned()]).unwrap();
+    let of_thief = rcgen::generate_simple_self_signed(vec!["ward".to_owned()]).unwrap();
+    let (client, thief, nobody) = (https(Some(&of_system)), https(Some(&of_thief)), https(None));
+    let issued = |client: &reqwest::Client| -> String {
+        let assertion = system.keys[0].sign(&system.claims());
+        let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        let body = format!("grant_type=client_credentials&client_assertion_type={kind}&client_assertion={assertion}");
+        http::runtime().block_on(async {
+            let sent = client.post(format!("{base}/oauth2/token")).header("content-type", "application/x-www-form-urlencoded").body(body);
+            let answer: Value = sent.send().await.unwrap().json().await.unwrap();
+            answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+        })
+    };
+    let bound = issued(&client);
+    let notices = format!("{base}/v1/notices");
+    assert_eq!(status(&client, &notices, &bound), 200);
+    assert_eq!(status(&thief, &notices, &bound), 401, "another certificate");
+    assert_eq!(status(&nobody, &notices, &bound), 401, "no certificate");
+    app.with_token(Some(bound)).get("/v1/notices").problem(401, "unauthenticated");
+    // Whoever shows none gets a token that is bound to nothing.
+    let free = issued(&nobody);
+    assert_eq!((status(&nobody, &notices, &free), status(&client, &notices, &free)), (200, 200));
 }

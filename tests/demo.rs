@@ -134,20 +134,10 @@ fn a_demo_is_seven_regions_and_ends_with_all_of_them() {
         assert_eq!(status(&regions[0], &format!("/v1/children/{}", child["id"].as_str().unwrap()), custodian), 200);
     }
 
-    // The hospital's system gets a token with openssl and curl, as the README has it.
+    // The hospital's system, as the README has it: token, question, events, a register, and a region that is away.
     let gwent = folder.path().join("data/gwent");
-    let system = &regions[0]["client"];
-    assert_eq!(std::fs::read_to_string(gwent.join("partner-client.id")).unwrap(), system["id"].as_str().unwrap());
-    let token = Command::new("sh")
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/token.sh"))
-        .arg(regions[0]["url"].as_str().unwrap())
-        .args(["id", "keyFile", "keyId"].map(|name| system[name].as_str().unwrap()))
-        .args(["nurse-17", "S0010:G0020:R8001"])
-        .output()
-        .expect("a shell");
-    let token = String::from_utf8(token.stdout).unwrap();
-    assert!(token.trim().split('.').count() == 3, "{token}");
-    assert_eq!(status(&regions[0], "/v1/checks", token.trim()), 200);
+    assert_eq!(std::fs::read_to_string(gwent.join("partner-client.id")).unwrap(), regions[0]["client"]["id"].as_str().unwrap());
+    integrated(&folder, regions);
 
     // One region dies; the demo neither ends nor starts it again; its file does.
     let pids = processes(&ready);
@@ -180,6 +170,28 @@ fn a_demo_is_seven_regions_and_ends_with_all_of_them() {
     assert!(processes(&second).iter().all(|pid| !send(*pid, 0)), "no process is left");
 }
 
+/// What somebody sees who integrates a system by the README's commands alone.
+fn integrated(folder: &Folder, regions: &[Value]) {
+    let url = |index: usize| regions[index]["url"].as_str().unwrap();
+    let (said, answers) =
+        run_walk("integrate", &folder.path().join("data"), [("GWENT", url(0).to_owned()), ("MIDLANDS", url(6).to_owned())]);
+    let [asked, matched, teams, told, read, acknowledged, rows, away] = &answers[..] else { panic!("{} answers: {said}", answers.len()) };
+    assert_eq!((&asked["outcome"], asked["matches"][0].get("readBy")), (&"on-register".into(), None), "{asked}");
+    assert!(asked["matches"][0]["contact"]["now"]["phone"].is_string(), "{asked}");
+    assert_eq!((&matched["resourceType"], &matched["type"]), (&"Bundle".into(), &"searchset".into()), "{matched}");
+    let team = teams["entry"].as_array().unwrap().iter().find(|entry| entry["resource"]["resourceType"] == "CareTeam");
+    assert_eq!(team.expect("a plan")["resource"]["category"][0]["coding"][0]["code"], "342191000000101", "{teams}");
+    assert_eq!(told["items"][0]["type"], "cofrestr.check.read-by-authority", "{told}");
+    let readers = read["matches"][0]["readBy"].as_array().unwrap_or_else(|| panic!("{read}"));
+    assert_eq!((&read["id"], readers.len()), (&asked["id"], 1), "{read}");
+    assert_eq!(acknowledged["cursor"], told["items"][0]["sequence"], "{acknowledged}");
+    let outcomes: Vec<_> = rows["items"].as_array().unwrap().iter().map(|row| &row["outcome"]).collect();
+    assert_eq!(outcomes, ["added", "rejected"], "{rows}");
+    assert_eq!(away["outcome"], "indeterminate", "{away}");
+    let silent = away["coverage"].as_array().unwrap().iter().find(|row| row["region"] == "west-midlands").expect("a row");
+    assert!(silent["status"] != "answered" && silent["contact"]["phone"].is_string(), "{silent}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_demo_that_is_killed_leaves_no_region_behind() {
@@ -193,15 +205,32 @@ fn a_demo_that_is_killed_leaves_no_region_behind() {
     wait("the regions to be gone", || !pids.iter().any(|pid| is_alive(*pid)));
 }
 
-/// One of the README's walks, as it stands there: the life of an entry (`walk`), or a move (`move`).
+/// One of the README's walks, as it stands there: a system that is integrated (`integrate`), the life of an entry (`walk`), a move (`move`), a
+/// missing child (`missing`).
 fn walk_of_the_readme(name: &str) -> String {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("a README");
     let (_, rest) = readme.split_once(&format!("<!-- {name} -->\n```sh\n")).expect("the walk");
     rest.split_once("\n```").expect("its end").0.to_owned()
 }
 
-#[test]
-fn issue_6_a_powys_child_moves_to_shropshire_and_back_by_the_readmes_commands_alone() {
+/// Runs one of the README's walks on a demo whose files lie in `data`, with the addresses of regions; answers what it printed.
+fn run_walk(name: &str, data: &Path, addresses: [(&str, String); 2]) -> (String, Vec<Value>) {
+    let output = Command::new("timeout")
+        .args(["120", "sh", "-euc", &walk_of_the_readme(name)])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .envs(addresses)
+        .env("DATA", data)
+        .stdin(Stdio::null())
+        .output()
+        .expect("a shell");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let answers = said.lines().filter(|line| !line.is_empty()).map(|line| serde_json::from_str(line).expect(line)).collect();
+    (said, answers)
+}
+
+/// Runs one of the README's walks on a demo of its own, between two regions; answers what it printed.
+fn walked(name: &str, regions: [(&str, &str); 2]) -> (String, Vec<Value>) {
     let folder = Folder::new();
     let mut demo = Demo::start(&folder, base_port());
     let ready = demo.ready(&folder);
@@ -209,17 +238,15 @@ fn issue_6_a_powys_child_moves_to_shropshire_and_back_by_the_readmes_commands_al
         let region = ready["regions"].as_array().unwrap().iter().find(|region| region["code"] == code).unwrap();
         region["url"].as_str().unwrap().to_owned()
     };
-    let output = Command::new("timeout")
-        .args(["120", "sh", "-euc", &walk_of_the_readme("move")])
-        .env("POWYS", url("mid-and-west-wales"))
-        .env("SHROPSHIRE", url("west-midlands"))
-        .env("DATA", folder.path().join("data"))
-        .stdin(Stdio::null())
-        .output()
-        .expect("a shell");
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    let answers: Vec<Value> = said.lines().filter(|line| !line.is_empty()).map(|line| serde_json::from_str(line).expect(line)).collect();
+    let (said, answers) = run_walk(name, &folder.path().join("data"), regions.map(|(variable, code)| (variable, url(code))));
+    demo.signal(libc::SIGTERM);
+    assert!(demo.end().success());
+    (said, answers)
+}
+
+#[test]
+fn issue_6_a_powys_child_moves_to_shropshire_and_back_by_the_readmes_commands_alone() {
+    let (said, answers) = walked("move", [("POWYS", "mid-and-west-wales"), ("SHROPSHIRE", "west-midlands")]);
     let checks: Vec<&Value> = answers.iter().filter(|answer| answer["outcome"].is_string()).collect();
     let [moving, moved, back] = &checks[..] else { panic!("{} checks: {said}", checks.len()) };
     for (check, leads, was) in
@@ -231,8 +258,32 @@ fn issue_6_a_powys_child_moves_to_shropshire_and_back_by_the_readmes_commands_al
         assert_eq!(check["outcome"], "on-register");
     }
     assert!(answers.iter().any(|answer| answer["missingPapers"] == serde_json::json!(["assessment", "conference-minutes"])), "{said}");
-    demo.signal(libc::SIGTERM);
-    assert!(demo.end().success());
+}
+
+#[test]
+fn issue_6_a_swansea_child_goes_missing_and_is_found_in_birmingham_by_the_readmes_commands_alone() {
+    let (said, answers) = walked("missing", [("SWANSEA", "west-glamorgan"), ("BIRMINGHAM", "west-midlands")]);
+    let [circulated, acknowledged, away, tasks, read, located, over, back] = &answers[..] else {
+        panic!("{} answers: {said}", answers.len())
+    };
+    assert_eq!((&circulated["status"], circulated["recipients"].as_array().unwrap().len()), (&"active".into(), 6));
+    assert_eq!((&acknowledged["own"], &acknowledged["acknowledged"]["role"]), (&false.into(), &"custodian".into()));
+    // The issuer is away: no absence is told, and whom to ring is.
+    assert_eq!(away["outcome"], "indeterminate");
+    let alert = &away["missingAlert"];
+    assert!(alert["instructions"].as_str().unwrap().starts_with("Keep her with you"), "{away}");
+    assert!(alert["contact"]["phone"].is_string() && alert.get("companions").is_none(), "{alert}");
+    let kinds: Vec<_> = tasks["items"].as_array().unwrap().iter().map(|task| &task["kind"]).collect();
+    assert_eq!(kinds, ["alert-hit"]);
+    // Other regions may have records that look like hers: of the enquiry it is known who asked, and that somebody has read it.
+    let report = read["reports"].as_array().unwrap().iter().find(|report| report["kind"] == "enquiry").expect("an enquiry");
+    assert_eq!((&report["region"], &report["read"]["role"]), (&"west-midlands".into(), &"emergency-duty".into()));
+    assert_eq!((&located["closure"], &located["located"]["foundIn"]), (&"located-and-seen".into(), &"E08000025".into()));
+    assert!(over["recipients"].as_array().unwrap().iter().all(|one| one["delivered"] == true), "{over}");
+    assert_eq!(
+        (&back["outcome"], &back["missingAlert"], &back["matches"][0]["missingAlert"]),
+        (&"on-register".into(), &Value::Null, &Value::Null)
+    );
 }
 
 #[test]

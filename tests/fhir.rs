@@ -281,6 +281,31 @@ fn a_plan_is_shown_to_consumers_of_cp_is_for_a_year_after_it_ended(app: &TestApp
     assert!(teams().is_empty(), "366 days");
 }
 
+on_both!(an_unborn_childs_plan_is_found_by_the_mothers_number);
+fn an_unborn_childs_plan_is_found_by_the_mothers_number(app: &TestApp) {
+    let expected = |given: &str, number: &str| {
+        let name = json!({"given": given, "family": "Vaughan"});
+        let mother = json!({"relationship": "mother", "carer": true, "parentalResponsibility": true, "name": name, "nhsNumber": number});
+        Child::unborn("2026-11-30").with("household", json!([mother]))
+    };
+    app.register(&expected("Meinir", "9990001014"));
+    app.take_over(&expected("Rhiannon", "9990001022"), "2026-05-01", Some("2026-06-16"), None);
+    let plans = |number: &str| {
+        let bundle = cp_is(&app.health(), "CareTeam", number, &[]).expect(200).json();
+        resources(&bundle, "CareTeam")
+            .into_iter()
+            .map(|team| (team["status"].clone(), team["category"][0]["coding"][0]["code"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let unborn = |status: &str| vec![(json!(status), json!("818901000000100"))];
+    // Four weeks after the expected date one that ended is shown no more; one in force always is.
+    for (now, ended) in [("2026-11-18", true), ("2026-12-28", true), ("2026-12-29", false), ("2027-03-01", false)] {
+        app.set_clock(&format!("{now}T12:00:00Z"));
+        assert_eq!(plans("9990001014"), unborn("active"), "{now}");
+        assert_eq!(plans("9990001022"), if ended { unborn("inactive") } else { vec![] }, "{now}");
+    }
+}
+
 on_both!(the_latest_accesses_are_shown_newest_first_without_planned_care_and_persons);
 fn the_latest_accesses_are_shown_newest_first_without_planned_care_and_persons(app: &TestApp) {
     app.register(&Child::usual());
@@ -343,4 +368,154 @@ fn a_number_in_the_query_stands_in_no_log_and_no_metric() {
         assert!(!text.contains(NUMBER) && !text.contains("fhir.nhs.uk"), "{what}");
         assert!(!text.is_empty(), "{what}");
     }
+}
+
+on_both!(an_alert_is_a_communication_to_the_regions_that_look_out_for_the_child);
+fn an_alert_is_a_communication_to_the_regions_that_look_out_for_the_child(app: &TestApp) {
+    let entry = app.register(&Child::usual());
+    let raise = |exercise: bool| {
+        let details = json!({"instructions": "Keep the child with you if you can do so safely."});
+        let alert = json!({"registrationId": entry.registration, "path": "child-missing", "exercise": exercise, "details": details, "note": "Not at school"});
+        app.custodian().post("/v1/alerts", &alert).expect(201).text("/id")
+    };
+    let (exercise, real) = (raise(true), raise(false));
+    let native = app.custodian().get(&format!("/v1/alerts/{real}")).expect(200);
+    let shown = app.custodian().get(&format!("/FHIR/R4/Communication/{real}")).expect(200);
+    assert_eq!(shown.header("etag"), Some(format!("W/{}", native.header("etag").unwrap()).as_str()));
+    assert_eq!((shown.text("/status"), shown.text("/priority")), ("preparation".into(), "stat".into()));
+    assert_eq!((shown.text("/sender/identifier/value"), shown.text("/subject/identifier/value")), (NEWPORT.into(), entry.child.clone()));
+    assert_eq!(shown.text("/payload/0/contentString"), "Keep the child with you if you can do so safely.");
+    let drill = app.custodian().get(&format!("/FHIR/R4/Communication/{exercise}")).expect(200);
+    assert_eq!((drill.text("/priority"), drill.text("/meta/tag/0/code")), ("routine".into(), "HTEST".into()));
+
+    let all = |query: &str| app.custodian().get(&format!("/FHIR/R4/Communication{query}")).expect(200).json();
+    assert_eq!(resources(&all(""), "Communication").len(), 2);
+    assert_eq!(resources(&all("?status=preparation"), "Communication").len(), 2);
+    assert!(all("?status=completed").get("entry").is_none(), "an absent value is absent");
+    let first = all("?status=preparation&_count=1");
+    let next = first["link"].as_array().unwrap().iter().find(|link| link["relation"] == "next").expect("a next page");
+    let next = next["url"].as_str().unwrap().split_once("/FHIR/R4/Communication").unwrap().1.to_owned();
+    let second = all(&next);
+    let (one, other) = (resources(&first, "Communication"), resources(&second, "Communication"));
+    assert_eq!((one.len(), other.len()), (1, 1));
+    assert_ne!(one[0]["id"], other[0]["id"]);
+    outcome(&app.custodian().get("/FHIR/R4/Communication?status=stopped"), 400, "malformed-query");
+    outcome(
+        &app.as_caller(&Caller::of_authority("custodian", "W06000019")).get(&format!("/FHIR/R4/Communication/{real}")),
+        404,
+        "not-found",
+    );
+    outcome(&app.health().get("/FHIR/R4/Communication"), 403, "operation-not-allowed");
+}
+
+on_both!(a_subscription_in_fhir_is_the_subscription_of_the_native_face);
+fn a_subscription_in_fhir_is_the_subscription_of_the_native_face(app: &TestApp) {
+    let wanted = |criteria: &str| {
+        json!({"resourceType": "Subscription", "status": "requested", "reason": "Our children", "criteria": criteria,
+            "channel": {"type": "rest-hook", "endpoint": "https://events.hospital.example/cofrestr", "payload": "application/cloudevents+json"}})
+    };
+    let send = |method: reqwest::Method, path: &str, body: &Value| {
+        app.custodian().request(method, path).header("content-type", "application/fhir+json").body(body.to_string())
+    };
+    let create = |key: &str, body: &Value| send(reqwest::Method::POST, "/FHIR/R4/Subscription", body).key(key).send();
+    let made = create("one", &wanted("Communication")).expect(201);
+    let id = made.text("/id");
+    assert_eq!(
+        (made.text("/status"), made.text("/criteria"), made.header("etag")),
+        ("active".into(), "Communication".into(), Some("W/\"1\""))
+    );
+    assert!(made.header("location").is_some_and(|at| at.ends_with(&format!("/FHIR/R4/Subscription/{id}"))));
+    assert_eq!(create("one", &wanted("Communication")).expect(201).text("/id"), id, "the same request is the same subscription");
+    outcome(&create("one", &wanted("Task")), 422, "idempotency-key-reused");
+    let native = app.custodian().get(&format!("/v1/webhooks/{id}")).expect(200);
+    assert_eq!(native.at("/eventTypes"), json!(["cofrestr.alert.*", "cofrestr.notice.alert-*"]));
+    assert_eq!((native.text("/url"), native.text("/signing")), ("https://events.hospital.example/cofrestr".into(), "hmac-sha256".into()));
+
+    let path = format!("/FHIR/R4/Subscription/{id}");
+    let mut off = wanted("Task?");
+    off["status"] = json!("off");
+    outcome(&send(reqwest::Method::PUT, &path, &off).send(), 428, "precondition-required");
+    outcome(&send(reqwest::Method::PUT, &path, &off).header("if-match", "W/\"7\"").send(), 412, "precondition-failed");
+    let changed = send(reqwest::Method::PUT, &path, &off).header("if-match", "W/\"1\"").send().expect(200);
+    assert_eq!(
+        (changed.text("/status"), changed.text("/criteria"), changed.header("etag")),
+        ("off".into(), "Task".into(), Some("W/\"2\""))
+    );
+    assert_eq!(app.custodian().get(&format!("/v1/webhooks/{id}")).expect(200).text("/status"), "paused");
+    assert_eq!(app.custodian().get(&path).expect(200).body, changed.body);
+    assert_eq!(resources(&app.custodian().get("/FHIR/R4/Subscription").expect(200).json(), "Subscription").len(), 1);
+
+    // What cannot be done is refused, not dropped.
+    for (pointer, value) in [
+        ("/channel/type", json!("email")),
+        ("/channel/payload", json!("application/fhir+json")),
+        ("/channel/header", json!(["Authorization: Bearer secret"])),
+        ("/channel/endpoint", json!("http://events.hospital.example/")),
+        ("/end", json!("2027-01-01T00:00:00Z")),
+        ("/criteria", json!("Observation?code=1")),
+    ] {
+        let mut body = wanted("Task");
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        body.pointer_mut(parent).unwrap()[name] = value;
+        assert_eq!(create("two", &body).status, 422, "{pointer}");
+    }
+    outcome(&send(reqwest::Method::POST, "/FHIR/R4/Subscription", &wanted("Task")).send(), 400, "idempotency-key-missing");
+    outcome(
+        &app.custodian()
+            .request(reqwest::Method::POST, "/FHIR/R4/Subscription")
+            .key("t")
+            .body("<x/>")
+            .header("content-type", "application/xml")
+            .send(),
+        415,
+        "unsupported-media-type",
+    );
+    let stranger = app.as_caller(&Caller::of_authority("custodian", "W06000019"));
+    outcome(&stranger.get(&path), 404, "not-found");
+    assert_eq!(app.count("webhook"), 1);
+
+    // The end, for good: not by anybody else, not of another version, and as often as somebody says so.
+    let end = |client: &Client<'_>, version: Option<&str>| {
+        let request = client.request(reqwest::Method::DELETE, &path);
+        version.into_iter().fold(request, |request, version| request.header("if-match", version)).send()
+    };
+    outcome(&end(&stranger, None), 404, "not-found");
+    outcome(&end(&app.custodian(), Some("W/\"1\"")), 412, "precondition-failed");
+    for version in [Some("W/\"2\""), None] {
+        let ended = end(&app.custodian(), version).expect(204);
+        assert_eq!((ended.body.as_str(), ended.header("cache-control")), ("", Some("no-store")));
+    }
+    outcome(&app.custodian().get(&path), 404, "not-found");
+    assert!(app.custodian().get("/FHIR/R4/Subscription").expect(200).json().get("entry").is_none());
+    let native = app.custodian().get(&format!("/v1/webhooks/{id}")).expect(200);
+    assert_eq!((native.text("/status"), native.header("etag")), ("ended".into(), Some("\"3\"")));
+    outcome(&send(reqwest::Method::PUT, &path, &wanted("Task")).header("if-match", "*").send(), 409, "conflict");
+    let metadata = app.anonymous().get("/FHIR/R4/metadata").expect(200).json();
+    let resources = metadata["rest"][0]["resource"].as_array().unwrap();
+    let can = resources.iter().find(|resource| resource["type"] == "Subscription").unwrap();
+    assert!(can["interaction"].as_array().unwrap().contains(&json!({"code": "delete"})), "{can}");
+}
+
+on_both!(a_move_is_a_task_for_the_authority_to_which_the_child_moves);
+fn a_move_is_a_task_for_the_authority_to_which_the_child_moves(app: &TestApp) {
+    let entry = app.register(&Child::usual()).registration;
+    let moves = json!({"registrationId": entry, "to": "W06000018", "nature": "permanent", "note": "A tenancy"});
+    let made = app.custodian().post("/v1/transfers", &moves).expect(201).text("/id");
+    let native = app.custodian().get(&format!("/v1/transfers/{made}")).expect(200);
+    let task = app.custodian().get(&format!("/FHIR/R4/Task/{made}")).expect(200);
+    assert_eq!(task.header("etag"), Some(format!("W/{}", native.header("etag").unwrap()).as_str()));
+    assert_eq!(
+        (task.text("/resourceType"), task.text("/intent"), task.text("/status")),
+        ("Task".into(), "order".into(), "requested".into())
+    );
+    assert_eq!((task.text("/requester/identifier/value"), task.text("/owner/identifier/value")), (NEWPORT.into(), "W06000018".into()));
+    assert_eq!(task.text("/businessStatus/coding/0/code"), native.text("/status"));
+
+    let all = |query: &str| app.custodian().get(&format!("/FHIR/R4/Task{query}")).expect(200).json();
+    assert_eq!(resources(&all(""), "Task").len(), 1);
+    assert_eq!(resources(&all("?status=requested,on-hold"), "Task").len(), 1);
+    assert!(all("?status=completed").get("entry").is_none(), "an absent value is absent");
+    outcome(&app.custodian().get("/FHIR/R4/Task?status=draft"), 400, "malformed-query");
+    outcome(&app.as_caller(&Caller::of_authority("custodian", "W06000019")).get(&format!("/FHIR/R4/Task/{made}")), 404, "not-found");
+    outcome(&app.health().get("/FHIR/R4/Task"), 403, "operation-not-allowed");
 }

@@ -8,7 +8,7 @@ use cofrestr::matching::Keyer;
 use cofrestr::register::Region;
 use cofrestr::register::imports::{self, Cells, Done, Importer, Outcome, Rules};
 use cofrestr::register::keys::{KeyFolder, Signer};
-use cofrestr::register::matcher::Matcher;
+use cofrestr::register::matcher::{Budget, Matcher};
 use cofrestr::store::{Sizes, Store};
 
 use crate::support::database::{Backend, Folder, TestDatabase};
@@ -45,10 +45,11 @@ impl Taken {
         let keys = KeyFolder::new(folder.path());
         keys.make_missing(chrono::Utc::now()).unwrap();
         let text = format!("{DEMO}\n[region]\ncode = \"gwent\"\n[[issuers]]\nissuer = \"i\"\naudience = \"a\"\njwks_file = \"k\"\n");
-        let matcher = Matcher::new(Keyer::new(keys.matcher_secret().unwrap()), 600);
+        let matcher = Matcher::new(Keyer::new(keys.matcher_secret().unwrap()), Budget::default());
         let region = Region::new(&Config::from_text(&text).unwrap(), matcher, Arc::new(Signer::open(keys).unwrap())).unwrap();
         let store = Store::open(&database.parsed(), Sizes { connections: 2, wait: Duration::from_secs(20) }, Arc::default()).unwrap();
-        let importer = Importer { store, region: Arc::new(region), user: "tester".into(), source: "old-register".into(), dry_run: false };
+        let importer =
+            Importer { store, region: Arc::new(region), user: "tester".into(), source: "old-register".into(), dry_run: false, run: None };
         Self { database, importer, _keys: folder }
     }
 

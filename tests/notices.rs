@@ -43,6 +43,116 @@ fn custodian_and_coordinator_each_hear_of_an_enquiry(app: &TestApp) {
     assert_ne!(of_coordinator[0]["id"], of_custodian[0]["id"], "each confirms for themselves");
 }
 
+on_both!(whoever_asked_sees_that_a_person_at_the_authority_has_read_of_it);
+fn whoever_asked_sees_that_a_person_at_the_authority_has_read_of_it(app: &TestApp) {
+    app.register_with(&Child::usual(), coordinated());
+    app.register_formerly(&Child::named("Tomos", "Bevan").born("2014-01-28"));
+    let ask = || app.health().request(Method::POST, "/v1/checks").key("one").json(&Question::usual().0).send().expect(201);
+    let asked = ask();
+    let check = format!("/v1/checks/{}", asked.text("/id"));
+    assert_eq!((asked.body.contains("readBy"), asked.header("etag")), (false, Some("\"1\"")), "nobody yet");
+    assert!(!app.health().get(&check).expect(200).body.contains("readBy"));
+
+    let read = |client: &Client<'_>, check: &str, role: &str| {
+        let own = notices(client).into_iter().find(|notice| notice["toRole"] == role && notice["checkId"] == check);
+        let id = own.expect("a notice")["id"].as_str().expect("an id").to_owned();
+        client.change(&format!("/v1/notices/{id}/acknowledgement"), "\"1\"", &json!({"note": "Rang the ward"})).expect(200);
+    };
+    read(&app.as_caller(&Caller::coordinator()), &asked.text("/id"), "coordinator");
+    app.set_clock("2026-11-19T02:40:00Z");
+    read(&app.custodian(), &asked.text("/id"), "custodian");
+    let again = app.health().get(&check).expect(200);
+    let readers = again.list("/matches/0/readBy");
+    let roles: Vec<_> = readers.iter().map(|reader| reader["role"].clone()).collect();
+    assert_eq!(roles, ["coordinator", "custodian"], "the first first");
+    assert!(readers[1]["at"].as_str().is_some_and(|at| at.starts_with("2026-11-19T02:")), "{readers:?}");
+    let fields: Vec<_> = readers[0].as_object().expect("a reader").keys().cloned().collect();
+    assert_eq!(fields, ["at", "role"], "the office, never the name");
+    for secret in [Caller::coordinator().key(), Caller::custodian().key(), "Rang the ward".into()] {
+        assert!(!again.body.contains(&secret), "{}", again.body);
+    }
+    assert_eq!(again.header("etag"), Some("\"3\""), "what changed has another ETag");
+    assert_eq!(ask().body, asked.body, "a replay is what was answered first");
+
+    // Of a former entry the answer may say nothing, and so nothing is said of its notice.
+    let former = app.ask(&Caller::health(), &Question::about("Tomos", "Bevan").born("2014-01-28"));
+    read(&app.custodian(), &former.text("/id"), "custodian");
+    let later = app.health().get(&format!("/v1/checks/{}", former.text("/id"))).expect(200);
+    assert_eq!((later.header("etag"), later.body.contains("readBy")), (Some("\"1\""), false), "{}", later.body);
+}
+
+on_both!(notices_of_routine_checks_are_put_together_and_each_stays_visible);
+fn notices_of_routine_checks_are_put_together_and_each_stays_visible(app: &TestApp) {
+    app.register_with(&Child::usual(), coordinated());
+    let routine = |notify: &str| {
+        let question = Question::usual().with("reason", json!("scheduled-care")).with("notify", json!(notify));
+        app.ask(&Caller::health(), &question).text("/id")
+    };
+    let coordinator = app.as_caller(&Caller::coordinator());
+    let (first, second, third) = (routine("normal"), routine("normal"), routine("normal"));
+    let shown = notices(&coordinator);
+    assert_eq!((shown.len(), shown[0]["checkId"].clone(), shown[0]["together"].clone()), (1, json!(first), json!(3)), "{shown:?}");
+    let of_custodian: Vec<_> = notices(&app.custodian()).into_iter().filter(|notice| notice["toRole"] == "custodian").collect();
+    assert_eq!((of_custodian.len(), of_custodian[0]["together"].clone()), (1, json!(3)), "each reader has their own");
+    assert_eq!(app.count("notice"), 6);
+    assert_eq!(app.count("event WHERE kind = 'notice.enquiry'"), 3, "programs hear of each");
+
+    let id = shown[0]["id"].as_str().expect("an id").to_owned();
+    let each = coordinator.get(&format!("/v1/notices?togetherWith={id}")).expect(200).list("/items");
+    let checks: Vec<_> = each.iter().map(|notice| notice["checkId"].clone()).collect();
+    assert_eq!(checks, [json!(third), json!(second), json!(first)], "what happened stays visible one by one");
+    assert_eq!(each[0]["togetherWith"], id.as_str());
+    assert_eq!(
+        app.as_caller(&Caller::coordinator().named("another"))
+            .get(&format!("/v1/notices?togetherWith={id}"))
+            .expect(200)
+            .list("/items")
+            .len(),
+        0
+    );
+    coordinator.get("/v1/notices?togetherWith=x").problem(400, "malformed-query");
+
+    // What is urgent, or of a reason that is not routine, stands alone.
+    routine("urgent");
+    app.ask(&Caller::health(), &Question::usual());
+    let alone = notices(&coordinator);
+    assert_eq!(alone.len(), 3);
+    assert!(alone[..2].iter().all(|notice| notice.get("together").is_none() && notice.get("togetherWith").is_none()), "{alone:?}");
+
+    // One more comes while somebody reads: nothing is confirmed unseen.
+    let path = format!("/v1/notices/{id}");
+    let read = coordinator.get(&path).expect(200);
+    let fourth = routine("normal");
+    let confirm = format!("{path}/acknowledgement");
+    coordinator.change(&confirm, read.header("etag").expect("an ETag"), &json!({})).problem(412, "precondition-failed");
+    coordinator.change(&confirm, "*", &json!({"together": 3})).problem(412, "precondition-failed");
+    assert!(!app.health().get(&format!("/v1/checks/{second}")).expect(200).body.contains("readBy"));
+    coordinator.change(&confirm, "*", &json!({"together": 4})).expect(200);
+    for check in [&first, &second, &third, &fourth] {
+        let readers = app.health().get(&format!("/v1/checks/{check}")).expect(200).list("/matches/0/readBy");
+        let roles: Vec<_> = readers.iter().map(|reader| reader["role"].clone()).collect();
+        assert_eq!(roles, ["coordinator"], "whoever asked sees that it was read");
+    }
+
+    // After that, and after a day, a group begins anew.
+    let fifth = routine("normal");
+    let unread = coordinator.get("/v1/notices?acknowledged=false").expect(200).list("/items");
+    assert_eq!((unread[0]["checkId"].clone(), unread[0].get("together")), (json!(fifth), None));
+    app.set_clock("2026-11-19T09:00:00Z");
+    let sixth = routine("normal");
+    let unread = coordinator.get("/v1/notices?acknowledged=false").expect(200).list("/items");
+    assert_eq!((unread[0]["checkId"].clone(), unread[0].get("together")), (json!(sixth), None));
+}
+
+on_both!(what_a_region_does_not_put_together_stands_alone, "[escalation]\ntogether_hours = 0");
+fn what_a_region_does_not_put_together_stands_alone(app: &TestApp) {
+    app.register_with(&Child::usual(), coordinated());
+    for _ in 0..2 {
+        app.ask(&Caller::health(), &Question::usual().with("reason", json!("scheduled-care")));
+    }
+    assert_eq!(notices(&app.as_caller(&Caller::coordinator())).len(), 2);
+}
+
 on_both!(a_possible_match_and_a_former_entry_are_told_as_such);
 fn a_possible_match_and_a_former_entry_are_told_as_such(app: &TestApp) {
     app.register(&Child::usual());

@@ -1,16 +1,15 @@
 //! The pages: asking and answering as people see it, through HTTP and without a script.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-
 use reqwest::Method;
+use serde_json::{Value, json};
 
-use crate::support::app::TestApp;
+use crate::support::app::{Entered, TestApp};
+use crate::support::browser::{Browser, hidden, place};
 use crate::support::database::{Backend, Folder};
 use crate::support::http::Answer;
 use crate::support::on_both_databases;
-use crate::support::people::{Child, Question};
-use crate::support::tokens::Caller;
+use crate::support::people::{Child, Conference, Entry, Question};
+use crate::support::tokens::{Caller, NEWPORT, TORFAEN};
 
 /// The most that a page may weigh with everything it loads, in bytes.
 ///
@@ -40,81 +39,16 @@ impl Site {
     }
 
     fn browser(&self) -> Browser<'_> {
-        Browser { app: &self.app, cookies: RefCell::default() }
+        Browser::of(&self.app)
     }
 
     /// Somebody who has signed in.
     #[track_caller]
     fn signed_in(&self, person: &str) -> Browser<'_> {
         let browser = self.browser();
-        let form = browser.get("/sign-in").expect(200);
-        browser.post("/sign-in", &[("mark", &hidden(&form, "mark")), ("person", person)]).expect(303);
+        browser.sign_in(person);
         browser
     }
-}
-
-/// A browser without scripts: it keeps cookies and follows nothing by itself.
-struct Browser<'a> {
-    app: &'a TestApp,
-    cookies: RefCell<BTreeMap<String, String>>,
-}
-
-impl Browser<'_> {
-    fn send(&self, method: Method, path: &str, body: Option<String>) -> Answer {
-        let cookies = self.cookies.borrow().iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
-        let mut request = self.app.anonymous().request(method, path);
-        if !cookies.is_empty() {
-            request = request.header("cookie", &cookies);
-        }
-        if let Some(body) = body {
-            request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
-        }
-        let answer = request.send();
-        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
-        for cookie in answer.headers.get_all("set-cookie") {
-            let cookie = cookie.to_str().expect("a cookie");
-            assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && cookie.contains("Path=/"), "{cookie}");
-            let (name, value) = cookie.split(';').next().expect("a value").split_once('=').expect("a name");
-            self.cookies.borrow_mut().insert(name.to_owned(), value.to_owned());
-        }
-        answer
-    }
-
-    fn get(&self, path: &str) -> Answer {
-        self.send(Method::GET, path, None)
-    }
-
-    fn post(&self, path: &str, typed: &[(&str, &str)]) -> Answer {
-        const PERSONAL: [&str; 6] = ["given", "family", "others", "postcode", "number", "caller-number"];
-        for (name, value) in typed {
-            if PERSONAL.contains(name) && value.len() >= 4 {
-                self.app.remember_typed(value);
-            }
-        }
-        let body = reqwest::Url::parse_with_params("http://x/", typed).expect("a form").query().unwrap_or_default().to_owned();
-        self.send(Method::POST, path, Some(body))
-    }
-
-    /// Fills a fresh form and sends it.
-    fn ask(&self, typed: &[(&str, &str)]) -> Answer {
-        let form = self.get("/ask").expect(200);
-        let (mark, key) = (hidden(&form, "mark"), hidden(&form, "key"));
-        self.post("/ask", &[&[("mark", mark.as_str()), ("key", key.as_str())], typed].concat())
-    }
-}
-
-/// The value of a hidden item of a form.
-#[track_caller]
-fn hidden(page: &Answer, name: &str) -> String {
-    let start = format!("name=\"{name}\" value=\"");
-    let rest = page.body.split_once(&start).unwrap_or_else(|| panic!("no {name} in {}", page.body)).1;
-    rest.split('"').next().expect("a value").to_owned()
-}
-
-/// Where an answer sends one on.
-#[track_caller]
-fn place(answer: &Answer) -> String {
-    answer.clone().expect(303).header("location").expect("a place").to_owned()
 }
 
 fn usual() -> Vec<(&'static str, &'static str)> {
@@ -195,7 +129,7 @@ fn a_form_sent_twice_asks_once(kind: Backend) {
     let places: Vec<String> = std::thread::scope(|scope| {
         let clicks: Vec<_> = (0..4)
             .map(|_| {
-                let again = Browser { app: &site.app, cookies: RefCell::new(cookies.clone()) };
+                let again = Browser::with(&site.app, cookies.clone());
                 let typed = &typed;
                 scope.spawn(move || place(&again.post("/ask", typed)))
             })
@@ -297,9 +231,14 @@ fn what_is_typed_outlives_the_session(kind: Backend) {
     let mut typed: Vec<(&str, &str)> = kept.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let mark = hidden(&page, "mark");
     typed.extend([("mark", mark.as_str()), ("person", "partner-health")]);
-    let form = browser.post("/sign-in", &typed).expect(200);
-    assert!(form.body.contains("value=\"Gwenllian\"") && form.body.contains("<option value=\"hospital-attendance\" selected>"));
+    assert_eq!(place(&browser.post("/sign-in", &typed)), "/ask");
+    for _ in 0..2 {
+        let form = browser.get("/ask").expect(200);
+        assert!(form.body.contains("value=\"Gwenllian\"") && form.body.contains("<option value=\"hospital-attendance\" selected>"));
+    }
     assert_eq!(site.app.count("enquiry"), 0, "it comes back, and is not asked by itself");
+    place(&browser.ask(&usual()));
+    assert!(!browser.get("/ask").expect(200).body.contains("Gwenllian"), "once it was sent it is kept no longer");
 }
 
 on_both_databases!(a_session_is_known_to_every_server_and_ends_in_its_time);
@@ -307,7 +246,7 @@ fn a_session_is_known_to_every_server_and_ends_in_its_time(kind: Backend) {
     let mut site = Site::start(kind);
     let cookies = site.signed_in("partner-health").cookies.borrow().clone();
     site.app.turn_to_the_other();
-    let browser = Browser { app: &site.app, cookies: RefCell::new(cookies.clone()) };
+    let browser = Browser::with(&site.app, cookies.clone());
     browser.get("/ask").expect(200);
     for secret in cookies.values() {
         assert_eq!(site.app.database().number(&format!("SELECT count(*) AS n FROM session WHERE digest = '{secret}'")), 0);
@@ -389,7 +328,7 @@ fn notices_are_read_and_acknowledged_in_the_morning(kind: Backend) {
     let custodian = site.signed_in("custodian");
     let page = custodian.get("/work").expect(200);
     let operations: Vec<_> = site.app.audit_of(&page).into_iter().map(|entry| entry.operation).collect();
-    assert_eq!(operations, ["listNotices", "listTasks"]);
+    assert_eq!(operations, ["listAlerts", "listNotices", "listTasks", "listClocks", "listTransfers"]);
     let unread = || {
         let list = site.app.custodian().get("/v1/notices?acknowledged=false").expect(200);
         list.list("/items").iter().map(|notice| notice["id"].as_str().expect("an identifier").to_owned()).collect::<Vec<_>>()
@@ -412,10 +351,452 @@ fn notices_are_read_and_acknowledged_in_the_morning(kind: Backend) {
     assert_eq!(place(&site.browser().get("/work")), "/sign-in?next=/work");
 }
 
+on_both_databases!(what_is_put_together_is_confirmed_as_far_as_the_page_showed_it);
+fn what_is_put_together_is_confirmed_as_far_as_the_page_showed_it(kind: Backend) {
+    let site = Site::start(kind);
+    site.lets_in("custodian", &Caller::custodian());
+    site.app.register(&Child::usual());
+    let routine = || site.app.ask(&Caller::health(), &Question::usual().with("reason", json!("scheduled-care"))).text("/id");
+    let mut checks = vec![routine(), routine(), routine()];
+    let custodian = site.signed_in("custodian");
+    let page = custodian.get("/work").expect(200);
+    let forms = page.body.matches("action=\"/work/notices/").count();
+    assert_eq!((forms, hidden(&page, "together").as_str()), (1, "3"));
+    assert!(page.body.contains("3 routine enquiries about this child, put together"), "{}", page.body);
+    let id = page.body.split("action=\"/work/notices/").nth(1).and_then(|rest| rest.split('"').next()).expect("an identifier").to_owned();
+    let confirm = |page: &Answer, together: &str| {
+        let done = custodian.post(&format!("/work/notices/{id}"), &[("mark", &hidden(page, "mark")), ("together", together)]);
+        assert_eq!(place(&done), "/work");
+        site.app.audit_of(&done).remove(0)
+    };
+    let unread = || site.app.count("notice WHERE to_role = 'custodian' AND acknowledged_at IS NULL");
+
+    // One more has come since the page was made: nothing is confirmed unseen, also by a form that says nothing of how many.
+    checks.push(routine());
+    for seen in [hidden(&page, "together").as_str(), "", "all"] {
+        let entry = confirm(&page, seen);
+        assert_eq!((entry.operation.as_str(), entry.code.as_deref()), ("acknowledgeNotice", Some("precondition-failed")), "{seen}");
+        assert_eq!(unread(), 4, "{seen}");
+    }
+    let page = custodian.get("/work?language=cy").expect(200);
+    assert!(page.body.contains("4 o ymholiadau arferol am y plentyn hwn"), "{}", page.body);
+    assert_eq!(confirm(&page, &hidden(&page, "together")).outcome, "granted");
+    assert_eq!(unread(), 0);
+    for check in checks {
+        let seen = site.app.health().get(&format!("/v1/checks/{check}")).expect(200);
+        assert_eq!(seen.text("/matches/0/readBy/0/role"), "custodian", "each of them is read");
+    }
+    assert!(!custodian.get("/work").expect(200).body.contains("action=\"/work/notices/"));
+}
+
 on_both_databases!(there_are_no_pages_where_nobody_can_sign_in);
 fn there_are_no_pages_where_nobody_can_sign_in(kind: Backend) {
     let app = TestApp::start(kind, "");
     for path in ["/", "/ask", "/sign-in"] {
         app.anonymous().get(path).problem(404, "not-found");
     }
+}
+
+on_both_databases!(a_session_rests_only_so_long_and_a_page_that_looks_by_itself_does_not_keep_it);
+fn a_session_rests_only_so_long_and_a_page_that_looks_by_itself_does_not_keep_it(kind: Backend) {
+    let site = Site::start(kind);
+    let browser = site.signed_in("partner-health");
+    // Nobody else is asked by a region that stands alone: the answer is not complete, and the page looks again by itself.
+    let answer = place(&browser.ask(&usual()));
+    let page = browser.get(&answer).expect(200);
+    let again = page.header("refresh").and_then(|value| value.strip_prefix("10; url=")).expect("a page that looks again").to_owned();
+    assert_eq!(again, format!("{answer}?look=again"));
+    let rests = || site.app.database().texts("SELECT CAST(idle_ends_at AS TEXT) AS value FROM session").remove(0);
+    let soon = chrono::Utc::now() + chrono::TimeDelta::minutes(1);
+    let soon = soon.format("%Y-%m-%dT%H:%M:%S%.6fZ");
+    let rest_until =
+        |instant: &str| site.app.database().execute(&format!("UPDATE session SET idle_ends_at = '{instant}'")).expect("an end");
+    rest_until(&soon.to_string());
+    let before = rests();
+    browser.get(&again).expect(200);
+    assert_eq!(rests(), before, "nobody did anything");
+    browser.get("/ask").expect(200);
+    assert_ne!(rests(), before, "somebody did");
+    let touched = rests();
+    browser.get("/ask").expect(200);
+    assert_eq!(rests(), touched, "not every page is a write");
+    rest_until("2020-01-01T00:00:00.000000Z");
+    assert_eq!(place(&browser.get("/ask")), "/sign-in");
+}
+
+/// A region whose people sign in through a provider that is not there.
+fn provided(kind: Backend, folder: &Folder) -> TestApp {
+    let secret = folder.path().join("client.secret");
+    std::fs::write(&secret, "a secret\n").expect("a secret");
+    // Nothing listens on the port for discarding.
+    let settings = format!(
+        "[sign_in]\nissuer = \"http://127.0.0.1:9\"\nclient_id = \"pages\"\nclient_secret_file = {:?}",
+        secret.display().to_string()
+    );
+    TestApp::start(kind, &settings)
+}
+
+on_both_databases!(a_provider_that_is_away_is_said_and_nothing_typed_is_lost);
+fn a_provider_that_is_away_is_said_and_nothing_typed_is_lost(kind: Backend) {
+    let folder = Folder::new();
+    let app = provided(kind, &folder);
+    let browser = Browser::of(&app);
+    let form = browser.get("/sign-in").expect(200);
+    assert!(form.body.contains("name=\"by\" value=\"provider\"") && !form.body.contains("name=\"person\""), "{}", form.body);
+    let typed = [("mark", hidden(&form, "mark")), ("by", "provider".into()), ("kept-given", "Gwenllian".into())];
+    let typed: Vec<(&str, &str)> = typed.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let page = browser.post("/sign-in", &typed).expect(503);
+    assert!(page.body.contains("does not answer") && page.body.contains("name=\"kept-given\" value=\"Gwenllian\""), "{}", page.body);
+    let audit = app.audit_of(&page);
+    assert_eq!((audit[0].operation.as_str(), audit[0].code.as_deref()), ("signIn", Some("provider-away")));
+    let unmarked = browser.post("/sign-in", &[("by", "provider"), ("mark", "")]).expect(403);
+    assert!(unmarked.body.contains("id=\"provider\""));
+    // Who brings back what was never given out is told so, and stays nobody.
+    for path in ["/sign-in/return", "/sign-in/return?state=c29tZXRoaW5n&code=c29tZXRoaW5n", "/sign-in/return?error=access_denied"] {
+        let page = browser.get(path).expect(403);
+        assert_eq!(app.audit_of(&page)[0].code.as_deref(), Some("provider-unknown-state"), "{path}");
+        assert_eq!(place(&browser.get("/ask")), "/sign-in");
+    }
+    browser.get("/signed-out").expect(200);
+}
+
+on_both_databases!(who_comes_back_does_so_once_in_time_and_in_the_same_browser);
+fn who_comes_back_does_so_once_in_time_and_in_the_same_browser(kind: Backend) {
+    use cofrestr::register::sessions::{Secret, come_back, go_away};
+    let app = TestApp::start(kind, "");
+    let (store, _) = app.inside();
+    let (own, other) = (Secret::new().expect("a secret"), Secret::new().expect("a secret"));
+    let runtime = crate::support::http::runtime();
+    let away = |state: &str| runtime.block_on(go_away(&store, &own, state, "what was typed")).expect("kept");
+    let back = |secret: &Secret, state: &str| runtime.block_on(come_back(&store, secret, state)).expect("an answer");
+    away("one");
+    assert_eq!(app.database().number("SELECT count(*) AS n FROM sign_in WHERE digest = 'one' OR sealed LIKE '%typed%'"), 0);
+    assert_eq!(back(&own, "one").as_deref(), Some("what was typed"));
+    assert_eq!(back(&own, "one"), None, "once");
+    away("two");
+    assert_eq!(back(&other, "two"), None, "the same browser");
+    assert_eq!(back(&own, "two"), None, "and whoever tried has used it up");
+    away("three");
+    app.database().execute("UPDATE sign_in SET ends_at = '2020-01-01T00:00:00.000000Z'").expect("an end");
+    away("four");
+    assert_eq!(app.count("sign_in"), 1, "what is over is forgotten when the next one sets out");
+    app.database().execute("UPDATE sign_in SET ends_at = '2020-01-01T00:00:00.000000Z'").expect("an end");
+    assert_eq!(back(&own, "four"), None, "in time");
+    // Of several who bring the same at once, one gets it.
+    away("five");
+    let taken = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..4).map(|_| scope.spawn(|| back(&own, "five").is_some())).collect();
+        all.into_iter().map(|one| one.join().expect("an answer")).filter(|taken| *taken).count()
+    });
+    assert_eq!(taken, 1);
+}
+
+on_both_databases!(address_carers_and_reference_are_asked_too);
+fn address_carers_and_reference_are_asked_too(kind: Backend) {
+    let site = Site::start(kind);
+    site.app.register(&Child::usual());
+    let browser = site.signed_in("partner-health");
+    let more = [
+        ("address", "14 Stryd y Felin\r\n Casnewydd \r\n"),
+        ("carers", "Angharad Trahaearn, 3 4 1985\nSioned Beynon"),
+        ("case-reference", "ED-2026-11843"),
+    ];
+    let answer = place(&browser.ask(&[usual().as_slice(), &more].concat()));
+    let asked: Value =
+        serde_json::from_str(&site.app.database().texts("SELECT question AS value FROM enquiry").remove(0)).expect("a question");
+    assert_eq!(asked["child"]["addresses"], json!([{"lines": ["14 Stryd y Felin", "Casnewydd"]}]));
+    assert_eq!(asked["child"]["carers"][0]["dateOfBirth"], "1985-04-03");
+    assert_eq!(asked["child"]["carers"][1]["name"], json!({"given": "Sioned", "family": "Beynon"}));
+    let check = site.app.health().get(&answer.replace("/answers", "/v1/checks")).expect(200);
+    assert_eq!(check.text("/caseReference"), "ED-2026-11843");
+    let page = browser.ask(&[usual().as_slice(), &[("carers", "Beynon, Sioned")]].concat()).expect(422);
+    assert!(page.body.contains("id=\"carers-error\"") && page.body.contains("<details class=\"govuk-details\" open>"), "{}", page.body);
+    assert!(page.body.contains(">Beynon, Sioned</textarea>"), "what was typed is kept");
+    let long = "x".repeat(300);
+    let page = browser.ask(&[usual().as_slice(), &[("case-reference", long.as_str())]].concat()).expect(422);
+    assert!(page.body.contains("id=\"case-reference-error\""), "{}", page.body);
+}
+
+on_both_databases!(a_restricted_record_is_opened_by_somebody_who_has_just_shown_who_they_are);
+fn a_restricted_record_is_opened_by_somebody_who_has_just_shown_who_they_are(kind: Backend) {
+    let site = Site::start(kind);
+    site.lets_in("custodian", &Caller::custodian());
+    let child = site.app.register(&Child::usual().hidden_at(&["3 Clos Heulog"], "NP18 2XJ").shielded()).child;
+    let path = format!("/children/{child}");
+    let duty = site.signed_in("emergency-duty");
+    let page = duty.get(&path).expect(404);
+    assert!(page.body.contains("id=\"open\"") && !page.body.contains("Clos Heulog") && !page.body.contains("Gwenllian"), "{}", page.body);
+    let unknown = "01a1e8f2-fa50-7e51-9fb7-d2fb999b0a35";
+    let none = duty.get(&format!("/children/{unknown}")).expect(404);
+    let plain = |page: &crate::support::http::Answer, id: &str| page.body.replace(id, "ID").replace(&hidden(page, "key"), "KEY");
+    assert_eq!(plain(&page, &child), plain(&none, unknown), "what may not be seen is as what is not there");
+    let (mark, key) = (hidden(&page, "mark"), hidden(&page, "key"));
+    let send = |reason: &str, mark: &str| duty.post(&format!("{path}/open"), &[("mark", mark), ("key", &key), ("reason", reason)]);
+    assert!(send("", &mark).expect(422).body.contains("id=\"reason-error\""));
+    assert!(send("A reason", "").expect(403).body.contains(">A reason</textarea>"));
+    assert_eq!(site.app.count("break_glass"), 0);
+
+    // Too long after they signed in: nothing is opened, and what they typed comes back once they have done so again.
+    let earlier = "UPDATE session SET began_at = '2020-01-01T00:00:00.000000Z'";
+    site.app.database().execute(earlier).expect("an earlier beginning");
+    let page = send("Found alone at night", &mark).expect(403);
+    assert!(!page.body.contains("id=\"open\"") && page.body.contains(&format!("/sign-in?next={path}")), "{}", page.body);
+    assert_eq!(site.app.count("break_glass"), 0);
+    let form = duty.get(&format!("/sign-in?next={path}")).expect(200);
+    let typed =
+        [("mark", &*hidden(&form, "mark")), ("next", &*path), ("person", "emergency-duty"), ("kept-open-reason", "Found alone at night")];
+    assert_eq!(place(&duty.post("/sign-in", &typed)), path);
+    let page = duty.get(&path).expect(404);
+    assert!(page.body.contains(">Found alone at night</textarea>"), "{}", page.body);
+    let typed = [("mark", &*hidden(&page, "mark")), ("key", &*hidden(&page, "key")), ("reason", "Found alone at night")];
+    let opened = duty.post(&format!("{path}/open"), &typed);
+    assert_eq!(place(&opened), path);
+    let audit = site.app.audit_of(&opened);
+    assert_eq!((audit[0].operation.as_str(), audit[0].outcome.as_str()), ("breakGlass", "granted"));
+    place(&duty.post(&format!("{path}/open"), &typed));
+    assert_eq!(site.app.count("break_glass"), 1, "a double click opens once");
+    let page = duty.get(&path).expect(200);
+    assert!(page.body.contains("3 Clos Heulog") && !page.body.contains("/log"), "{}", page.body);
+
+    // The custodian sees who it was, and closes the task.
+    let custodian = site.signed_in("custodian");
+    let log = custodian.get(&format!("{path}/log")).expect(200);
+    assert!(log.body.contains("Opened the restricted record in an emergency") && log.body.contains("emergency-duty-1"), "{}", log.body);
+    let work = custodian.get("/work").expect(200);
+    let task = work.body.split("href=\"").find_map(|part| part.strip_prefix("/tasks/")).expect("a task").split('"').next().expect("an end");
+    let task = format!("/tasks/{task}");
+    let page = custodian.get(&task).expect(200);
+    assert!(page.body.contains("opened in an emergency") && page.body.contains(&path), "{}", page.body);
+    let mark = hidden(&page, "mark");
+    assert!(custodian.post(&task, &[("mark", &mark), ("reason", " ")]).expect(422).body.contains("id=\"reason-error\""));
+    let done = custodian.post(&task, &[("mark", &mark), ("reason", "Rang the duty team: it was right")]);
+    assert_eq!((place(&done).as_str(), site.app.audit_of(&done)[0].operation.as_str()), ("/work", "closeTask"));
+    assert_eq!(
+        site.app.custodian().get(&task.replace("/tasks", "/v1/tasks")).expect(200).text("/closure/reason"),
+        "Rang the duty team: it was right"
+    );
+    place(&custodian.post(&task, &[("mark", &mark), ("reason", "Again")]));
+    // A partner has no way there at all.
+    let nurse = site.signed_in("partner-health");
+    for path in [path.clone(), format!("{path}/log"), task] {
+        nurse.get(&path).expect(403);
+    }
+}
+
+on_both_databases!(a_long_list_has_pages_and_each_is_there_for_whom_the_api_shows_it);
+fn a_long_list_has_pages_and_each_is_there_for_whom_the_api_shows_it(kind: Backend) {
+    let site = Site::start(kind);
+    site.lets_in("custodian", &Caller::custodian());
+    for number in 0..27 {
+        let child = Child::named("Ffion", &format!("Maddocks{number}"));
+        site.app.register_with(&child, Entry::usual().with("coordinator", Value::Null));
+    }
+    let custodian = site.signed_in("custodian");
+    let tasks = |page: &str| page.matches("href=\"/tasks/").count();
+    let all = custodian.get("/work").expect(200);
+    assert_eq!(tasks(&all.body), 10);
+    assert!(all.body.contains("href=\"/work/tasks\"") && all.body.contains("id=\"clocks\"") && all.body.contains("id=\"moves\""));
+    let first = custodian.get("/work/tasks").expect(200);
+    assert!(tasks(&first.body) == 25 && !first.body.contains("id=\"clocks\""));
+    let next = first.body.split("href=\"").find_map(|part| part.strip_prefix("/work/tasks?after=")).expect("a next page").split('"').next();
+    let second = custodian.get(&format!("/work/tasks?after={}", next.expect("an end"))).expect(200);
+    assert_eq!(tasks(&second.body), 2);
+    assert!(!second.body.contains("?after="), "the last page has no next");
+    custodian.get("/work/tasks?after=x%26child=y").expect(200);
+    for clock in ["overdue", "due-soon"] {
+        let due = site.app.custodian().get(&format!("/v1/clocks?state={clock}")).expect(200).list("/items").len();
+        let shown =
+            custodian.get("/work/clocks").expect(200).body.matches(if clock == "overdue" { ">Overdue<" } else { ">Due soon<" }).count();
+        assert_eq!(shown, due.min(25), "{clock}");
+    }
+    custodian.get("/work/secrets").expect(404);
+    let nurse = site.signed_in("partner-health").get("/work/tasks").expect(200);
+    assert_eq!(tasks(&nurse.body), 0);
+    assert!(site.app.audit_of(&nurse).is_empty(), "nothing is asked for that is not hers");
+}
+
+on_both_databases!(a_move_offers_each_person_the_steps_that_are_theirs_now);
+fn a_move_offers_each_person_the_steps_that_are_theirs_now(kind: Backend) {
+    let site = Site::start(kind);
+    let origin = Caller::of_authority("custodian", NEWPORT).with("name", json!("Nia Pritchard"));
+    let receiver = Caller::of_authority("custodian", TORFAEN).named("torfaen-custodian").with("name", json!("Gwen Powell"));
+    site.lets_in("custodian", &receiver);
+    site.lets_in("team-manager", &origin);
+    let entered = site.app.register(&Child::usual());
+    let begun = json!({"registrationId": entered.registration, "to": TORFAEN, "nature": "permanent"});
+    let made = site.app.as_caller(&origin).post("/v1/transfers", &begun).expect(201);
+    let path = made.header("location").expect("a place").to_owned();
+    let page = path.replace("/v1/transfers", "/moves");
+    let read = |caller: &Caller| site.app.as_caller(caller).get(&path).expect(200);
+    let begun = std::time::Instant::now();
+    while read(&receiver).at("/delivered") != true {
+        assert!(begun.elapsed().as_secs() < 30, "the offer arrives");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let there = site.signed_in("custodian");
+    assert!(there.get("/work").expect(200).body.contains(&format!("href=\"{page}\"")));
+    // The same steps as the API names for the role at the person's authority, and no other.
+    let offered = |browser: &Browser<'_>| {
+        let body = browser.get(&page).expect(200).body;
+        let start = format!("href=\"{page}/");
+        let mut steps: Vec<String> = body.split(&start).skip(1).map(|part| part.split('"').next().expect("an end").to_owned()).collect();
+        steps.sort();
+        steps
+    };
+    let named = |caller: &Caller, authority: &str| {
+        let mut steps: Vec<String> = read(caller)
+            .list("/possible")
+            .iter()
+            .filter(|step| {
+                step["authority"] == authority && step["roles"].as_array().is_some_and(|roles| roles.contains(&json!("custodian")))
+            })
+            .map(|step| step["action"].as_str().expect("a step").to_owned())
+            .collect();
+        steps.sort();
+        steps
+    };
+    assert_eq!(offered(&there), named(&receiver, TORFAEN));
+    let here = site.signed_in("team-manager");
+    assert_eq!(offered(&here), named(&origin, NEWPORT));
+    assert_ne!(offered(&here), offered(&there));
+    assert_eq!(place(&there.get(&format!("{page}/accept"))), page, "what is not to be done now has no form");
+    let form = there.get(&format!("{page}/acknowledge")).expect(200);
+    let mark = hidden(&form, "mark");
+    there.post(&format!("{page}/acknowledge"), &[("mark", "")]).expect(403);
+    let done = there.post(&format!("{page}/acknowledge"), &[("mark", &mark)]);
+    assert_eq!((place(&done), site.app.audit_of(&done)[0].operation.as_str()), (page.clone(), "actOnTransfer"));
+    assert_eq!(read(&receiver).text("/status"), "acknowledged");
+    let form = there.post(&format!("{page}/agree"), &[("mark", &mark), ("nature", "permanent"), ("note", "Rang Newport")]).expect(422);
+    assert!(form.body.contains("id=\"practitioner-error\"") && form.body.contains(">Rang Newport</textarea>"), "{}", form.body);
+    place(&there.post(&format!("{page}/agree"), &[("mark", &mark), ("nature", "permanent"), ("practitioner", "Gwen Powell")]));
+    let form = there.get(&format!("{page}/book-conference")).expect(200);
+    assert!(form.body.contains("id=\"on-day\""));
+    assert!(
+        there
+            .post(&format!("{page}/book-conference"), &[("mark", &mark), ("on-day", "8")])
+            .expect(422)
+            .body
+            .contains("id=\"on-day-error\"")
+    );
+    let day = [("mark", &*mark), ("on-day", "8"), ("on-month", "12"), ("on-year", "2026")];
+    place(&there.post(&format!("{page}/book-conference"), &day));
+    assert_eq!(read(&receiver).text("/conferenceOn"), "2026-12-08");
+    // A conference is chosen by its kind and day, once it is recorded.
+    site.app.set_clock("2026-12-08T12:00:00Z");
+    let hold = format!("{page}/hold-conference");
+    assert!(there.get(&hold).expect(200).body.contains("Record it first"));
+    let held = Conference::of(TORFAEN, "transfer-in", "2026-12-08");
+    let held = held.decides(&entered.child, "not-registered", json!({"reasons": "Safe where they are now"}));
+    let held = site.app.custodian().post("/v1/conferences", &held.0).expect(201).text("/id");
+    let form = there.get(&hold).expect(200);
+    let option = format!("<option value=\"{held}\">Transfer-in conference of 8 December 2026</option>");
+    assert!(form.body.contains(&option), "{}", form.body);
+    let child = hidden(&form, "child");
+    let again = there.post(&hold, &[("mark", &mark), ("child", &child), ("note", "All were there")]).expect(422);
+    assert!(again.body.contains("id=\"conference-error\"") && again.body.contains(&option), "{}", again.body);
+    assert!(again.body.contains(">All were there</textarea>"), "{}", again.body);
+    assert_eq!(place(&there.post(&hold, &[("mark", &mark), ("child", &child), ("conference", &held)])), page);
+    assert_eq!(read(&receiver).list("/steps").last().expect("a step")["conferenceId"], held.as_str());
+    // Once more than it was this side's turn: the API says so, and nothing typed is lost.
+    let again = there.post(&format!("{page}/acknowledge"), &[("mark", &mark), ("note", "Once more")]);
+    assert!(again.status == 409 && again.body.contains(">Once more</textarea>") || again.status == 303, "{}", again.body);
+    site.signed_in("partner-health").get(&page).expect(403);
+}
+
+/// Raises an alert from what the register holds of a child; answers the alert's page.
+fn raised(site: &Site, here: &Browser<'_>, entered: &Entered) -> String {
+    let place_of_form = format!("/children/{}/alert", entered.child);
+    assert!(here.get(&format!("/children/{}", entered.child)).expect(200).body.contains(&format!("href=\"{place_of_form}\"")));
+    let form = here.get(&place_of_form).expect(200);
+    assert!(form.body.contains("Gwenllian Trahaearn") && !form.body.contains("<title>Gwenllian"), "whom it is about: {}", form.body);
+    let (mark, key) = (hidden(&form, "mark"), hidden(&form, "key"));
+    let all = [
+        ("mark", mark.as_str()),
+        ("key", key.as_str()),
+        ("path", "child-missing"),
+        ("seen-day", "16"),
+        ("seen-month", "11"),
+        ("seen-year", "2026"),
+        ("seen-time", "15:40"),
+        ("seen-place", "Outside <the> leisure centre"),
+        ("note", "She did not come home from school"),
+    ];
+    let without = |left_out: &[&str]| all.into_iter().filter(|(name, _)| !left_out.contains(name)).collect::<Vec<_>>();
+    assert_eq!(here.post(&place_of_form, &without(&["mark"])).status, 403);
+    let again = here.post(&place_of_form, &without(&["path", "seen-time"])).expect(422);
+    for said in ["id=\"path-error\"", "href=\"#seen-day\"", ">She did not come home from school</textarea>", "value=\"2026\""] {
+        assert!(again.body.contains(said), "{said}: {}", again.body);
+    }
+    assert_eq!(hidden(&again, "key"), key, "it is the same form");
+    assert_eq!(site.app.count("alert"), 0);
+    let done = here.post(&place_of_form, &all);
+    let page = place(&done);
+    assert_eq!(site.app.audit_of(&done)[0].operation, "addAlert");
+    assert_eq!(place(&here.post(&place_of_form, &all)), page, "a double click raises one alert");
+    assert_eq!(site.app.count("alert"), 1);
+    // A second one is refused in words; whoever may not raise any is offered none.
+    let next = hidden(&here.get(&place_of_form).expect(200), "key");
+    let second = [&without(&["key"])[..], &[("key", next.as_str())]].concat();
+    let refused = here.post(&place_of_form, &second).expect(409);
+    assert!(
+        refused.body.contains("govuk-error-summary") && refused.body.contains(">She did not come home from school</textarea>"),
+        "{}",
+        refused.body
+    );
+    site.signed_in("partner-health").get(&place_of_form).expect(403);
+    page
+}
+
+on_both_databases!(a_missing_child_is_on_the_pages_of_those_who_act_and_of_nobody_else);
+fn a_missing_child_is_on_the_pages_of_those_who_act_and_of_nobody_else(kind: Backend) {
+    let site = Site::start(kind);
+    let custodian = Caller::of_authority("custodian", NEWPORT).with("name", json!("Nia Pritchard"));
+    let elsewhere = Caller::of_authority("custodian", TORFAEN).named("torfaen-custodian");
+    site.lets_in("custodian", &custodian);
+    site.lets_in("team-manager", &elsewhere);
+    let entered = site.app.register(&Child::usual());
+    let here = site.signed_in("custodian");
+    let page = raised(&site, &here, &entered);
+    let path = page.replace("/alerts", "/v1/alerts");
+    assert!(here.get("/work").expect(200).body.contains(&format!("href=\"{page}\"")));
+    let shown = here.get(&page).expect(200).body;
+    assert!(shown.contains("Outside &#60;the&#62; leisure centre"), "{shown}");
+    assert!(shown.contains("that the police were told"), "what the procedures ask for and nobody recorded: {shown}");
+    // The steps that the API names for the role at the person's authority, and no other; a report is read where it stands.
+    let possible = site.app.as_caller(&custodian).get(&path).expect(200).list("/possible");
+    let own = possible
+        .iter()
+        .filter(|step| step["authority"] == NEWPORT && step["roles"].as_array().is_some_and(|roles| roles.contains(&json!("custodian"))));
+    let mut named: Vec<&str> = own.map(|step| step["action"].as_str().expect("a step")).filter(|step| *step != "read-sighting").collect();
+    named.sort_unstable();
+    let start = format!("href=\"{page}/");
+    let mut offered: Vec<&str> = shown.split(&start).skip(1).map(|part| part.split('"').next().expect("an end")).collect();
+    offered.sort_unstable();
+    assert_eq!(offered, named);
+    for step in &offered {
+        assert!(here.get(&format!("{page}/{step}")).expect(200).body.contains("name=\"mark\""), "{step} has a form");
+    }
+    assert_eq!(place(&here.get(&format!("{page}/renew"))), page, "what is not to be done now has no form");
+
+    let mark = hidden(&here.get(&format!("{page}/circulate")).expect(200), "mark");
+    here.post(&format!("{page}/circulate"), &[("mark", "")]).expect(403);
+    let told = [("mark", mark.as_str()), ("instructions", "Keep her with you."), ("police", "PC Rees"), ("police-reference", "GP-118834")];
+    let again = here.post(&format!("{page}/circulate"), &told).expect(422).body;
+    assert!(again.contains("id=\"note-error\"") && again.contains(">Keep her with you.</textarea>"), "{again}");
+    let whole = [&told[..], &[("risk", "high"), ("note", "At risk of serious harm")]].concat();
+    let done = here.post(&format!("{page}/circulate"), &whole);
+    assert_eq!((place(&done), site.app.audit_of(&done)[0].operation.as_str()), (page.clone(), "actOnAlert"));
+    let now = site.app.as_caller(&custodian).get(&path).expect(200);
+    assert_eq!((now.text("/status"), now.text("/details/police/reference")), ("active".into(), "GP-118834".into()));
+    assert_eq!((now.text("/details/instructions"), now.text("/details/risk")), ("Keep her with you.".into(), "high".into()));
+    let found = [("mark", mark.as_str()), ("seen-by", "Sister Ruth Adeyemi"), ("note", "She is well")];
+    assert_eq!(place(&here.post(&format!("{page}/locate"), &found)), page);
+    assert_eq!(site.app.as_caller(&custodian).get(&path).expect(200).text("/status"), "closed");
+
+    // The other authority of the region sees what the API shows it; a nurse nothing, as if there were nothing.
+    let there = site.signed_in("team-manager");
+    assert_eq!(there.get(&page).status, site.app.as_caller(&elsewhere).get(&path).status);
+    let nurse = site.signed_in("partner-health");
+    assert!(!nurse.get("/work").expect(200).body.contains("/alerts/"));
+    nurse.get(&page).expect(403);
 }

@@ -18,12 +18,12 @@ use crate::support::program::{Program, headers};
 use crate::support::tokens::{Caller, TORFAEN};
 
 /// Requests of each kind whose statements are counted.
-const COUNTED: usize = 20;
-/// Requests of each kind whose time is taken.
-const TIMED: usize = 400;
-/// How far the medians may lie apart, and how often a busy machine may try again.
+const COUNTED: usize = 5;
+/// Requests of each kind whose time is taken: when the medians lie apart it is taken again, of more. A busy machine moves a median of
+/// few, and not one of many; a difference in the work moves all.
+const TIMED: [usize; 4] = [50, 100, 400, 400];
+/// How far the medians may lie apart.
 const APART: f64 = 1.25;
-const ATTEMPTS: usize = 3;
 
 /// Whether something is there that this person may not know of, is not there, or is no identifier at all.
 const KINDS: [&str; 3] = ["hidden", "missing", "malformed"];
@@ -37,7 +37,7 @@ fn quiet(kind: Backend) -> Program {
 fn outsider(operation: &str) -> Caller {
     match operation {
         "readCheck" => Caller::police(),
-        "readTransfer" => Caller::of_authority("custodian", TORFAEN),
+        "readTransfer" | "readAlert" | "readResponsibility" => Caller::of_authority("custodian", TORFAEN),
         "readCoordinator" | "readCategories" | "readCoreGroup" | "readRemoval" | "readSection47Enquiry" | "readConference" => {
             Caller::of_authority("custodian", TORFAEN)
         }
@@ -55,7 +55,13 @@ fn outsider(operation: &str) -> Caller {
         | "readNotice"
         | "readTask"
         | "readAuditProof"
-        | "readLegalHold" => Caller::of_authority("custodian", TORFAEN),
+        | "readLegalHold"
+        | "listMissedAppointments"
+        | "readImport"
+        | "listImportRows"
+        | "readWebhook"
+        | "readWebhookSecret"
+        | "listWebhookDeliveries" => Caller::of_authority("custodian", TORFAEN),
         "readClient" => Caller::of_authority("operator", TORFAEN),
         other => panic!("{other} reads something by its identifier: who may not know of it? Say so in tests/same_work.rs"),
     }
@@ -192,9 +198,9 @@ fn what_may_not_be_known_takes_as_long_as_what_does_not_exist(kind: Backend) {
     let mut all = all(&program);
     all.dedup_by(|next, first| next.operation == first.operation);
     for paths in all {
-        let attempt = || {
+        let attempt = |rounds: usize| {
             let mut samples = [const { Vec::new() }; 3];
-            for round in 0..TIMED {
+            for round in 0..rounds {
                 // Taken in turns, each time another one first: what else the machine does meets all of them.
                 for place in 0..KINDS.len() {
                     let kind = (place + round) % KINDS.len();
@@ -208,8 +214,10 @@ fn what_may_not_be_known_takes_as_long_as_what_does_not_exist(kind: Backend) {
         };
         let mut ratios = Vec::new();
         while ratios.last().is_none_or(|ratio| *ratio > APART) {
-            assert!(ratios.len() < ATTEMPTS, "{} as {}: medians lie apart: {ratios:?}", paths.operation, paths.caller.subject());
-            ratios.push(attempt());
+            let rounds = TIMED.get(ratios.len());
+            let rounds =
+                rounds.unwrap_or_else(|| panic!("{} as {}: medians lie apart: {ratios:?}", paths.operation, paths.caller.subject()));
+            ratios.push(attempt(*rounds));
         }
     }
 }

@@ -8,7 +8,7 @@ use cofrestr::config::{Config, DEMO};
 use cofrestr::invent::stable;
 use cofrestr::matching::Keyer;
 use cofrestr::register::keys::{KeyFolder, Signer};
-use cofrestr::register::matcher::Matcher;
+use cofrestr::register::matcher::{Budget, Matcher};
 use cofrestr::register::sandbox::{self, Seed};
 use cofrestr::register::{Region, RegisterError};
 use cofrestr::store::{Sizes, Store};
@@ -24,7 +24,7 @@ fn open(database: &TestDatabase) -> Store {
 fn gwent(folder: &Folder, is_sandbox: bool) -> Arc<Region> {
     let keys = KeyFolder::new(folder.path().join("keys"));
     keys.make_missing(Utc::now()).unwrap();
-    let matcher = Matcher::new(Keyer::new(keys.matcher_secret().unwrap()), 600);
+    let matcher = Matcher::new(Keyer::new(keys.matcher_secret().unwrap()), Budget::default());
     let settings = if is_sandbox { DEMO.to_owned() } else { DEMO.replace("enabled = true", "enabled = false") };
     let text = format!("{settings}\n[region]\ncode = \"gwent\"\n[[issuers]]\nissuer = \"i\"\naudience = \"a\"\njwks_file = \"k\"\n");
     Arc::new(Region::new(&Config::from_text(&text).unwrap(), matcher, Arc::new(Signer::open(keys).unwrap())).unwrap())

@@ -28,9 +28,9 @@ use cofrestr::federation::tls;
 use cofrestr::matching::Keyer;
 use cofrestr::register::Region;
 use cofrestr::register::keys::{KeyFolder, Signer, TlsIdentity, directory_key};
-use cofrestr::register::matcher::Matcher;
+use cofrestr::register::matcher::{Budget, Matcher};
 use cofrestr::register::peers::directory::{Directory, Keeper, Known, Listed};
-use cofrestr::register::peers::statement::{Believed, Statement};
+use cofrestr::register::peers::statement::{Believed, Descent, Statement};
 use cofrestr::store::connection::DatabaseUrl;
 use cofrestr::store::migrations;
 use serde_json::{Value, json};
@@ -220,6 +220,7 @@ fn prepare(size: usize, scratch: &Path) -> Result<(Vec<Member>, Arc<Known>)> {
             region: member.code.clone(),
             standing: Standing::Active,
             statement: member.statement.text.clone(),
+            earlier: Vec::new(),
             vouched_in: None,
         })
         .collect();
@@ -293,7 +294,7 @@ fn member(number: usize, scratch: &Path, members: &Path, empty: &Path, keeper: &
     let keys = KeyFolder::new(folder.join("keys"));
     keys.make_missing(now)?;
     keys.make_missing_tls(&code, now)?;
-    let matcher = Matcher::new(Keyer::new(keys.matcher_secret()?), 600);
+    let matcher = Matcher::new(Keyer::new(keys.matcher_secret()?), Budget::default());
     let signer = Arc::new(Signer::open(keys.clone())?);
     let region = Arc::new(Region::new(&Config::from_text(&text)?, matcher, Arc::clone(&signer))?);
     let statement = Statement::sign(region.said(), &code, now.timestamp_millis(), &signer, now)?;
@@ -323,7 +324,7 @@ fn token(member: &Member) -> Result<String> {
 /// A request without work to every other region at once, over the same kind of connections: what the network and the client cost.
 async fn bare(members: &[Member], directory: &Arc<Known>, questions: usize) -> Result<Vec<f64>> {
     let [first, others @ ..] = members else { bail!("no region") };
-    first.region.take_up(Arc::clone(directory), &BTreeMap::new(), Arc::new(first.statement.clone()), Utc::now());
+    first.region.take_up(Arc::clone(directory), &BTreeMap::new(), Arc::new(Descent::of(first.statement.clone())), Utc::now());
     let mut clients = Vec::new();
     for other in others {
         let config = tls::client(&first.region, &other.code.parse()?, &first.identity)?;

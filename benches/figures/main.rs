@@ -19,6 +19,7 @@
 
 mod children;
 mod load;
+mod loads;
 mod plain;
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
@@ -115,6 +116,14 @@ fn main() -> Result<()> {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let folder = scratch.join(format!("figures-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
+    if has("--import") {
+        let databases = Databases { postgres: PostgresServer::durable(), folder: folder.clone() };
+        let size = path("--children").and_then(|size| size.to_str()?.parse().ok()).unwrap_or(60_000);
+        loads::measure(&databases, program.as_deref(), size)?;
+        std::fs::remove_dir_all(&folder)?;
+        println!("\n{}", machine.said());
+        return Ok(());
+    }
     let python = plain::environment(&scratch.join("figures-venv")).context("the FastAPI service cannot be installed")?;
     let mut run = Run {
         plan,

@@ -47,6 +47,8 @@ pub struct Region {
     database: String,
     /// Access tokens of nurses.
     pub tokens: Vec<String>,
+    /// The access token of the region's custodian.
+    pub custodian: String,
 }
 
 impl Region {
@@ -72,7 +74,15 @@ impl Region {
             )
         };
         let tokens = (0..PEOPLE).map(token).collect::<Result<_, _>>()?;
-        Ok(Self { program: program.unwrap_or_else(|| PROGRAM.into()), folder, database, tokens })
+        let custodian = signer.sign(
+            "at+jwt",
+            &json!({
+                "iss": ISSUER, "aud": AUDIENCE, "sub": "custodian-1", "client_id": "figures", "iat": now.timestamp(), "nbf": now.timestamp(),
+                "exp": now.timestamp() + 36_000, "role": "custodian",
+                "region": "gwent", "organisation": { "code": "W06000022", "name": "Gwent" },
+            }),
+        )?;
+        Ok(Self { program: program.unwrap_or_else(|| PROGRAM.into()), folder, database, tokens, custodian })
     }
 
     fn configuration(&self, name: &str, port: u16, matching: bool) -> Result<PathBuf> {
@@ -108,22 +118,35 @@ impl Region {
     /// # Errors
     /// When the import does.
     pub fn import(&self, file: &Path) -> Result<Duration> {
+        let begun = Instant::now();
+        self.run(&[&["keys", "make"], &["migrate"], &["import", &file.display().to_string()]])?;
+        Ok(begun.elapsed())
+    }
+
+    /// Makes keys and an empty database.
+    ///
+    /// # Errors
+    /// When the program cannot.
+    pub fn prepare(&self) -> Result<()> {
+        self.run(&[&["keys", "make"], &["migrate"]])
+    }
+
+    fn run(&self, commands: &[&[&str]]) -> Result<()> {
         let configuration = self.configuration("import.toml", 1, true)?;
         let log = fs::File::create(self.folder.join("import.log"))?;
-        let begun = Instant::now();
         let run = |arguments: &[&str]| -> Result<i32> {
             let mut command = Command::new(&self.program);
             command.args(arguments).arg("--config").arg(&configuration).stdout(log.try_clone()?).stderr(log.try_clone()?);
             Ok(command.status().context("cannot run the program")?.code().unwrap_or(-1))
         };
         // Some invented children are on no register of their own (2: some rows were rejected); that is no failure here.
-        for arguments in [&["keys", "make"][..], &["migrate"], &["import", &file.display().to_string()][..]] {
+        for arguments in commands {
             let code = run(arguments)?;
             if code != 0 && code != 2 {
                 bail!("cofrestr {} ended with {code}; see {}", arguments[0], self.folder.join("import.log").display());
             }
         }
-        Ok(begun.elapsed())
+        Ok(())
     }
 
     /// Starts a server.

@@ -85,6 +85,17 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// What it is, and how busy it was.
+    pub fn said(&self) -> String {
+        let Self { cores, memory_gib, processor, load_before } = self;
+        format!(
+            "Measured on {cores} cores ({processor}) with {memory_gib:.0} GiB; the load generator and PostgreSQL run on the same cores. \
+             Load average of the machine before: {load_before}."
+        )
+    }
+}
+
 /// Everything, as JSON.
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -98,12 +109,7 @@ impl Report {
     /// The tables in Markdown, as they stand in the README.
     pub fn markdown(&self) -> String {
         let mut out = String::new();
-        let Machine { cores, memory_gib, processor, load_before } = &self.machine;
-        let _ = writeln!(
-            out,
-            "Measured on {cores} cores ({processor}) with {memory_gib:.0} GiB; the load generator and PostgreSQL run on the same cores. \
-             Load average of the machine before: {load_before}.\n"
-        );
+        let _ = writeln!(out, "{}\n", self.machine.said());
         out += "| | database | children | connections | per second | p50 ms | p99 ms | CPU ms each | memory MB | start ms | right child |\n\
                 | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n";
         for row in &self.rows {

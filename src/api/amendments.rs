@@ -1,28 +1,23 @@
 //! `/v1/registrations/{id}/coordinator`, `/categories`, `/core-group`: what of an entry changes while it is in force.
 
-use std::sync::Arc;
-
 use actix_web::HttpResponse;
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::fields::Fields;
 use super::gate::Gate;
 use super::problem::Problem;
-use super::registrations::{CategoryView, CoordinatorShape, CoordinatorView, CoreGroupMemberShape, CoreGroupMemberView, members};
-use super::respond::{item, kept};
-use crate::authz::Action;
+use super::registrations::{
+    Amendment, CategoryView, CoordinatorShape, CoordinatorView, CoreGroupMemberShape, CoreGroupMemberView, amend, members, show,
+};
 use crate::authz::policy::action;
 use crate::domain::category::{Category, CategorySet, Derived};
 use crate::domain::dates::parse_date;
-use crate::domain::ids::RegistrationId;
 use crate::domain::nation::Nation;
+use crate::register::amendments;
 use crate::register::children::today;
-use crate::register::registrations::{self, NewCoordinator, NewCoreGroupMember, Registration};
-use crate::register::{Region, RegisterError, amendments};
-use crate::store::Tx;
+use crate::register::registrations::{NewCoordinator, NewCoreGroupMember, Registration};
 
 /// Who co-ordinates from now on.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -173,67 +168,6 @@ fn day(text: Option<&str>, fields: &mut Fields, now: DateTime<Utc>) -> Option<Na
     }
 }
 
-/// Shows a part of an entry under the entry's version.
-async fn show<A: Action, V: Serialize + 'static>(gate: Gate<A>, view: fn(&Registration) -> V) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, app, .. } = gate;
-    let principal = Arc::clone(permit.principal());
-    let reach = permit.reach();
-    app.store
-        .read(permit, move |snapshot| {
-            let id: RegistrationId = incoming.id()?;
-            let mut entry = registrations::find(snapshot.connection, id, &principal, reach)?;
-            incoming.reading()?;
-            snapshot.audit().child(entry.row.child_id);
-            let now = snapshot.now();
-            registrations::veil(snapshot.connection, std::slice::from_mut(&mut entry), &principal, reach, now)?;
-            item::<V>(entry.row.version, &view(&entry))
-        })
-        .await
-        .map(kept)
-}
-
-/// How a change is read from a body, done, and shown.
-struct Amendment<Body, Change, View> {
-    read: fn(&Body, DateTime<Utc>) -> Result<Change, Problem>,
-    write: fn(&mut Tx<'_>, &Region, &Registration, &Change, &str) -> Result<(), RegisterError>,
-    view: fn(&Registration) -> View,
-}
-
-/// Changes a part of an entry that is in force.
-async fn amend<A, Body, Change, View>(gate: Gate<A>, amendment: Amendment<Body, Change, View>) -> Result<HttpResponse, Problem>
-where
-    A: Action,
-    Body: DeserializeOwned + 'static,
-    Change: Send + Sync + 'static,
-    View: Serialize + 'static,
-{
-    let Gate { permit, incoming, app, .. } = gate;
-    let principal = Arc::clone(permit.principal());
-    let by = principal.key();
-    let reach = permit.reach();
-    let region = Arc::clone(&app.region);
-    let Amendment { read, write, view } = amendment;
-    app.store
-        .run(
-            permit,
-            move |snapshot| {
-                let id: RegistrationId = incoming.id()?;
-                let entry = registrations::find(snapshot.connection, id, &principal, reach)?;
-                snapshot.audit().child(entry.row.child_id);
-                let body: Body = incoming.change(entry.row.version)?;
-                let change = read(&body, snapshot.now())?;
-                Ok((entry, change))
-            },
-            move |tx, (entry, change): &(Registration, Change)| {
-                write(tx, &region, entry, change, &by)?;
-                let entry = registrations::load(tx.connection, entry.row.id)?;
-                item::<View>(entry.row.version, &view(&entry))
-            },
-        )
-        .await
-        .map(kept)
-}
-
 /// Read the co-ordinator
 ///
 /// Who co-ordinates the child's plan now, and who did before.
@@ -244,7 +178,7 @@ where
         headers(("ETag" = String, description = "The entry's version"))), super::openapi::ReadProblems),
 )]
 pub async fn coordinator(gate: Gate<action::ReadCoordinator>) -> Result<HttpResponse, Problem> {
-    show(gate, CoordinatorHistoryView::new).await
+    show(gate, |_, entry, _| Ok(CoordinatorHistoryView::new(entry))).await
 }
 
 /// Change the co-ordinator
@@ -263,7 +197,7 @@ pub async fn change_coordinator(gate: Gate<action::ChangeCoordinator>) -> Result
     amend(
         gate,
         Amendment {
-            read: |body: &CoordinatorChangeRequest, now| {
+            read: |body: &CoordinatorChangeRequest, _, now| {
                 let mut fields = Fields::default();
                 let new = body.coordinator.as_ref().map(|shape| shape.read("/coordinator", &mut fields));
                 let from = day(body.from.as_deref(), &mut fields, now);
@@ -271,7 +205,7 @@ pub async fn change_coordinator(gate: Gate<action::ChangeCoordinator>) -> Result
                 fields.finish(read)
             },
             write: |tx, _, entry, (new, from): &Change, by| amendments::coordinate(tx, entry, new.as_ref(), *from, by),
-            view: CoordinatorHistoryView::new,
+            view: |_, entry, _| Ok(CoordinatorHistoryView::new(entry)),
         },
     )
     .await
@@ -287,7 +221,7 @@ pub async fn change_coordinator(gate: Gate<action::ChangeCoordinator>) -> Result
         headers(("ETag" = String, description = "The entry's version"))), super::openapi::ReadProblems),
 )]
 pub async fn categories(gate: Gate<action::ReadCategories>) -> Result<HttpResponse, Problem> {
-    show(gate, CategoriesView::new).await
+    show(gate, |_, entry, _| Ok(CategoriesView::new(entry))).await
 }
 
 /// Change the categories
@@ -304,7 +238,7 @@ pub async fn change_categories(gate: Gate<action::ChangeCategories>) -> Result<H
     amend(
         gate,
         Amendment {
-            read: |body: &CategoriesRequest, now| {
+            read: |body: &CategoriesRequest, _, now| {
                 let mut fields = Fields::default();
                 let categories = category_list("/categories", &body.categories, &mut fields);
                 let from = day(body.from.as_deref(), &mut fields, now);
@@ -314,7 +248,7 @@ pub async fn change_categories(gate: Gate<action::ChangeCategories>) -> Result<H
             write: |tx, region, entry, (categories, from): &Change, by| {
                 amendments::categorise(tx, entry, categories, region.own().nation, *from, by)
             },
-            view: CategoriesView::new,
+            view: |_, entry, _| Ok(CategoriesView::new(entry)),
         },
     )
     .await
@@ -336,7 +270,7 @@ pub(super) fn category_list(pointer: &str, codes: &[String], fields: &mut Fields
         headers(("ETag" = String, description = "The entry's version"))), super::openapi::ReadProblems),
 )]
 pub async fn core_group(gate: Gate<action::ReadCoreGroup>) -> Result<HttpResponse, Problem> {
-    show(gate, CoreGroupView::new).await
+    show(gate, |_, entry, _| Ok(CoreGroupView::new(entry))).await
 }
 
 /// Change the core group
@@ -353,7 +287,7 @@ pub async fn change_core_group(gate: Gate<action::ChangeCoreGroup>) -> Result<Ht
     amend(
         gate,
         Amendment {
-            read: |body: &CoreGroupRequest, now| {
+            read: |body: &CoreGroupRequest, _, now| {
                 let mut fields = Fields::default();
                 let group = members("/members", &body.members, &mut fields);
                 let from = day(body.from.as_deref(), &mut fields, now);
@@ -361,7 +295,7 @@ pub async fn change_core_group(gate: Gate<action::ChangeCoreGroup>) -> Result<Ht
                 fields.finish(read)
             },
             write: |tx, _, entry, (group, from): &Change, by| amendments::regroup(tx, entry, group, *from, by),
-            view: CoreGroupView::new,
+            view: |_, entry, _| Ok(CoreGroupView::new(entry)),
         },
     )
     .await

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use super::deprecation::Ending;
 use super::limits::Limits;
 use super::oauth::Issuing;
 use crate::authz::token::Verifier;
@@ -29,6 +30,10 @@ pub struct App {
     pub limits: Limits,
     /// Longest body, in bytes.
     pub body_limit: usize,
+    /// Longest file to be imported, in bytes.
+    pub import_limit: usize,
+    /// What of the contract is going to end.
+    pub endings: Arc<Vec<Ending>>,
     /// The other regions; nothing for a region that believes nobody's directory.
     pub federation: Option<Federated>,
 }

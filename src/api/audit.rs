@@ -319,10 +319,7 @@ pub async fn index(gate: Gate<action::ListAudit>) -> Result<HttpResponse, Proble
                 snapshot.audit().child(Id(child));
             }
             let rows = entries(snapshot.connection, &sight, &filter, page.before::<Uuid>().map(Id), page.fetch())?;
-            let (rows, links) = page.cut(rows, "/v1/audit", |row| row.id.0);
-            if rows.is_empty() {
-                snapshot.audit().empty();
-            }
+            let (rows, links) = page.cut(snapshot, rows, "/v1/audit", |row| row.id.0);
             let records = rows.iter().map(EntryRow::read).collect::<Result<Vec<_>, _>>()?;
             let mut named: Vec<Id> = records.iter().flat_map(|record| record.children.iter().copied().map(Id)).collect();
             named.sort();

@@ -7,19 +7,19 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::children::{ChildView, Entering, ITEMS, NewIdentifierShape, NewNameShape, kept_view, read_sex};
+use super::children::{ChildView, ITEMS, NewIdentifierShape, NewNameShape, kept_view, read_sex};
 use super::fields::Fields;
 use super::gate::{Gate, etag};
+use super::named::child_in_path;
+use super::once::Once;
 use super::problem::{FieldError, Problem};
 use super::respond::{created, kept};
 use crate::authz::policy::action;
 use crate::domain::dates::{DateError, parse_date};
 use crate::domain::identifiers::{Identifier, IdentifierKind};
-use crate::domain::ids::ChildId;
+use crate::register::Region;
 use crate::register::births::{self, Ending, Newborn, Outcome};
-use crate::register::children::{self, NewIdentifier, today};
-use crate::register::{Region, idempotency};
-use crate::store::children::ChildRow;
+use crate::register::children::{NewIdentifier, today};
 use crate::words::say;
 
 /// The most children of one birth: one more than ever lived.
@@ -214,20 +214,15 @@ pub async fn record(gate: Gate<action::RecordBirth>) -> Result<HttpResponse, Pro
         .run(
             permit,
             move |snapshot| {
-                let id: ChildId = incoming.id()?;
-                let row = children::find(snapshot.connection, id, &principal, reach)?;
-                snapshot.audit().child(id);
-                let creation = incoming.creation_unshaped()?;
-                if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
-                    return Ok(Entering::Before(answer));
-                }
-                let body: BirthRequest = incoming.change(row.version)?;
-                let (outcome, ending) = body.read(&reader, snapshot.now())?;
-                Ok(Entering::New { key: creation.key, what: (row, outcome, ending), _turn: creation.turn })
+                let row = child_in_path(snapshot, &incoming, &principal, reach)?;
+                Once::read(snapshot, incoming.creation_unshaped()?, |snapshot, _| {
+                    let body: BirthRequest = incoming.change(row.version)?;
+                    let (outcome, ending) = body.read(&reader, snapshot.now())?;
+                    Ok((row, outcome, ending))
+                })
             },
-            move |tx, entering: &Entering<(ChildRow, Outcome, Ending)>| match entering {
-                Entering::Before(answer) => Ok(answer.clone()),
-                Entering::New { key, what: (row, outcome, ending), .. } => idempotency::once(tx, key, |tx| {
+            move |tx, once| {
+                once.make(tx, |tx, (row, outcome, ending)| {
                     let ended = births::record(tx, &writer, row, ending, &by)?;
                     let mut version = row.version;
                     let mut children = Vec::with_capacity(ended.children.len());
@@ -246,7 +241,7 @@ pub async fn record(gate: Gate<action::RecordBirth>) -> Result<HttpResponse, Pro
                         .collect();
                     let view = BirthView { outcome: outcome.as_str().to_owned(), children, warnings };
                     created(Some(format!("/v1/children/{}", row.id.0)), Some(etag(version)), &view)
-                }),
+                })
             },
         )
         .await

@@ -32,8 +32,9 @@ use crate::domain::short_reference::ShortReference;
 use crate::domain::text::{CaseReference, Line};
 use crate::domain::verification::VerificationMethod;
 use crate::matching::{Birth, Field, Flag, Level, NameKind, Person, PersonAddress, PersonCarer, PersonName, Reason as MatchReason};
+use crate::register::alerts::hits::ToldAlert;
 use crate::register::budgets::{self, Hold, Reckoning};
-use crate::register::checks::{self, Checked, NumbersInUse, PeerReply, Question, Searched, StoredAnswer, StoredMatch};
+use crate::register::checks::{self, Checked, NumbersInUse, PeerReply, Question, Reading, Readings, Searched, StoredAnswer, StoredMatch};
 use crate::register::idempotency::{self, Answer, Key};
 use crate::register::peers::wire::PeerQuestion;
 use crate::register::{Region, RegisterError};
@@ -226,6 +227,10 @@ pub struct CheckView {
     /// `on-register`, `possible-match`, `not-on-register` or `indeterminate`.
     #[schema(example = "on-register")]
     outcome: String,
+    /// A missing-child alert that this question is about although no match carries it: the child is on no register that
+    /// answered. Read it before the outcome: `not-on-register` beside it means that the child is sought, and is not here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing_alert: Option<MissingAlertView>,
     /// People who may be meant, best first.
     matches: Vec<MatchView>,
     /// Every region in the search and what became of asking it.
@@ -297,10 +302,67 @@ pub struct MatchView {
     contact: Option<ContactsView>,
     /// Whether the record is shielded: ask for no location and pass none on.
     shielded: bool,
+    /// The missing-child alert that is live for this child: what to do now, and whom to ring.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing_alert: Option<MissingAlertView>,
     /// The NHS number that has come in the place of the one you gave, where the region's policy tells you.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "9990001006")]
     number_in_use: Option<String>,
+    /// Who at the authority has confirmed having read that you asked, the first first; what a region tells of its own people takes a
+    /// moment. Absent while nobody has, for an entry of a region that does not tell, and for a former entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_by: Option<Vec<ReadingView>>,
+}
+
+/// That a person at an authority has read of a check: the office, never the name.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadingView {
+    /// The office whose notice it was.
+    #[schema(example = "custodian")]
+    role: String,
+    /// When they confirmed it.
+    at: DateTime<Utc>,
+}
+
+/// A missing-child alert, as an enquirer is told of it: what to do now, and whom to ring; nothing more.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MissingAlertView {
+    /// How sure it is that the question is about the child who is sought: `certain`, `probable` or `possible`.
+    #[schema(value_type = String, example = "probable")]
+    grade: Grade,
+    /// Whether it is an exercise: nobody is missing.
+    exercise: bool,
+    /// Whether those who seek the child were to confirm the alert by now and have not. It is live all the same.
+    stale: bool,
+    /// Since when it should have been confirmed, of a stale one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale_since: Option<DateTime<Utc>>,
+    /// What to do now, in the words of those who seek the child.
+    #[schema(example = "Keep the child with you if you can do so safely. Do not tell the family that you have rung.")]
+    instructions: String,
+    /// Whom to ring at this minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact: Option<ContactView>,
+}
+
+impl MissingAlertView {
+    fn new(alert: &ToldAlert, region: &Region, language: Language, now: DateTime<Utc>) -> Self {
+        let known = region.authority(&alert.authority);
+        let contact = known.and_then(|(home, authority)| authority.contact_now(home.nation, now).map(ContactView::new));
+        let usual = if alert.exercise { "alert-instructions-exercise" } else { "alert-instructions" };
+        let stale = alert.reconfirm_by < now;
+        Self {
+            grade: alert.grade,
+            exercise: alert.exercise,
+            stale,
+            stale_since: stale.then_some(alert.reconfirm_by),
+            instructions: alert.instructions.clone().unwrap_or_else(|| say(language, usual, &[])),
+            contact,
+        }
+    }
 }
 
 /// An authority.
@@ -502,6 +564,7 @@ impl CheckRequest {
             notify,
             search,
             on_behalf_of: caller,
+            call_back: self.on_behalf_of.as_ref().and_then(|caller| caller.call_back_number.clone()),
             language: language.as_str(),
         });
         fields.finish(read)
@@ -576,7 +639,7 @@ impl OnBehalfOfShape {
 
 impl ChildQuestion {
     /// The child as the matcher reads it.
-    fn person(&self, pointer: &str, region: &Region, now: DateTime<Utc>, fields: &mut Fields) -> Person {
+    pub(super) fn person(&self, pointer: &str, region: &Region, now: DateTime<Utc>, fields: &mut Fields) -> Person {
         let at = |item: &str| format!("{pointer}/{item}");
         let ranges = region.ranges();
         let mut person = Person::default();
@@ -732,7 +795,14 @@ mod erased {
 }
 
 impl MatchView {
-    fn new(found: &StoredMatch, number_in_use: Option<&String>, region: &Region, language: Language, now: DateTime<Utc>) -> Self {
+    fn new(
+        found: &StoredMatch,
+        number_in_use: Option<&String>,
+        readings: Option<Vec<Reading>>,
+        region: &Region,
+        language: Language,
+        now: DateTime<Utc>,
+    ) -> Self {
         let known = region.authority(&found.authority);
         let contact = known.as_ref().and_then(|(home, authority)| {
             let contacts = authority.contacts.as_ref()?;
@@ -772,19 +842,24 @@ impl MatchView {
             coordinator: found.coordinator.as_ref().map(|name| CoordinatorNameView { name: name.clone() }),
             contact,
             shielded: found.shielded,
+            missing_alert: found.alert.as_ref().map(|alert| MissingAlertView::new(alert, region, language, now)),
             number_in_use: number_in_use.cloned(),
+            read_by: readings
+                .filter(|readings| !readings.is_empty())
+                .map(|readings| readings.into_iter().map(|Reading { role, at }| ReadingView { role, at }).collect()),
         }
     }
 }
 
 impl CheckView {
     /// What a caller is shown of a check: fields listed by hand. `numbers` are those in use, of the people who were asked for by
-    /// another.
+    /// another; `readings` who has read of it meanwhile.
     #[allow(clippy::too_many_arguments)] // the check, and for whom it is shown
     fn new(
         row: &EnquiryRow,
         answer: &StoredAnswer,
         numbers: &NumbersInUse,
+        readings: &Readings,
         region: &Region,
         principal: &Principal,
         reach: Reach,
@@ -800,7 +875,12 @@ impl CheckView {
             as_of: row.as_of.get(),
             valid_until: row.valid_until.get(),
             outcome: row.outcome.clone(),
-            matches: answer.matches.iter().map(|found| MatchView::new(found, numbers.of(found), region, language, now)).collect(),
+            missing_alert: answer.alerts.first().map(|alert| MissingAlertView::new(alert, region, language, now)),
+            matches: answer
+                .matches
+                .iter()
+                .map(|found| MatchView::new(found, numbers.of(found), readings.of(found), region, language, now))
+                .collect(),
             coverage: answer
                 .coverage
                 .iter()
@@ -859,7 +939,15 @@ async fn ask_others(
 ) -> Read {
     let Read::New { key, searched, reckoning, turn, hold, .. } = read else { return read };
     let silent = |regions: Vec<RegionCode>| -> Vec<PeerReply> {
-        let one = |region| PeerReply { region, reply: Reply::Unreachable, duration_ms: 0, earlier: None, signed: None, code: None };
+        let one = |region| PeerReply {
+            region,
+            reply: Reply::Unreachable,
+            duration_ms: 0,
+            earlier: None,
+            signed: None,
+            code: None,
+            alerts: Vec::new(),
+        };
         regions.into_iter().map(one).collect()
     };
     let asked = searched.iter().map(|searched| {
@@ -941,7 +1029,8 @@ fn keep(region: &Region, tx: &mut crate::store::Tx<'_>, asked: &Asked) -> Result
 /// Ask whether a child is on a register
 ///
 /// Asks the registers of the search and answers in words that cannot be misread: `not-on-register` only when every register
-/// answered and nobody on them may be the child. The enquiry is recorded and told to those responsible.
+/// answered and nobody on them may be the child. The enquiry is recorded and told to those responsible. A child who is sought
+/// carries `missingAlert`: on the match, or at the top when nobody on a register matched; those who seek the child are rung.
 #[utoipa::path(
     post, path = "/v1/checks", operation_id = "askCheck", tag = "Checks",
     params(super::openapi::IdempotencyKey), request_body = CheckRequest,
@@ -1038,7 +1127,11 @@ fn put_together(
     let now = ending.now();
     let views = checked
         .iter()
-        .map(|one| (one.row.version, CheckView::new(&one.row, &one.answer, &one.numbers, region, principal, Reach::Own, language, now)))
+        .map(|one| {
+            // Nobody can have read of it yet.
+            let none = Readings::default();
+            (one.row.version, CheckView::new(&one.row, &one.answer, &one.numbers, &none, region, principal, Reach::Own, language, now))
+        })
         .collect();
     let answer = write(views)?;
     told.standing(region.budgets.standing(&reckoning, empty(&checked)));
@@ -1211,6 +1304,7 @@ pub(super) fn question_of_peer(asked: &PeerQuestion, region: &Region, now: DateT
         notify: if notify.permitted_for(reason).is_ok() { notify } else { Notify::Normal },
         search,
         on_behalf_of: None,
+        call_back: None,
         language: Language::English.as_str(),
     });
     fields.finish(read)
@@ -1253,7 +1347,8 @@ pub async fn again(
                 snapshot.audit().child(crate::store::types::Id(child));
             }
             let numbers = checks::numbers_in_place(snapshot.connection, &region, &principal, &answer.matches)?;
-            let view = CheckView::new(&row, &answer, &numbers, &region, &principal, reach, language, snapshot.now());
+            let readings = checks::readings(snapshot.connection, id)?;
+            let view = CheckView::new(&row, &answer, &numbers, &readings, &region, &principal, reach, language, snapshot.now());
             item(row.version, &view)
         })
         .await
@@ -1274,10 +1369,7 @@ pub async fn index(gate: Gate<action::ListChecks>) -> Result<HttpResponse, Probl
         .read(permit, move |snapshot| {
             let (page, reference) = query(&incoming)?;
             let rows = checks::list(snapshot.connection, &principal, reach, reference.as_ref(), page.before(), page.fetch())?;
-            if rows.is_empty() {
-                snapshot.audit().empty();
-            }
-            let (rows, links) = page.cut(rows, "/v1/checks", |row| row.id.0);
+            let (rows, links) = page.cut(snapshot, rows, "/v1/checks", |row| row.id.0);
             let items = rows
                 .into_iter()
                 .map(|row| CheckSummary {

@@ -4,14 +4,19 @@ use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use chrono::{DateTime, NaiveDate, Utc};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::fields::Fields;
 use super::gate::{Gate, etag};
+use super::named::child_in_path;
+use super::once::Once;
+use super::practices::PracticeView;
 use super::problem::Problem;
 use super::respond::{created, item, kept};
 use super::shapes::{AddressShape, NameShape};
+use crate::authz::Action;
 use crate::authz::policy::action;
 use crate::domain::census::{CensusItems, Disability, Referral};
 use crate::domain::dates::{BirthDate, DateOfBirth, ExpectedDeliveryDate, PartialDate, parse_date};
@@ -26,13 +31,12 @@ use crate::register::children::{
     self, AddressKind, Child, NewAddress, NewChild, NewHouseholdMember, NewIdentifier, NewName, Relationship, Sight, Surroundings,
     Validity, today,
 };
-use crate::register::idempotency::{self, Answer, Key};
 use crate::register::{Region, RegisterError};
-use crate::store::Snapshot;
 use crate::store::census::ReferralRow;
 use crate::store::children::{AddressRow, ChildRow, HouseholdRow, IdentifierRow, NameRow};
 use crate::store::connection::AnyConnection;
 use crate::store::types::Id;
+use crate::store::{Snapshot, Tx};
 
 /// The most names, identifiers, addresses or household members of one person.
 pub(super) const ITEMS: usize = 50;
@@ -282,6 +286,10 @@ pub struct ChildView {
     identifiers: Vec<IdentifierView>,
     /// Addresses; confidential ones only for those who keep the case.
     addresses: Vec<AddressView>,
+    /// General practices, the one that holds now last; those of a shielded record only for those who keep the case.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    practices: Vec<PracticeView>,
     /// Household and carers.
     household: Vec<HouseholdMemberView>,
     /// Ethnicity: a code of England's children-in-need census.
@@ -687,6 +695,7 @@ impl ChildView {
             communication_needs: particulars.and_then(|row| row.communication_needs.clone()),
             identifiers: child.identifiers.iter().map(IdentifierView::new).collect(),
             addresses: address_views(child, sees_confidential),
+            practices: practice_views(child, sees_confidential),
             household: household_views(child, sees_confidential),
             ethnicity: child.census.as_ref().and_then(|row| row.ethnicity.clone()),
             disabilities: child.census.as_ref().and_then(|row| serde_json::from_str(row.disabilities.as_deref()?).ok()),
@@ -712,6 +721,12 @@ pub(super) fn address_views(child: &Child, sees_confidential: bool) -> Vec<Addre
 /// The household; a confidential member only for those who keep the case.
 pub(super) fn household_views(child: &Child, sees_confidential: bool) -> Vec<HouseholdMemberView> {
     child.household.iter().filter(|row| sees_confidential || !row.confidential).map(HouseholdMemberView::new).collect()
+}
+
+/// The practices: whoever knows with which one a child is knows where they live.
+pub(super) fn practice_views(child: &Child, sees_confidential: bool) -> Vec<PracticeView> {
+    let shown = child.practices.iter().filter(|_| sees_confidential || !child.row.shielded);
+    shown.map(PracticeView::new).collect()
 }
 
 /// A record as it is shown, with what stands around it.
@@ -826,12 +841,6 @@ pub(super) fn note_break_glass(snapshot: &mut Snapshot<'_>, sight: &Sight) {
     }
 }
 
-/// The reading part of a request that creates: an answer given before, or what to do.
-pub(super) enum Entering<T> {
-    Before(Answer),
-    New { key: Key, what: T, _turn: super::app::Turn },
-}
-
 /// Enter a person
 ///
 /// Enters a person with names, birth, identifiers, addresses and household. A person is told to enquirers only once there is
@@ -852,23 +861,18 @@ pub async fn add(gate: Gate<action::AddChild>) -> Result<HttpResponse, Problem> 
         .run(
             permit,
             move |snapshot| {
-                let creation = incoming.creation::<ChildRequest>()?;
-                if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
-                    return Ok(Entering::Before(answer));
-                }
-                let new = creation.body.read(&reader, snapshot.now())?;
-                if reader.authorities().iter().all(|authority| authority.gss != new.authority) || !principal.scope.covers(&new.authority) {
-                    return Err(RegisterError::OutsideScope.into());
-                }
-                Ok(Entering::New { key: creation.key, what: new, _turn: creation.turn })
+                Once::read(snapshot, incoming.creation::<ChildRequest>()?, |snapshot, body| {
+                    let new = body.read(&reader, snapshot.now())?;
+                    reader.within_scope(&principal, &new.authority)?;
+                    Ok(new)
+                })
             },
-            move |tx, entering: &Entering<NewChild>| match entering {
-                Entering::Before(answer) => Ok(answer.clone()),
-                Entering::New { key, what, .. } => idempotency::once(tx, key, |tx| {
-                    let (id, _) = children::add(tx, &writer, what, &by)?;
+            move |tx, once| {
+                once.make(tx, |tx, new| {
+                    let (id, _) = children::add(tx, &writer, new, &by)?;
                     let (version, view) = kept_view(tx.connection, id.into())?;
                     created(Some(format!("/v1/children/{id}")), Some(etag(version)), &view)
-                }),
+                })
             },
         )
         .await
@@ -928,30 +932,25 @@ macro_rules! add_fact {
                 .run(
                     permit,
                     move |snapshot| {
-                        let id: ChildId = incoming.id()?;
-                        let row = children::find(snapshot.connection, id, &principal, reach)?;
-                        snapshot.audit().child(id);
-                        let creation = incoming.creation_unshaped()?;
-                        if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
-                            return Ok(Entering::Before(answer));
-                        }
-                        let $body: $shape = incoming.change(row.version)?;
-                        let ($region, $now) = (&*reader, snapshot.now());
-                        let _ = ($region, $now);
-                        let mut fields = Fields::default();
-                        let $fields = &mut fields;
-                        let new: Option<$new> = $read;
-                        Ok(Entering::New { key: creation.key, what: (row, fields.finish(new)?), _turn: creation.turn })
+                        let row = child_in_path(snapshot, &incoming, &principal, reach)?;
+                        Once::read(snapshot, incoming.creation_unshaped()?, |snapshot, _| {
+                            let $body: $shape = incoming.change(row.version)?;
+                            let ($region, $now) = (&*reader, snapshot.now());
+                            let _ = ($region, $now);
+                            let mut fields = Fields::default();
+                            let $fields = &mut fields;
+                            let new: Option<$new> = $read;
+                            Ok((row, fields.finish(new)?))
+                        })
                     },
-                    move |tx, entering: &Entering<(ChildRow, $new)>| match entering {
-                        Entering::Before(answer) => Ok(answer.clone()),
-                        Entering::New { key, what: (row, new), .. } => idempotency::once(tx, key, |tx| {
+                    move |tx, once| {
+                        once.make(tx, |tx, (row, new)| {
                             let child = ChildId::try_from(row.id.0).map_err(|_| RegisterError::NotFound)?;
                             let id = $insert(tx, child, new, &by)?;
                             children::changed(tx, &writer, child, row.version)?;
                             let added = <$row>::current(tx.connection, &[row.id])?.into_iter().find(|row| row.id == Id::from(id)).ok_or(RegisterError::NotFound)?;
                             created(Some(format!("/v1/children/{child}")), Some(etag(row.version + 1)), &$view::new(&added))
-                        }),
+                        })
                     },
                 )
                 .await
@@ -981,6 +980,41 @@ add_fact! {
     |body, region, now, fields| body.read("", region, now, fields), HouseholdRow
 }
 
+/// Changes a person's record as `read` makes it of the body, and shows the person.
+pub(super) async fn change<A, Body, Change>(
+    gate: Gate<A>,
+    read: fn(&Body, DateTime<Utc>) -> Result<Change, Problem>,
+    write: fn(&mut Tx<'_>, &Region, &ChildRow, &Change, &str) -> Result<(), RegisterError>,
+) -> Result<HttpResponse, Problem>
+where
+    A: Action,
+    Body: DeserializeOwned + 'static,
+    Change: Send + Sync + 'static,
+{
+    let Gate { permit, incoming, app, .. } = gate;
+    let principal = Arc::clone(permit.principal());
+    let by = principal.key();
+    let reach = permit.reach();
+    let region = Arc::clone(&app.region);
+    app.store
+        .run(
+            permit,
+            move |snapshot| {
+                let row = child_in_path(snapshot, &incoming, &principal, reach)?;
+                let body: Body = incoming.change(row.version)?;
+                let change = read(&body, snapshot.now())?;
+                Ok((row, change))
+            },
+            move |tx, (row, change): &(ChildRow, Change)| {
+                write(tx, &region, row, change, &by)?;
+                let (version, view) = kept_view(tx.connection, row.id)?;
+                item::<ChildView>(version, &view)
+            },
+        )
+        .await
+        .map(kept)
+}
+
 macro_rules! withdraw {
     ($(#[$doc:meta])* $name:ident, $action:ident, $operation:literal, $path:literal, $standing:literal) => {
         $(#[$doc])*
@@ -992,30 +1026,12 @@ macro_rules! withdraw {
                 super::openapi::ChangeProblems),
         )]
         pub async fn $name(gate: Gate<action::$action>) -> Result<HttpResponse, Problem> {
-            let Gate { permit, incoming, app, .. } = gate;
-            let principal = Arc::clone(permit.principal());
-            let by = principal.key();
-            let reach = permit.reach();
-            let region = Arc::clone(&app.region);
-            app.store
-                .run(
-                    permit,
-                    move |snapshot| {
-                        let id: ChildId = incoming.id()?;
-                        let row = children::find(snapshot.connection, id, &principal, reach)?;
-                        snapshot.audit().child(id);
-                        let body: ReasonRequest = incoming.change(row.version)?;
-                        body.read()?;
-                        Ok(row)
-                    },
-                    move |tx, row: &ChildRow| {
-                        children::withdraw(tx, &region, row, $standing, &by)?;
-                        let (version, view) = kept_view(tx.connection, row.id)?;
-                        item::<ChildView>(version, &view)
-                    },
-                )
-                .await
-                .map(kept)
+            change(
+                gate,
+                |body: &ReasonRequest, _| body.read(),
+                |tx, region, row, _: &Note, by| children::withdraw(tx, region, row, $standing, by),
+            )
+            .await
         }
     };
 }

@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::children::ReasonRequest;
 use super::fields::Fields;
 use super::gate::{Gate, etag};
+use super::once::Once;
 use super::paging::{Links, Page};
 use super::problem::Problem;
 use super::respond::{created, item, kept, list};
@@ -23,7 +24,6 @@ use crate::domain::ids::ClientId;
 use crate::domain::roles::Sector;
 use crate::domain::text::Line;
 use crate::register::clients::{self, Keys, NewClient};
-use crate::register::idempotency::{self, Answer};
 use crate::store::clients::ClientRow;
 
 /// The longest address of a key set, in characters.
@@ -238,11 +238,6 @@ impl ClientView {
     }
 }
 
-enum Adding {
-    Before(Answer),
-    New { key: idempotency::Key, client: NewClient, _turn: super::app::Turn },
-}
-
 /// Register a partner system
 ///
 /// With its public keys, or the address at which it publishes them. From the answer on it is issued tokens at `/oauth2/token`.
@@ -264,19 +259,14 @@ pub async fn add(gate: Gate<action::AddClient>) -> Result<HttpResponse, Problem>
             permit,
             move |snapshot| {
                 clients::may_add(&principal)?;
-                let creation = incoming.creation::<ClientRequest>()?;
-                if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
-                    return Ok(Adding::Before(answer));
-                }
-                Ok(Adding::New { key: creation.key, client: creation.body.read(reader.sandbox)?, _turn: creation.turn })
+                Once::read(snapshot, incoming.creation::<ClientRequest>()?, |_, body| body.read(reader.sandbox))
             },
-            move |tx, adding: &Adding| match adding {
-                Adding::Before(answer) => Ok(answer.clone()),
-                Adding::New { key, client, .. } => idempotency::once(tx, key, |tx| {
+            move |tx, once| {
+                once.make(tx, |tx, client| {
                     let row = clients::add(tx, client, at, &by)?;
                     let location = format!("/v1/clients/{}", row.id.0);
                     created(Some(location), Some(etag(row.version)), &ClientView::new(&row, &writer.issuer))
-                }),
+                })
             },
         )
         .await
@@ -300,10 +290,7 @@ pub async fn index(gate: Gate<action::ListClients>) -> Result<HttpResponse, Prob
             let query: ClientQuery = incoming.query()?;
             let page = Page::new(query.cursor.as_deref(), query.limit, [])?;
             let found = clients::list(snapshot.connection, &principal, page.before(), page.fetch())?;
-            let (found, links) = page.cut(found, "/v1/clients", |row| row.id.0);
-            if found.is_empty() {
-                snapshot.audit().empty();
-            }
+            let (found, links) = page.cut(snapshot, found, "/v1/clients", |row| row.id.0);
             list(&ClientList { items: found.iter().map(|row| ClientView::new(row, &region.issuer)).collect(), links })
         })
         .await

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::app::Turn;
 use super::fields::Fields;
 use super::gate::Gate;
+use super::named::entry_in_path;
+use super::once::Once;
 use super::paging::{Links, Page};
 use super::problem::{Kind, Problem};
 use super::respond::{created, kept, list};
@@ -18,13 +19,10 @@ use crate::authz::Reach;
 use crate::authz::policy::action;
 use crate::domain::clocks::{ClockState, Mark};
 use crate::domain::dates::parse_date;
-use crate::domain::ids::RegistrationId;
 use crate::domain::procedures::Code;
 use crate::domain::text::Note;
 use crate::register::children::today;
 use crate::register::clocks::{self, NewDeparture, Standing};
-use crate::register::idempotency::{self, Answer, Key};
-use crate::register::registrations::{self, Registration};
 use crate::register::{Region, work_lists};
 use crate::store::clocks::DueRow;
 use crate::store::plans::DepartureRow;
@@ -341,9 +339,7 @@ pub async fn read(gate: Gate<action::ReadClocks>) -> Result<HttpResponse, Proble
     let region = Arc::clone(&app.region);
     app.store
         .read(permit, move |snapshot| {
-            let id: RegistrationId = incoming.id()?;
-            let entry = registrations::find(snapshot.connection, id, &principal, reach)?;
-            snapshot.audit().child(entry.row.child_id);
+            let entry = entry_in_path(snapshot, &incoming, &principal, reach)?;
             incoming.reading()?;
             let query: ClocksQuery = incoming.query()?;
             let as_of = today(snapshot.now());
@@ -370,11 +366,6 @@ impl DepartureRequest {
     }
 }
 
-enum Departing {
-    Before(Answer),
-    New { key: Key, entry: Box<Registration>, new: NewDeparture, _turn: Turn },
-}
-
 /// Authorise another date for a clock
 ///
 /// Only the senior safeguarding manager may, and the reason is kept with it. It holds for the clock that is open now; of several
@@ -398,24 +389,16 @@ pub async fn depart(gate: Gate<action::AddDeparture>) -> Result<HttpResponse, Pr
         .run(
             permit,
             move |snapshot| {
-                let id: RegistrationId = incoming.id()?;
-                let entry = registrations::find(snapshot.connection, id, &principal, reach)?;
-                snapshot.audit().child(entry.row.child_id);
+                let entry = entry_in_path(snapshot, &incoming, &principal, reach)?;
                 let clock: Code = incoming.word()?;
-                let creation = incoming.creation::<DepartureRequest>()?;
-                if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
-                    return Ok(Departing::Before(answer));
-                }
-                let new = creation.body.read(&clock)?;
-                Ok(Departing::New { key: creation.key, entry: Box::new(entry), new, _turn: creation.turn })
+                Once::read(snapshot, incoming.creation::<DepartureRequest>()?, |_, body| Ok((entry, body.read(&clock)?)))
             },
-            move |tx, departing: &Departing| match departing {
-                Departing::Before(answer) => Ok(answer.clone()),
-                Departing::New { key, entry, new, .. } => idempotency::once(tx, key, |tx| {
+            move |tx, once| {
+                once.make(tx, |tx, (entry, new)| {
                     let standing = clocks::depart(tx, &region, entry, new, &by)?;
                     let location = format!("/v1/registrations/{}/clocks", entry.row.id.0);
                     created::<ClockView>(Some(location), None, &ClockView::new(&standing, &region, language))
-                }),
+                })
             },
         )
         .await
@@ -458,10 +441,7 @@ pub async fn index(gate: Gate<action::ListClocks>) -> Result<HttpResponse, Probl
             let now = today(snapshot.now());
             let after = page.before::<Uuid>().map(Id);
             let rows = DueRow::list(snapshot.connection, &whose, query.authority.as_deref(), wanted, now, after, page.fetch())?;
-            let (rows, links) = page.cut(rows, "/v1/clocks", |row| row.place.0);
-            if rows.is_empty() {
-                snapshot.audit().empty();
-            }
+            let (rows, links) = page.cut(snapshot, rows, "/v1/clocks", |row| row.place.0);
             for row in &rows {
                 snapshot.audit().child(row.child_id);
             }

@@ -4,21 +4,22 @@ use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use chrono::{DateTime, NaiveDate, Utc};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::amendments::category_list;
-use super::app::Turn;
 use super::children::ReasonRequest;
 use super::fields::Fields;
 use super::gate::{Gate, etag};
+use super::once::Once;
 use super::paging::Links;
 use super::problem::{FieldError, Problem};
 use super::registrations::{CoordinatorShape, CoreGroupMemberShape, members};
 use super::respond::{created, item, kept, list};
 use super::section47::{ChildQuery, DepartureShape, DepartureView, day};
 use crate::authz::policy::action;
-use crate::authz::{Principal, Reach};
+use crate::authz::{Action, Principal, Reach};
 use crate::domain::conference::Decision;
 use crate::domain::identifiers::GssCode;
 use crate::domain::ids::{ChildId, ConferenceId, RegistrationId, Section47Id};
@@ -30,8 +31,8 @@ use crate::register::children::today;
 use crate::register::conferences::{
     self, Attendance, Correction, Held, NewAttendee, NewConference, NewDecision, Particulars, RecordViolation, Voice,
 };
-use crate::register::idempotency::{self, Answer, Key};
 use crate::register::{Broken, Region, RegisterError, work_lists};
+use crate::store::Tx;
 use crate::store::conferences::{AttendeeRow, ConferenceRow, DecisionRow, Whose};
 use crate::store::types::Id;
 use crate::words::Language;
@@ -628,11 +629,6 @@ impl ConferenceView {
     }
 }
 
-enum Recording {
-    Before(Answer),
-    New { key: Key, new: Box<NewConference>, _turn: Turn },
-}
-
 /// Record a conference
 ///
 /// With a decision for each child by itself: a registered child gets an entry, a continued one its next review, a removed one
@@ -655,24 +651,18 @@ pub async fn add(gate: Gate<action::AddConference>) -> Result<HttpResponse, Prob
         .run(
             permit,
             move |snapshot| {
-                let creation = incoming.creation::<ConferenceRequest>()?;
-                if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
-                    return Ok(Recording::Before(answer));
-                }
-                let new = creation.body.read(&principal)?;
-                let own = reading.authorities().iter().any(|entry| entry.gss == new.authority.as_str());
-                if !own || !principal.scope.covers(new.authority.as_str()) {
-                    return Err(RegisterError::OutsideScope.into());
-                }
-                Ok(Recording::New { key: creation.key, new: Box::new(new), _turn: creation.turn })
+                Once::read(snapshot, incoming.creation::<ConferenceRequest>()?, |_, body| {
+                    let new = body.read(&principal)?;
+                    reading.within_scope(&principal, new.authority.as_str())?;
+                    Ok(new)
+                })
             },
-            move |tx, recording: &Recording| match recording {
-                Recording::Before(answer) => Ok(answer.clone()),
-                Recording::New { key, new, .. } => idempotency::once(tx, key, |tx| {
+            move |tx, once| {
+                once.make(tx, |tx, new| {
                     let held = conferences::record(tx, &region, new, &writer, &by)?;
                     let view = ConferenceView::new(&held, &region, tx.now(), language);
                     created(Some(format!("/v1/conferences/{}", held.row.id.0)), Some(etag(held.row.version)), &view)
-                }),
+                })
             },
         )
         .await
@@ -730,7 +720,7 @@ pub async fn index(gate: Gate<action::ListConferences>) -> Result<HttpResponse, 
             let query: ChildQuery = incoming.query()?;
             let (child, page) = query.read()?;
             let rows = ConferenceRow::list(snapshot.connection, &whose, child, page.before::<uuid::Uuid>().map(Id), page.fetch())?;
-            let (rows, links) = page.cut(rows, "/v1/conferences", |row| row.id.0);
+            let (rows, links) = page.cut(snapshot, rows, "/v1/conferences", |row| row.id.0);
             let mut items = Vec::new();
             for held in conferences::assemble(snapshot.connection, rows)? {
                 let Some(held) = conferences::seen_by(snapshot.connection, held, &principal, reach)? else { continue };
@@ -748,6 +738,35 @@ pub async fn index(gate: Gate<action::ListConferences>) -> Result<HttpResponse, 
         .map(kept)
 }
 
+/// Changes a conference that the caller may see.
+async fn alter<A: Action, Change: Send + Sync + 'static, Body: DeserializeOwned + 'static>(
+    gate: Gate<A>,
+    read: fn(&Body, &Principal) -> Result<Change, Problem>,
+    write: fn(&mut Tx<'_>, &Region, &Held, &Change, &str) -> Result<Held, RegisterError>,
+) -> Result<HttpResponse, Problem> {
+    let Gate { permit, incoming, language, app, .. } = gate;
+    let principal = Arc::clone(permit.principal());
+    let by = principal.key();
+    let reach = permit.reach();
+    let region = Arc::clone(&app.region);
+    app.store
+        .run(
+            permit,
+            move |snapshot| {
+                let held = conferences::find(snapshot.connection, incoming.id::<ConferenceId>()?, &principal, reach)?;
+                let body: Body = incoming.change(held.row.version)?;
+                let change = read(&body, &principal)?;
+                Ok((held, change))
+            },
+            move |tx, (held, change): &(Held, Change)| {
+                let held = write(tx, &region, held, change, &by)?;
+                item::<ConferenceView>(held.row.version, &ConferenceView::new(&held, &region, tx.now(), language))
+            },
+        )
+        .await
+        .map(kept)
+}
+
 /// Correct a conference
 ///
 /// Chair, language, quorum, attendance, views and advocacy are said anew; what was held before stays in the history. What was
@@ -760,28 +779,10 @@ pub async fn index(gate: Gate<action::ListConferences>) -> Result<HttpResponse, 
         headers(("ETag" = String, description = "Its version"))), super::openapi::ChangeProblems),
 )]
 pub async fn correct(gate: Gate<action::CorrectConference>) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, language, app, .. } = gate;
-    let principal = Arc::clone(permit.principal());
-    let by = principal.key();
-    let reach = permit.reach();
-    let region = Arc::clone(&app.region);
-    app.store
-        .run(
-            permit,
-            move |snapshot| {
-                let id: ConferenceId = incoming.id()?;
-                let held = conferences::find(snapshot.connection, id, &principal, reach)?;
-                let body: ConferenceCorrectionRequest = incoming.change(held.row.version)?;
-                let correction = body.read(&principal)?;
-                Ok((held, correction))
-            },
-            move |tx, (held, correction): &(Held, Correction)| {
-                let held = conferences::correct(tx, &region, held, correction, &by)?;
-                item::<ConferenceView>(held.row.version, &ConferenceView::new(&held, &region, tx.now(), language))
-            },
-        )
-        .await
-        .map(kept)
+    alter(gate, ConferenceCorrectionRequest::read, |tx, region, held, correction: &Correction, by| {
+        conferences::correct(tx, region, held, correction, by)
+    })
+    .await
 }
 
 /// Mark a conference as entered in error
@@ -795,25 +796,10 @@ pub async fn correct(gate: Gate<action::CorrectConference>) -> Result<HttpRespon
         headers(("ETag" = String, description = "Its version"))), super::openapi::ChangeProblems),
 )]
 pub async fn mark_in_error(gate: Gate<action::MarkConferenceInError>) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, language, app, .. } = gate;
-    let principal = Arc::clone(permit.principal());
-    let by = principal.key();
-    let reach = permit.reach();
-    let region = Arc::clone(&app.region);
-    app.store
-        .run(
-            permit,
-            move |snapshot| {
-                let id: ConferenceId = incoming.id()?;
-                let held = conferences::find(snapshot.connection, id, &principal, reach)?;
-                let body: ReasonRequest = incoming.change(held.row.version)?;
-                Ok((held, body.read()?.expose().to_owned()))
-            },
-            move |tx, (held, reason): &(Held, String)| {
-                let held = conferences::mark_in_error(tx, &region, held, reason, &by)?;
-                item::<ConferenceView>(held.row.version, &ConferenceView::new(&held, &region, tx.now(), language))
-            },
-        )
-        .await
-        .map(kept)
+    alter(
+        gate,
+        |body: &ReasonRequest, _| body.read(),
+        |tx, region, held, reason: &Note, by| conferences::mark_in_error(tx, region, held, reason.expose(), by),
+    )
+    .await
 }

@@ -8,19 +8,20 @@ use utoipa::ToSchema;
 
 use super::children::{
     AddressView, BirthShape, ChildView, HouseholdMemberView, IdentifierView, NameView, NewAddressShape, NewHouseholdMemberShape,
-    NewIdentifierShape, NewNameShape, ReasonRequest, kept_view, read_sex,
+    NewIdentifierShape, NewNameShape, ReasonRequest, change, kept_view, read_sex,
 };
 use super::fields::Fields;
 use super::gate::{Gate, Incoming};
+use super::named::child_in_path;
 use super::problem::Problem;
 use super::respond::{item, kept};
 use crate::authz::policy::action;
 use crate::authz::{Principal, Reach};
 use crate::domain::dates::BirthDate;
-use crate::domain::ids::{AddressId, ChildId, HouseholdMemberId, IdentifierId, NameId};
+use crate::domain::ids::{AddressId, HouseholdMemberId, IdentifierId, NameId};
 use crate::domain::language::PreferredLanguage;
 use crate::domain::text::Note;
-use crate::register::children::{self, NewAddress, NewHouseholdMember, NewIdentifier, NewName};
+use crate::register::children::{NewAddress, NewHouseholdMember, NewIdentifier, NewName};
 use crate::register::corrections::{self, NewParticulars};
 use crate::register::idempotency::Answer;
 use crate::register::{Region, RegisterError};
@@ -114,9 +115,7 @@ fn found<R>(
     current: impl FnOnce(&mut crate::store::connection::AnyConnection, Id) -> Result<Vec<R>, crate::store::StoreError>,
     id_of: impl Fn(&R) -> Id,
 ) -> Result<ChildRow, Problem> {
-    let id: ChildId = incoming.id()?;
-    let row = children::find(snapshot.connection, id, principal, reach)?;
-    snapshot.audit().child(id);
+    let row = child_in_path(snapshot, incoming, principal, reach)?;
     if !current(snapshot.connection, row.id)?.iter().any(|row| id_of(row) == fact) {
         return Err(RegisterError::NotFound.into());
     }
@@ -295,28 +294,8 @@ impl ParticularsRequest {
         super::openapi::ChangeProblems),
 )]
 pub async fn correct_particulars(gate: Gate<action::CorrectParticulars>) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, app, .. } = gate;
-    let principal = Arc::clone(permit.principal());
-    let by = principal.key();
-    let reach = permit.reach();
-    let region = Arc::clone(&app.region);
-    app.store
-        .run(
-            permit,
-            move |snapshot| {
-                let id: ChildId = incoming.id()?;
-                let row = children::find(snapshot.connection, id, &principal, reach)?;
-                snapshot.audit().child(id);
-                let body: ParticularsRequest = incoming.change(row.version)?;
-                let (new, reason) = body.read(snapshot.now())?;
-                Ok((row, new, reason))
-            },
-            move |tx, (row, new, reason): &(ChildRow, NewParticulars, Note)| {
-                corrections::correct_particulars(tx, &region, row, new, reason, &by)?;
-                let (version, view) = kept_view(tx.connection, row.id)?;
-                item::<ChildView>(version, &view)
-            },
-        )
-        .await
-        .map(kept)
+    change(gate, ParticularsRequest::read, |tx, region, row, (new, reason): &(NewParticulars, Note), by| {
+        corrections::correct_particulars(tx, region, row, new, reason, by)
+    })
+    .await
 }

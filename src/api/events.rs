@@ -12,12 +12,12 @@ use uuid::Uuid;
 
 use super::fields::Fields;
 use super::gate::Gate;
+use super::once::Once;
 use super::paging::Links;
 use super::problem::{Kind, Problem};
 use super::respond::{created, kept, list};
 use crate::authz::policy::action;
 use crate::register::events;
-use crate::register::idempotency::{self, Answer};
 use crate::store::events::{EventRow, Place};
 use crate::store::types::Id;
 
@@ -36,7 +36,8 @@ pub struct CloudEventView {
     /// The region that tells it.
     #[schema(example = "https://gwent.example.wales")]
     source: String,
-    /// What happened: `cofrestr.notice.` and the kind of the notice, or `cofrestr.check.read-by-authority`.
+    /// What happened: `cofrestr.notice.` and the kind of the notice, `cofrestr.alert.` and what became of the alert, or
+    /// `cofrestr.check.read-by-authority`.
     #[serde(rename = "type")]
     #[schema(example = "cofrestr.notice.enquiry")]
     kind: String,
@@ -132,6 +133,11 @@ fn place(text: &str) -> Option<Place> {
     (leaf_index >= 0).then_some(Place { leaf_index, event: Id(Uuid::from_slice(event).ok()?) })
 }
 
+/// An event as it is sent to a subscription: the same document that the feed shows.
+pub fn document(place: Place, row: &EventRow, issuer: &str) -> String {
+    serde_json::to_string(&CloudEventView::new(place, row, issuer)).unwrap_or_default()
+}
+
 impl CloudEventView {
     fn new(place: Place, row: &EventRow, issuer: &str) -> Self {
         let child = row.child_id.map(|child| child.0.to_string());
@@ -188,11 +194,6 @@ pub async fn index(gate: Gate<action::ListEvents>) -> Result<HttpResponse, Probl
         .map(kept)
 }
 
-enum Acknowledging {
-    Before(Answer),
-    New { key: idempotency::Key, place: Place, _turn: super::app::Turn },
-}
-
 /// Acknowledge events
 ///
 /// Up to the one at `cursor`: without `after` the feed goes on behind it. It never goes back.
@@ -210,26 +211,23 @@ pub async fn acknowledge(gate: Gate<action::AcknowledgeEvents>) -> Result<HttpRe
         .run(
             permit,
             move |snapshot| {
-                let creation = incoming.creation::<EventAcknowledgementRequest>()?;
-                if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
-                    return Ok(Acknowledging::Before(answer));
-                }
-                let mut fields = Fields::default();
-                let read = creation.body.cursor.as_deref().and_then(place);
-                match (&creation.body.cursor, read) {
-                    (None, _) => fields.missing("/cursor"),
-                    (Some(_), None) => fields.note("/cursor", "unknown-cursor", "give the cursor of an event that you were shown"),
-                    _ => {}
-                }
-                Ok(Acknowledging::New { key: creation.key, place: fields.finish(read)?, _turn: creation.turn })
+                Once::read(snapshot, incoming.creation::<EventAcknowledgementRequest>()?, |_, body| {
+                    let mut fields = Fields::default();
+                    let read = body.cursor.as_deref().and_then(place);
+                    match (&body.cursor, read) {
+                        (None, _) => fields.missing("/cursor"),
+                        (Some(_), None) => fields.note("/cursor", "unknown-cursor", "give the cursor of an event that you were shown"),
+                        _ => {}
+                    }
+                    fields.finish(read)
+                })
             },
-            move |tx, acknowledging: &Acknowledging| match acknowledging {
-                Acknowledging::Before(answer) => Ok(answer.clone()),
-                Acknowledging::New { key, place, .. } => idempotency::once(tx, key, |tx| {
+            move |tx, once| {
+                once.make(tx, |tx, place| {
                     let cursor = cursor(events::acknowledge(tx, &principal, &region, *place)?);
                     let next = format!("/v1/events?after={cursor}");
                     created(None, None, &EventAcknowledgementView { cursor, next })
-                }),
+                })
             },
         )
         .await

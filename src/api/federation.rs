@@ -8,6 +8,7 @@
 //!
 //! Every refusal is in the audit log before it leaves, and is signed when its receiver is known: both sides can show it.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -22,7 +24,7 @@ use super::app::App;
 use super::checks::question_of_peer;
 use super::gate::AsIs;
 use super::problem::{Kind, Problem};
-use crate::authz::policy::action::{AnswerPeer, ExchangeDirectory, ReceiveCustody};
+use crate::authz::policy::action::{AnswerComparison, AnswerPeer, ExchangeDirectory, ReceiveAlert, ReceiveCustody, ReceiveReading};
 use crate::authz::{Access, Action, Context, Permit, Principal, Refusal, Scope, decide};
 use crate::domain::identifiers::RegionCode;
 use crate::domain::roles::Role;
@@ -32,13 +34,19 @@ use crate::federation::members::Members;
 use crate::federation::peers::JOSE;
 use crate::federation::peers::Peers;
 use crate::federation::tls::PeerCertificate;
-use crate::register::RegisterError;
+use crate::register::alerts::post;
+use crate::register::comparisons;
 use crate::register::peers::answering;
 use crate::register::peers::message::{LONGEST, MessageError, Received, claimed_sender, kind, verify, verify_signature};
-use crate::register::peers::wire::{CUSTODY_PATH, DIRECTORY_PATH, PeerDirectory, PeerQuestion, QUESTION_PATH};
+use crate::register::peers::readings;
+use crate::register::peers::wire::{
+    ALERT_PATH, COMPARISON_PATH, CUSTODY_PATH, DIRECTORY_PATH, PeerComparison, PeerDirectory, PeerQuestion, PeerReading, QUESTION_PATH,
+    READING_PATH,
+};
 use crate::register::transfers::delivery::{self, Carried};
-use crate::store::Failure;
+use crate::register::{Region, RegisterError};
 use crate::store::types::Id;
+use crate::store::{Failure, Tx};
 
 /// How long a hung region of a sandbox keeps a connection.
 const HUNG: Duration = Duration::from_secs(600);
@@ -59,6 +67,12 @@ struct Refused {
     status: StatusCode,
     code: &'static str,
     to: Option<Sender>,
+}
+
+impl Refused {
+    fn of(error: MessageError, to: Option<Sender>) -> Self {
+        Self { status: status_of(error), code: error.code(), to }
+    }
 }
 
 /// A sender whose signature was verified.
@@ -178,7 +192,7 @@ async fn receive(
     body: &Bytes,
     path: &'static str,
 ) -> Result<(Received, Sender), Refused> {
-    let unsigned = |error: MessageError| Refused { status: status_of(error), code: error.code(), to: None };
+    let unsigned = |error: MessageError| Refused::of(error, None);
     let is_message = request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes() == JOSE.as_bytes());
     let text = std::str::from_utf8(body).ok().filter(|text| is_message && text.len() <= LONGEST).ok_or(unsigned(MessageError::Form))?;
     let (sender, kid) = claimed_sender(text).ok_or(unsigned(MessageError::Form))?;
@@ -198,11 +212,11 @@ async fn receive(
             // Signed by the member all the same: then the member can be told, in its own words' sight.
             let signed = verify_signature(text, &peer.statement().said.keys).ok();
             let to = signed.map(|(received, _)| Sender::of(&region, &received));
-            return Err(Refused { status: status_of(error), code: error.code(), to });
+            return Err(Refused::of(error, to));
         }
     };
     let sender = Sender::of(&region, &received);
-    let signed = |error: MessageError| Refused { status: status_of(error), code: error.code(), to: Some(sender.clone()) };
+    let signed = |error: MessageError| Refused::of(error, Some(sender.clone()));
     let certificate = request.conn_data::<PeerCertificate>();
     if !certificate.is_some_and(|shown| shown.in_time && peer.statement().pins(&shown.spki, now)) {
         return Err(signed(MessageError::Certificate));
@@ -217,8 +231,74 @@ async fn receive(
     Ok((received, sender))
 }
 
-fn permit<A: Action>(app: &App, sender: &Sender) -> Result<Permit<A>, Refusal> {
-    decide::<A>(&sender.principal(app.region.code()), sender.context())
+/// A message that was believed and is of its place's kind.
+struct Heard<B> {
+    federated: Federated,
+    sender: Sender,
+    message: Uuid,
+    body: B,
+}
+
+/// Hears a message out. What ends here has its answer: the fault that a sandbox shows, or a refusal, which is in the audit log.
+///
+/// # Errors
+/// 404 when this region meets no others; 503 when a refusal could not be recorded.
+async fn hear<A: Action, B: DeserializeOwned>(
+    app: &App,
+    request: &HttpRequest,
+    body: &Bytes,
+    path: &'static str,
+    kind: &'static str,
+) -> Result<ControlFlow<HttpResponse, Heard<B>>, Problem> {
+    let federated = federated(app)?;
+    if let Some(fault) = fault(&federated).await {
+        return Ok(ControlFlow::Break(fault));
+    }
+    let received = receive(app, &federated, request, body, path).await;
+    let read = received.and_then(|(received, sender)| match received.body::<B>() {
+        Ok(body) if received.envelope.kind == kind => Ok((sender, received.envelope.jti, body)),
+        _ => Err(Refused::of(MessageError::Body, Some(sender))),
+    });
+    match read {
+        Ok((sender, message, body)) => Ok(ControlFlow::Continue(Heard { federated, sender, message, body })),
+        Err(refused) => refuse(app, &federated, A::OPERATION, refused).await.map(ControlFlow::Break),
+    }
+}
+
+/// The same where nothing else is kept of a message: one that comes again is of another moment, and is refused.
+///
+/// # Errors
+/// As [`hear`]; 503 when it cannot be known whether it came before.
+async fn hear_once<A: Action, B: DeserializeOwned>(
+    app: &App,
+    request: &HttpRequest,
+    body: &Bytes,
+    path: &'static str,
+    kind: &'static str,
+) -> Result<ControlFlow<HttpResponse, Heard<B>>, Problem> {
+    let heard = match hear::<A, B>(app, request, body, path, kind).await? {
+        ControlFlow::Continue(heard) => heard,
+        ended => return Ok(ended),
+    };
+    if app.store.note_message(heard.sender.region.to_string(), Id(heard.message)).await? {
+        return Ok(ControlFlow::Continue(heard));
+    }
+    let refused = Refused::of(MessageError::Replayed, Some(heard.sender));
+    refuse(app, &heard.federated, A::OPERATION, refused).await.map(ControlFlow::Break)
+}
+
+/// The region's leave to do the work; a refusal is in the audit log.
+///
+/// # Errors
+/// 403; 503 when the refusal could not be recorded.
+async fn permit<A: Action>(app: &App, sender: &Sender) -> Result<Permit<A>, Problem> {
+    match decide::<A>(&sender.principal(app.region.code()), sender.context()) {
+        Ok(permit) => Ok(permit),
+        Err(refusal) => {
+            app.store.record(&refusal).await?;
+            Err(Kind::OperationNotAllowed.into())
+        }
+    }
 }
 
 /// The problem of a failure, as the other region is told of it.
@@ -233,29 +313,14 @@ fn problem_of(error: &RegisterError) -> (StatusCode, &'static str) {
 
 /// Another region asks: is this child on our register?
 pub async fn answer(request: HttpRequest, body: Bytes, app: Data<App>) -> Result<HttpResponse, Problem> {
-    let federated = federated(&app)?;
-    if let Some(fault) = fault(&federated).await {
-        return Ok(fault);
-    }
-    let operation = AnswerPeer::OPERATION;
-    let (received, sender) = match receive(&app, &federated, &request, &body, QUESTION_PATH).await {
-        Ok(received) => received,
-        Err(refused) => return refuse(&app, &federated, operation, refused).await,
-    };
-    let asked = received.body::<PeerQuestion>().ok().filter(|_| received.envelope.kind == kind::QUESTION);
-    let Some(asked) = asked else {
-        let refused = Refused { status: StatusCode::BAD_REQUEST, code: MessageError::Body.code(), to: Some(sender) };
-        return refuse(&app, &federated, operation, refused).await;
-    };
-    let permit = match permit::<AnswerPeer>(&app, &sender) {
-        Ok(permit) => permit,
-        Err(refusal) => {
-            app.store.record(&refusal).await?;
-            return Err(Kind::OperationNotAllowed.into());
-        }
-    };
+    let Heard { federated, sender, message, body: asked } =
+        match hear::<AnswerPeer, PeerQuestion>(&app, &request, &body, QUESTION_PATH, kind::QUESTION).await? {
+            ControlFlow::Continue(heard) => heard,
+            ControlFlow::Break(response) => return Ok(response),
+        };
+    let permit = permit::<AnswerPeer>(&app, &sender).await?;
     let (reader, writer) = (Arc::clone(&app.region), Arc::clone(&app.region));
-    let (from, message) = (sender.region.to_string(), received.envelope.jti);
+    let from = sender.region.to_string();
     let answered = app
         .store
         .run::<_, _, _, RegisterError>(
@@ -287,48 +352,90 @@ pub async fn answer(request: HttpRequest, body: Bytes, app: Data<App>) -> Result
     }
 }
 
-/// An authority of another region says something of a child's custody. That it is stored is answered; what people make of it
-/// comes by messages of its own.
-pub async fn custody(request: HttpRequest, body: Bytes, app: Data<App>) -> Result<HttpResponse, Problem> {
-    let federated = federated(&app)?;
-    if let Some(fault) = fault(&federated).await {
-        return Ok(fault);
-    }
-    let operation = ReceiveCustody::OPERATION;
-    let (received, sender) = match receive(&app, &federated, &request, &body, CUSTODY_PATH).await {
-        Ok(received) => received,
-        Err(refused) => return refuse(&app, &federated, operation, refused).await,
+/// A kind of message that is stored here: how it is read, what its receipt says, and how it is taken in.
+struct Stored<C> {
+    path: &'static str,
+    kind: &'static str,
+    receipt: fn(&C) -> Value,
+    take: fn(&mut Tx<'_>, &Region, &RegionCode, &C) -> Result<(), RegisterError>,
+}
+
+/// Takes in a message that is stored. That it is is answered; what people make of it comes by messages of its own.
+async fn store<A, C>(request: HttpRequest, body: Bytes, app: Data<App>, of: Stored<C>) -> Result<HttpResponse, Problem>
+where
+    A: Action,
+    C: DeserializeOwned + Send + Sync + 'static,
+{
+    let Heard { federated, sender, body: carried, .. } = match hear::<A, C>(&app, &request, &body, of.path, of.kind).await? {
+        ControlFlow::Continue(heard) => heard,
+        ControlFlow::Break(response) => return Ok(response),
     };
-    let carried = received.body::<Carried>().ok().filter(|_| received.envelope.kind == kind::CUSTODY);
-    let Some(carried) = carried else {
-        let refused = Refused { status: StatusCode::BAD_REQUEST, code: MessageError::Body.code(), to: Some(sender) };
-        return refuse(&app, &federated, operation, refused).await;
-    };
-    let permit = match permit::<ReceiveCustody>(&app, &sender) {
-        Ok(permit) => permit,
-        Err(refusal) => {
-            app.store.record(&refusal).await?;
-            return Err(Kind::OperationNotAllowed.into());
-        }
-    };
-    let stored = json!({ "message": carried.id, "digest": carried.digest().unwrap_or_default() });
+    let permit = permit::<A>(&app, &sender).await?;
+    let (receipt, take) = ((of.receipt)(&carried), of.take);
     let (region, from) = (Arc::clone(&app.region), sender.region.clone());
-    let taken = app
-        .store
-        .run_alone::<_, _, _, RegisterError>(permit, |_| Ok(()), move |tx, ()| delivery::receive(tx, &region, &from, &carried))
-        .await;
+    let taken = app.store.run_alone::<_, _, _, RegisterError>(permit, |_| Ok(()), move |tx, ()| take(tx, &region, &from, &carried)).await;
     match taken {
-        Ok(()) => Ok(reply(&federated, &sender, StatusCode::OK, kind::STORED, stored)),
+        Ok(()) => Ok(reply(&federated, &sender, StatusCode::OK, kind::STORED, receipt)),
         Err(error) => {
             let (status, code) = match &error {
-                // Another step came first: the same message, sent again, finds the custody as it is then.
+                // Another step came first: the same message, sent again, finds what it is about as it is then.
                 RegisterError::Stale => (StatusCode::SERVICE_UNAVAILABLE, "temporarily-unavailable"),
                 RegisterError::Rule { code: code @ ("unproven" | "unknown-authority" | "altered-duplicate"), .. } => {
                     (StatusCode::UNPROCESSABLE_ENTITY, *code)
                 }
                 error => problem_of(error),
             };
-            tracing::warn!(code = error.code(), "another region's message about custody was not taken in");
+            tracing::warn!(code = error.code(), kind = of.kind, "another region's message was not taken in");
+            Ok(reply(&federated, &sender, status, kind::PROBLEM, json!({ "code": code })))
+        }
+    }
+}
+
+/// An authority of another region says something of a child's custody.
+pub async fn custody(request: HttpRequest, body: Bytes, app: Data<App>) -> Result<HttpResponse, Problem> {
+    let receipt = |carried: &Carried| json!({ "message": carried.id, "digest": carried.digest().unwrap_or_default() });
+    store::<ReceiveCustody, _>(request, body, app, Stored { path: CUSTODY_PATH, kind: kind::CUSTODY, receipt, take: delivery::receive })
+        .await
+}
+
+/// Another region says something of an alert for a missing child.
+pub async fn alert(request: HttpRequest, body: Bytes, app: Data<App>) -> Result<HttpResponse, Problem> {
+    let receipt = |carried: &post::Carried| json!({ "message": carried.id, "digest": carried.digest().unwrap_or_default() });
+    store::<ReceiveAlert, _>(request, body, app, Stored { path: ALERT_PATH, kind: kind::ALERT, receipt, take: post::receive }).await
+}
+
+/// Another region says that a person there has read of a check that was asked here.
+pub async fn reading(request: HttpRequest, body: Bytes, app: Data<App>) -> Result<HttpResponse, Problem> {
+    let receipt = |told: &PeerReading| json!({ "message": told.id });
+    store::<ReceiveReading, _>(request, body, app, Stored { path: READING_PATH, kind: kind::READING, receipt, take: readings::receive })
+        .await
+}
+
+/// Another region compares what is open between it and this one.
+pub async fn compare(request: HttpRequest, body: Bytes, app: Data<App>) -> Result<HttpResponse, Problem> {
+    let Heard { federated, sender, body: asked, .. } =
+        match hear_once::<AnswerComparison, PeerComparison>(&app, &request, &body, COMPARISON_PATH, kind::COMPARISON).await? {
+            ControlFlow::Continue(heard) => heard,
+            ControlFlow::Break(response) => return Ok(response),
+        };
+    let permit = permit::<AnswerComparison>(&app, &sender).await?;
+    let (reader, writer) = (Arc::clone(&app.region), Arc::clone(&app.region));
+    let (from, with) = (sender.region.clone(), sender.region.clone());
+    let told = app
+        .store
+        .run_alone::<_, _, _, RegisterError>(
+            permit,
+            move |snapshot| comparisons::digest(snapshot.connection, &reader, &from),
+            move |tx, digest| comparisons::answer(tx, &writer, &with, digest, &asked),
+        )
+        .await;
+    match told {
+        Ok(told) => {
+            let body = serde_json::to_value(&told).map_err(|_| Problem::from(Kind::InternalError))?;
+            Ok(reply(&federated, &sender, StatusCode::OK, kind::COMPARISON, body))
+        }
+        Err(error) => {
+            let (status, code) = problem_of(&error);
             Ok(reply(&federated, &sender, status, kind::PROBLEM, json!({ "code": code })))
         }
     }
@@ -336,26 +443,11 @@ pub async fn custody(request: HttpRequest, body: Bytes, app: Data<App>) -> Resul
 
 /// Another region compares what it knows of the members.
 pub async fn exchange(request: HttpRequest, body: Bytes, app: Data<App>) -> Result<HttpResponse, Problem> {
-    let federated = federated(&app)?;
-    if let Some(fault) = fault(&federated).await {
-        return Ok(fault);
-    }
-    let operation = ExchangeDirectory::OPERATION;
-    let (received, sender) = match receive(&app, &federated, &request, &body, DIRECTORY_PATH).await {
-        Ok(received) => received,
-        Err(refused) => return refuse(&app, &federated, operation, refused).await,
-    };
-    let said = received.body::<PeerDirectory>().ok().filter(|_| received.envelope.kind == kind::ASK_DIRECTORY);
-    let Some(said) = said else {
-        let refused = Refused { status: StatusCode::BAD_REQUEST, code: MessageError::Body.code(), to: Some(sender) };
-        return refuse(&app, &federated, operation, refused).await;
-    };
-    let (region, message) = (sender.region.to_string(), Id(received.envelope.jti));
-    let first = app.store.note_message(region, message).await?;
-    if !first {
-        let refused = Refused { status: status_of(MessageError::Replayed), code: MessageError::Replayed.code(), to: Some(sender) };
-        return refuse(&app, &federated, operation, refused).await;
-    }
+    let Heard { federated, sender, body: said, .. } =
+        match hear_once::<ExchangeDirectory, PeerDirectory>(&app, &request, &body, DIRECTORY_PATH, kind::ASK_DIRECTORY).await? {
+            ControlFlow::Continue(heard) => heard,
+            ControlFlow::Break(response) => return Ok(response),
+        };
     // What is learnt has its entry in the audit log; that two servers found nothing new has none.
     federated.members.hear(&sender.region, &said).await;
     let told = federated.members.told(&sender.region, said.version, said.knows_serial);
@@ -393,6 +485,9 @@ pub struct StatementView {
     capabilities: Vec<String>,
     /// All of it as it was signed: a compact JWS of type `cofrestr-member+jwt`.
     statement: String,
+    /// The statements over which it follows from the one in the directory of members, as they were signed, oldest first: each is
+    /// signed with a key of the one before it. Empty when it follows directly.
+    earlier: Vec<String>,
 }
 
 /// What this region says of itself: names, authorities, 24-hour contacts, addresses and public keys, signed by the region. Whether
@@ -402,7 +497,8 @@ pub struct StatementView {
 /// 503 when there is none yet.
 pub async fn statement(app: Data<App>) -> Result<HttpResponse, Problem> {
     let membership = app.region.membership();
-    let own = membership.own.as_ref().ok_or(Kind::TemporarilyUnavailable)?;
+    let descent = membership.own.as_ref().ok_or(Kind::TemporarilyUnavailable)?;
+    let own = &descent.newest;
     let said = &own.statement.said;
     let value = |part: serde_json::Result<Value>| part.map_err(|_| Problem::from(Kind::InternalError));
     Ok(HttpResponse::Ok().json(StatementView {
@@ -419,6 +515,7 @@ pub async fn statement(app: Data<App>) -> Result<HttpResponse, Problem> {
         versions: said.versions.clone(),
         capabilities: said.capabilities.clone(),
         statement: own.text.clone(),
+        earlier: descent.earlier.clone(),
     }))
 }
 

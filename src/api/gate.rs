@@ -13,12 +13,14 @@ use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use aws_lc_rs::digest;
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::app::{App, Turn};
 use super::limits::Told;
 use super::problem::{FieldError, Kind, Problem};
+use crate::authz::pages::Credentials;
 use crate::authz::{Action, Context, NO_PERSON, Operation, Permit, Principal, decide, unauthenticated};
 use crate::register::idempotency::Key;
 use crate::words::Language;
@@ -105,52 +107,102 @@ impl<A: Action> FromRequest for Gate<A> {
         let request = request.clone();
         let payload = payload.take();
         Box::pin(async move {
-            let facts = facts(&request);
-            let app = request.app_data::<Data<App>>().ok_or(Kind::InternalError)?.clone();
-            let principal = authenticate(&app, &request, A::OPERATION, facts.context).await?;
-            let permit = admit::<A>(&app, &principal, facts.context).await?;
-            let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-            let incoming = Incoming {
-                accepted: accepts_json(&request),
-                accept: request
-                    .headers()
-                    .get_all(header::ACCEPT)
-                    .filter_map(|value| value.to_str().ok().map(str::to_ascii_lowercase))
-                    .collect(),
-                body: read_body(&request, payload, app.body_limit).await,
-                content_type: text("content-type"),
-                encoded: request.headers().contains_key(header::CONTENT_ENCODING),
-                idempotency_key: text("idempotency-key"),
-                if_match: text("if-match"),
-                id: request.match_info().get("id").map(str::to_owned),
-                item: ["item", "fact", "return", "action"].iter().find_map(|name| request.match_info().get(name)).map(str::to_owned),
-                query: request.query_string().to_owned(),
-                operation: A::OPERATION,
-                caller: principal.key(),
-                app: app.clone(),
-            };
-            let told = told(&request);
-            Ok(Self { permit, incoming, language: facts.language, told, app })
+            let mut gate = Self::enter(&request).await?;
+            gate.incoming.body = read_body(&request, payload, gate.app.body_limit).await;
+            Ok(gate)
         })
     }
 }
 
+/// A request that was let in with more than a body's worth: what is sent is taken piece by piece.
+#[allow(missing_debug_implementations)] // holds what is sent
+pub struct Upload<A: Action> {
+    /// Everything but the body.
+    pub gate: Gate<A>,
+    /// How long the sender says that it is.
+    pub stated: Option<usize>,
+    payload: actix_web::web::Payload,
+}
+
+impl<A: Action> FromRequest for Upload<A> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let mut payload = payload.take();
+        Box::pin(async move {
+            let gate = Gate::enter(&request).await?;
+            let payload = actix_web::web::Payload::from_request(&request, &mut payload).await.map_err(|_| Kind::InternalError)?;
+            Ok(Self { gate, stated: stated_length(&request), payload })
+        })
+    }
+}
+
+impl<A: Action> Upload<A> {
+    /// The next piece, as it comes off the line; nothing at the end.
+    ///
+    /// # Errors
+    /// 413 when it does not come: whoever sends it has gone, or is too slow to be waited for.
+    pub async fn piece(payload: &mut actix_web::web::Payload) -> Result<Option<Bytes>, Problem> {
+        match actix_web::rt::time::timeout(BODY_WAIT, payload.next()).await {
+            Ok(None) => Ok(None),
+            Ok(Some(Ok(piece))) => Ok(Some(piece)),
+            Ok(Some(Err(_))) | Err(_) => Err(Kind::BodyTooLarge.into()),
+        }
+    }
+
+    /// The request and what it brings.
+    pub fn open(self) -> (Gate<A>, actix_web::web::Payload) {
+        (self.gate, self.payload)
+    }
+}
+
 impl<A: Action> Gate<A> {
-    /// The same for somebody who comes through a page: the token is that of their session, and everything else – revocations,
+    /// Lets a request in; of its body nothing is read.
+    async fn enter(request: &HttpRequest) -> Result<Self, Problem> {
+        let facts = facts(request);
+        // The middleware says of it whether it is going to end.
+        request.extensions_mut().insert(A::OPERATION);
+        let app = request.app_data::<Data<App>>().ok_or(Kind::InternalError)?.clone();
+        let principal = authenticate(&app, request, A::OPERATION, facts.context).await?;
+        let permit = admit::<A>(&app, &principal, facts.context).await?;
+        let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let accept = request.headers().get_all(header::ACCEPT);
+        let incoming = Incoming {
+            accepted: accepts_json(request),
+            accept: accept.filter_map(|value| value.to_str().ok().map(str::to_ascii_lowercase)).collect(),
+            body: None,
+            content_type: text("content-type"),
+            encoded: request.headers().contains_key(header::CONTENT_ENCODING),
+            idempotency_key: text("idempotency-key"),
+            if_match: text("if-match"),
+            id: request.match_info().get("id").map(str::to_owned),
+            item: ["item", "fact", "return", "action"].iter().find_map(|name| request.match_info().get(name)).map(str::to_owned),
+            query: request.query_string().to_owned(),
+            operation: A::OPERATION,
+            caller: principal.key(),
+            app: app.clone(),
+        };
+        let told = told(request);
+        Ok(Self { permit, incoming, language: facts.language, told, app })
+    }
+
+    /// The same for somebody who comes through a page: the credentials are those of their session, and everything else – revocations,
     /// limits, policy, the audit log – is as for a request of their own. `id` names the resource; a page makes the body itself.
     ///
     /// # Errors
     /// 401, 429 and 403, as for any request.
     pub async fn through_a_page(
         request: &HttpRequest,
-        token: &str,
+        credentials: &Credentials,
         id: Option<&str>,
         query: &str,
         language: Language,
     ) -> Result<Self, Problem> {
         let app = request.app_data::<Data<App>>().ok_or(Kind::InternalError)?.clone();
         let context = facts(request).context;
-        let principal = believe(&app, request, Some(&format!("Bearer {token}")), A::OPERATION, context).await?;
+        let principal = believe(&app, request, Shown::OnPages(credentials), A::OPERATION, context).await?;
         let permit = admit::<A>(&app, &principal, context).await?;
         let incoming = Incoming {
             accepted: true,
@@ -176,6 +228,46 @@ impl<A: Action> Gate<A> {
         self.incoming.body = Some(Bytes::copy_from_slice(body.as_bytes()));
         self.incoming.content_type = Some("application/json".to_owned());
         self.incoming.if_match = Some(if_match.to_owned());
+        self
+    }
+
+    /// The same for a request of another face of the API: its body in the words of this one, which are read where every request
+    /// is read. `accepted` says whether the caller takes the answer's form. Versions are the same on both faces, weak there.
+    #[must_use]
+    pub fn in_own_words(mut self, accepted: bool, translate: impl FnOnce(&serde_json::Value) -> serde_json::Value) -> Self {
+        self = self.without_words(accepted);
+        let incoming = &mut self.incoming;
+        match incoming.fhir() {
+            Ok(value) => {
+                incoming.body = Some(Bytes::from(translate(&value).to_string()));
+                incoming.content_type = Some("application/json".to_owned());
+            }
+            // What is no JSON is found where every body is read.
+            Err(problem) if problem.kind == Kind::MalformedJson => incoming.content_type = Some("application/json".to_owned()),
+            Err(_) => incoming.content_type = None,
+        }
+        self
+    }
+
+    /// The same for one without a body.
+    #[must_use]
+    pub fn without_words(mut self, accepted: bool) -> Self {
+        self.incoming.accepted = accepted;
+        self.incoming.if_match = self.incoming.if_match.take().map(|tags| tags.replace("W/\"", "\""));
+        self
+    }
+
+    /// The same for something that is made once: a form that is sent twice has the same key.
+    #[must_use]
+    pub fn once(mut self, key: &str) -> Self {
+        self.incoming.idempotency_key = Some(key.to_owned());
+        self
+    }
+
+    /// The same for a part of the resource, or a step.
+    #[must_use]
+    pub fn about(mut self, item: &str) -> Self {
+        self.incoming.item = Some(item.to_owned());
         self
     }
 }
@@ -207,17 +299,26 @@ pub async fn authenticate(app: &App, request: &HttpRequest, operation: Operation
     let first = headers.next().and_then(|value| value.to_str().ok());
     // Two Authorization headers: which one counts would depend on who reads them.
     let only = if headers.next().is_some() { None } else { first };
-    believe(app, request, only, operation, context).await
+    believe(app, request, Shown::InHeader(only), operation, context).await
 }
 
-/// The same for what stands, or could stand, in the `Authorization` header.
+/// What somebody shows to say who they are.
+#[derive(Debug, Clone, Copy)]
+pub enum Shown<'a> {
+    /// What stands in the `Authorization` header.
+    InHeader(Option<&'a str>),
+    /// What their session on the pages holds.
+    OnPages(&'a Credentials),
+}
+
+/// The same for whatever somebody shows.
 ///
 /// # Errors
 /// As [`authenticate`].
 pub async fn believe(
     app: &App,
     request: &HttpRequest,
-    credentials: Option<&str>,
+    shown: Shown<'_>,
     operation: Operation,
     context: Context,
 ) -> Result<Arc<Principal>, Problem> {
@@ -227,7 +328,11 @@ pub async fn believe(
     }
     let watch = std::time::Instant::now();
     let certificate = request.conn_data::<PeerCertificate>().map(|certificate| certificate.0.as_str());
-    let verified = app.verifier.verify(credentials, certificate, app.store.clock().wall()).await;
+    let now = app.store.clock().wall();
+    let verified = match shown {
+        Shown::InHeader(value) => app.verifier.verify(value, certificate, now).await,
+        Shown::OnPages(credentials) => app.verifier.signed_in(credentials, now).await,
+    };
     metrics::histogram!("cofrestr_token_seconds").record(watch.elapsed().as_secs_f64());
     match verified {
         Ok(principal) => match app.limits.caller(&principal, &told(request)) {
@@ -294,11 +399,14 @@ fn wanted(accept: &[String], media: &str) -> u16 {
     ranges.max().map_or(0, |(_, quality)| quality)
 }
 
+/// How long the sender says that the body is.
+fn stated_length(request: &HttpRequest) -> Option<usize> {
+    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// Reads the body up to the limit; nothing when it is longer or does not come.
 pub async fn read_body(request: &HttpRequest, mut payload: Payload, limit: usize) -> Option<Bytes> {
-    let stated =
-        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|value| value.parse::<usize>().ok());
-    if stated.is_some_and(|length| length > limit) {
+    if stated_length(request).is_some_and(|length| length > limit) {
         return None;
     }
     let payload = actix_web::web::Payload::from_request(request, &mut payload).await.ok()?;
@@ -383,17 +491,44 @@ impl Incoming {
     /// 406, 413, 415, 400, 409.
     pub fn creation_unshaped(&self) -> Result<Creation<serde_json::Value>, Problem> {
         let (value, digest) = self.json()?;
+        let (key, turn) = self.turn()?;
+        Ok(Creation { body: value, key: Key { digest, ..key }, turn })
+    }
+
+    /// The idempotency key, still without the digest of what it stands for, and the turn to work under it.
+    fn turn(&self) -> Result<(Key, Turn), Problem> {
         let is_usable = |key: &&str| (1..=KEY_LONGEST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
         let key = self.idempotency_key.as_deref().map(str::trim).filter(is_usable);
         let key = Key {
             caller: self.caller.clone(),
             operation: self.operation.as_str(),
             key: key.ok_or(Kind::IdempotencyKeyMissing)?.to_owned(),
-            digest,
+            digest: String::new(),
         };
         let turn =
             self.app.turns.take(format!("{}\u{0}{}\u{0}{}", key.caller, key.operation, key.key)).ok_or(Kind::IdempotencyInProgress)?;
-        Ok(Creation { body: value, key, turn })
+        Ok((key, turn))
+    }
+
+    /// For what is sent in one of these kinds and read piece by piece, `stated` bytes long of `limit` at most: which kind it is,
+    /// and the key, whose digest is known only at the end.
+    ///
+    /// # Errors
+    /// 406, 413, 415, 400, 409.
+    pub fn upload(&self, kinds: &[&'static str], stated: Option<usize>, limit: usize) -> Result<(&'static str, Key, Turn), Problem> {
+        self.reading()?;
+        if stated.is_some_and(|length| length > limit) {
+            return Err(Kind::BodyTooLarge.into());
+        }
+        let kind = self.media_type();
+        let kind = kinds.iter().find(|known| **known == kind).filter(|_| !self.encoded).ok_or(Kind::UnsupportedMediaType)?;
+        let (key, turn) = self.turn()?;
+        Ok((kind, key, turn))
+    }
+
+    /// The type of the body without its parameters.
+    fn media_type(&self) -> String {
+        self.content_type.as_deref().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     }
 
     /// Reads a request that changes a resource which is at `version` now.
@@ -402,12 +537,21 @@ impl Incoming {
     /// 406, 413, 415, 400, 428 (no `If-Match`), 412 (another version), 422 (not of this shape).
     pub fn change<T: DeserializeOwned>(&self, version: i64) -> Result<T, Problem> {
         let (value, _) = self.json()?;
-        let stated = self.if_match.as_deref().map(str::trim).ok_or(Kind::PreconditionRequired)?;
-        let current = etag(version);
-        if stated != "*" && !stated.split(',').any(|tag| tag.trim() == current) {
-            return Err(Kind::PreconditionFailed.into());
+        if self.if_match.is_none() {
+            return Err(Kind::PreconditionRequired.into());
         }
+        self.unless_changed(version)?;
         shape(value)
+    }
+
+    /// Whether what is at `version` now is what the caller means, if they say which version they mean.
+    ///
+    /// # Errors
+    /// 412.
+    pub fn unless_changed(&self, version: i64) -> Result<(), Problem> {
+        let current = etag(version);
+        let is_meant = |stated: &str| stated == "*" || stated.split(',').any(|tag| tag.trim() == current);
+        if self.if_match.as_deref().map(str::trim).is_none_or(is_meant) { Ok(()) } else { Err(Kind::PreconditionFailed.into()) }
     }
 
     /// Whether a change is meant for whatever version there is when it is made (`If-Match: *`).
@@ -435,8 +579,7 @@ impl Incoming {
 
     fn body_as(&self, kinds: &[&str]) -> Result<&Bytes, Problem> {
         let body = self.body.as_ref().ok_or(Kind::BodyTooLarge)?;
-        let stated = self.content_type.as_deref().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        if !kinds.contains(&stated.as_str()) || self.encoded {
+        if !kinds.contains(&self.media_type().as_str()) || self.encoded {
             return Err(Kind::UnsupportedMediaType.into());
         }
         Ok(body)

@@ -7,8 +7,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::children::{AddressView, HouseholdMemberView, IdentifierView, NameView, address_views, household_views, note_break_glass};
+use super::children::{
+    AddressView, HouseholdMemberView, IdentifierView, NameView, address_views, household_views, note_break_glass, practice_views,
+};
 use super::gate::Gate;
+use super::practices::PracticeView;
 use super::problem::{Kind, Problem};
 use super::respond::{kept, list};
 use crate::authz::policy::action;
@@ -89,6 +92,10 @@ pub struct DayView {
     identifiers: Vec<IdentifierView>,
     /// Addresses; of a confidential one only that there was one, except for those who keep the case.
     addresses: Vec<AddressView>,
+    /// The general practice; of a shielded record only for those who keep the case.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    practices: Vec<PracticeView>,
     /// Household and carers.
     household: Vec<HouseholdMemberView>,
     /// The entries that had begun, and how they stood that day.
@@ -211,6 +218,7 @@ impl DayView {
             communication_needs: particulars.and_then(|row| row.communication_needs.clone()),
             identifiers: past.child.identifiers.iter().map(IdentifierView::new).collect(),
             addresses: address_views(&past.child, sees_confidential),
+            practices: practice_views(&past.child, sees_confidential),
             household: household_views(&past.child, sees_confidential),
             registrations: past.entries.iter().map(|entry| PastEntryView::new(entry, on, past.is_unborn())).collect(),
             corrections: past.corrections.iter().map(CorrectionView::new).collect(),

@@ -7,16 +7,17 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::children::{Entering, ReasonRequest};
+use super::children::ReasonRequest;
 use super::fields::Fields;
 use super::gate::{Gate, etag};
+use super::once::Once;
 use super::problem::Problem;
 use super::respond::{created, item, kept};
 use crate::authz::policy::action;
 use crate::authz::{Principal, Reach};
 use crate::domain::ids::{ChildId, IdentityDecisionId};
 use crate::domain::text::Note;
-use crate::register::{RegisterError, children, idempotency, identities};
+use crate::register::{RegisterError, children, identities};
 use crate::store::children::ChildRow;
 use crate::store::connection::AnyConnection;
 use crate::store::identities::DecisionRow;
@@ -121,30 +122,27 @@ macro_rules! decide {
                         let id: ChildId = incoming.id()?;
                         let row = decidable(snapshot.connection, id, &principal, reach)?;
                         snapshot.audit().child(id);
-                        let creation = incoming.creation_unshaped()?;
-                        if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
-                            return Ok(Entering::Before(answer));
-                        }
-                        let body: IdentityRequest = incoming.change(row.version)?;
-                        let mut fields = Fields::default();
-                        let other: Option<ChildId> = fields.required("/otherChildId", body.other_child_id.as_deref());
-                        if other == Some(id) {
-                            fields.note("/otherChildId", "same-record", "give the id of another record");
-                        }
-                        let reason = fields.required::<Note>("/reason", body.reason.as_deref());
-                        let (other, reason) = fields.finish(other.zip(reason))?;
-                        let other = decidable(snapshot.connection, other, &principal, reach)?;
-                        Ok(Entering::New { key: creation.key, what: (row, other, reason), _turn: creation.turn })
+                        Once::read(snapshot, incoming.creation_unshaped()?, |snapshot, _| {
+                            let body: IdentityRequest = incoming.change(row.version)?;
+                            let mut fields = Fields::default();
+                            let other: Option<ChildId> = fields.required("/otherChildId", body.other_child_id.as_deref());
+                            if other == Some(id) {
+                                fields.note("/otherChildId", "same-record", "give the id of another record");
+                            }
+                            let reason = fields.required::<Note>("/reason", body.reason.as_deref());
+                            let (other, reason) = fields.finish(other.zip(reason))?;
+                            let other = decidable(snapshot.connection, other, &principal, reach)?;
+                            Ok((row, other, reason))
+                        })
                     },
-                    move |tx, entering: &Entering<(ChildRow, ChildRow, Note)>| match entering {
-                        Entering::Before(answer) => Ok(answer.clone()),
-                        Entering::New { key, what: (one, other, reason), .. } => idempotency::once(tx, key, |tx| {
+                    move |tx, once| {
+                        once.make(tx, |tx, (one, other, reason)| {
                             let ($tx, $region, $one, $other, $reason, $by) = (tx, &*region, one, other, reason, by.as_str());
                             let _ = $region;
                             let row: DecisionRow = $decide?;
                             let location = format!("/v1/identity-decisions/{}", row.id.0);
                             created(Some(location), Some(etag(row.version)), &IdentityDecisionView::new(&row))
-                        }),
+                        })
                     },
                 )
                 .await

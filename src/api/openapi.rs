@@ -2,17 +2,18 @@
 
 use utoipa::openapi::example::Example;
 use utoipa::openapi::header::Header;
-use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
+use utoipa::openapi::path::{HttpMethod, Operation, ParameterIn, PathItem, Paths};
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Components, Object, Ref, RefOr};
+use utoipa::openapi::{Components, Object, Ref, RefOr, Required};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
+use super::deprecation::DECLARED;
 use super::problem::{FieldError, Kind, Problem, ProblemDocument};
 use super::{
-    amendments, audit, births, checks, children, clients, clocks, conferences, corrections, directory, events, history, identities,
-    notices, oauth, operational, plans, registrations, removal, retention, revocations, section47, shielding, statistics, transfers,
-    vocabulary,
+    alerts, amendments, audit, births, checks, children, clients, clocks, comparisons, conferences, corrections, directory, events,
+    history, identities, imports, messages, missed, notices, oauth, operational, plans, practices, registrations, removal, responsibility,
+    retention, revocations, section47, shielding, statistics, transfers, vocabulary, webhooks,
 };
 use crate::words::Language;
 
@@ -149,6 +150,20 @@ problem_sets! {
         InternalError = 500, "A defect on our side";
         Unavailable = 503, "The register cannot answer at the moment; try later";
     }
+    /// Problems of requests that send a file.
+    UploadProblems {
+        BadRequest = 400, "The query is not understood, or there is no Idempotency-Key";
+        Unauthenticated = 401, "There is no valid token";
+        Forbidden = 403, "The role may not do this";
+        NotAcceptable = 406, "No form of answer that the caller accepts";
+        Conflict = 409, "The same request is still under way";
+        TooLarge = 413, "The file is too large, or stopped coming";
+        UnsupportedMediaType = 415, "The body is neither text/csv nor application/x-ndjson";
+        Unprocessable = 422, "The file has no usable header, or the key stands for another file";
+        TooMany = 429, "Too many requests; Retry-After says how long to wait";
+        InternalError = 500, "A defect on our side";
+        Unavailable = 503, "The register cannot answer at the moment; try later";
+    }
     /// Problems of requests that change something.
     ChangeProblems {
         BadRequest = 400, "The body is not JSON, or a needed Idempotency-Key is missing";
@@ -195,9 +210,12 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("/v1/children", include_str!("../../openapi/examples/child-request.json")),
     ("/v1/registrations", include_str!("../../openapi/examples/registration-request.json")),
     ("/v1/revocations", include_str!("../../openapi/examples/revocation-request.json")),
+    ("/v1/comparisons", include_str!("../../openapi/examples/comparison-request.json")),
     ("/v1/clients", include_str!("../../openapi/examples/client-request.json")),
+    ("/v1/missed-appointments", include_str!("../../openapi/examples/missed-appointment-request.json")),
     ("/v1/section-47-enquiries", include_str!("../../openapi/examples/section47-request.json")),
     ("/v1/transfers", include_str!("../../openapi/examples/transfer-request.json")),
+    ("/v1/alerts", include_str!("../../openapi/examples/alert-request.json")),
     ("/v1/conferences", include_str!("../../openapi/examples/conference-request.json")),
     ("/v1/legal-holds", include_str!("../../openapi/examples/legal-hold-request.json")),
 ];
@@ -206,10 +224,12 @@ pub const EXAMPLES: &[(&str, &str)] = &[
 /// what goes together in no request.
 pub const EXAMPLES_OF_CHANGES: &[(&str, &str)] = &[
     ("/v1/transfers/{id}/{action}", include_str!("../../openapi/examples/transfer-step-request.json")),
+    ("/v1/alerts/{id}/{action}", include_str!("../../openapi/examples/alert-step-request.json")),
     ("/v1/children/{id}/birth", include_str!("../../openapi/examples/birth-request.json")),
     ("/v1/children/{id}/identifiers", include_str!("../../openapi/examples/identifier-request.json")),
     ("/v1/children/{id}/identifiers/{fact}", include_str!("../../openapi/examples/identifier-correction-request.json")),
     ("/v1/children/{id}/particulars", include_str!("../../openapi/examples/particulars-request.json")),
+    ("/v1/children/{id}/practice", include_str!("../../openapi/examples/practice-request.json")),
 ];
 
 struct Finishing;
@@ -240,12 +260,66 @@ impl Modify for Finishing {
                 finish(path, operation, &described, &mut named);
             }
         }
+        document.webhooks = Some(sent_to_subscribers());
         for kind in named {
             let mut example = Example::new();
             example.value = serde_json::to_value(problem(kind)).ok();
             components.examples.insert(kind.slug().to_owned(), RefOr::T(example));
         }
     }
+}
+
+/// What is sent to subscriptions.
+fn sent_to_subscribers() -> Paths {
+    use utoipa::openapi::path::{OperationBuilder, ParameterBuilder};
+    use utoipa::openapi::request_body::RequestBodyBuilder;
+    use utoipa::openapi::{ContentBuilder, ResponseBuilder};
+
+    let text = |name: &str, says: &str, example: &str| {
+        let mut schema = Object::with_type(Type::String);
+        schema.example = Some(example.into());
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Header)
+            .required(Required::True)
+            .description(Some(says))
+            .schema(Some(schema))
+            .build()
+    };
+    let body = ContentBuilder::new().schema(Some(Ref::from_schema_name("CloudEventView"))).build();
+    let answer = |says: &str| ResponseBuilder::new().description(says).build();
+    let operation = OperationBuilder::new()
+        .operation_id(Some("receiveEvent"))
+        .tag("Events")
+        .summary(Some("Take an event"))
+        .description(Some(
+            "Sent to the address of a subscription, signed as Standard Webhooks 1.0.0 has it. It is sent again, with the same \
+             `webhook-id`, until it is answered with a status of 200 to 299; those about one child come in order.",
+        ))
+        .parameter(text("webhook-id", "The event: the same however often it is sent.", "01938f0a-7c3e-7b02-9d0b-6f2f0f6f0b11"))
+        .parameter(text("webhook-timestamp", "When it was sent: seconds since 1970.", "1763370000"))
+        .parameter(text(
+            "webhook-signature",
+            "One or more signatures, with a space between: `v1,` (HMAC-SHA256) or `v1a,` (Ed25519) and base64, over \
+             `webhook-id.webhook-timestamp.body`.",
+            "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
+        ))
+        .request_body(Some(
+            RequestBodyBuilder::new()
+                .description(Some("The event"))
+                .content("application/cloudevents+json", body)
+                .required(Some(Required::True))
+                .build(),
+        ))
+        .response("204", answer("It was taken. Any status of 200 to 299 means so."))
+        .response("410", answer("Nobody is there any more: the subscription is disabled."))
+        .response("default", answer("It was not taken: it is sent again later. No redirect is followed."))
+        .security(utoipa::openapi::security::SecurityRequirement::default())
+        .build();
+    let item = PathItem::new(HttpMethod::Post, operation);
+    let mut sent = Paths::new();
+    sent.paths.insert("event".to_owned(), item);
+    sent
 }
 
 /// A problem as it may look.
@@ -281,6 +355,9 @@ fn finish(path: &str, operation: &mut Operation, components: &Components, named:
             .and_then(|(_, example)| serde_json::from_str(example).ok());
         content.example = written.or_else(|| vocabulary::example(components, content.schema.as_ref()?));
     }
+    if let Some(ending) = DECLARED.iter().find(|ending| ending.operation.as_str() == id) {
+        ending.document(operation);
+    }
     let has = |header: &str| headers.iter().any(|name| name == header);
     let guarded = operation.responses.responses.contains_key("401") && operation.security.is_none();
     for (status, response) in &mut operation.responses.responses {
@@ -315,17 +392,17 @@ fn finish(path: &str, operation: &mut Operation, components: &Components, named:
 fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
     let asks = matches!(operation, "askCheck" | "askChecks");
     match kind {
-        Kind::MalformedQuery => !creates && !changes,
+        Kind::MalformedQuery => (!creates && !changes) || operation == "addImport",
         // Of the FHIR face, which says in its own document what it can do.
         Kind::PersonalInUrl | Kind::InvalidSearchData | Kind::InvalidHeader => false,
-        Kind::MalformedJson => creates || changes,
+        Kind::MalformedJson => (creates || changes) && operation != "addImport",
         Kind::IdempotencyKeyMissing | Kind::IdempotencyKeyReused | Kind::IdempotencyInProgress => creates,
         Kind::ActingPersonMissing
         | Kind::CallerNotVerified
         | Kind::OnBehalfNotAllowed
-        | Kind::Insufficient
         | Kind::TooManyChecks
         | Kind::TooManyEmptyAnswers => asks,
+        Kind::Insufficient => asks || operation == "reportMissedAppointment",
         Kind::AuthorityOutsideScope => {
             matches!(operation, "addChild" | "addRegistration" | "addSection47Enquiry" | "addConference" | "addLegalHold" | "addClient")
         }
@@ -333,9 +410,11 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         Kind::AlreadyLifted => operation == "liftLegalHold",
         Kind::AlreadyClosed => operation == "closeTask",
         Kind::StillRegistered => matches!(operation, "markChildInError" | "closeIdentity" | "markConferenceInError"),
-        Kind::NotInForce => matches!(operation, "changeCoordinator" | "changeCategories" | "changeCoreGroup" | "addTransfer"),
+        Kind::NotInForce => matches!(operation, "changeCoordinator" | "changeCategories" | "changeCoreGroup" | "addTransfer" | "addAlert"),
         Kind::OutOfTurn => {
-            matches!(operation, "addTransfer" | "actOnTransfer" | "markRegistrationInError" | "removeRegistration" | "addConference")
+            let of_moves =
+                matches!(operation, "addTransfer" | "actOnTransfer" | "markRegistrationInError" | "removeRegistration" | "addConference");
+            of_moves || matches!(operation, "addAlert" | "actOnAlert")
         }
         Kind::NotUnborn => operation == "recordBirth",
         Kind::RecentSignInRequired => operation == "breakGlass",
@@ -381,7 +460,7 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         children::add_household_member, children::mark_in_error, children::close_identity,
         corrections::correct_name, corrections::correct_address, corrections::correct_identifier, corrections::correct_household_member,
         corrections::withdraw_name, corrections::withdraw_address, corrections::withdraw_identifier,
-        corrections::withdraw_household_member, corrections::correct_particulars,
+        corrections::withdraw_household_member, corrections::correct_particulars, practices::state,
         births::record, history::read, shielding::shield, shielding::break_glass,
         identities::merge, identities::tell_apart, identities::read, identities::undo,
         registrations::add, registrations::index, registrations::read, registrations::mark_in_error,
@@ -390,7 +469,9 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         removal::read, removal::remove, removal::mark_in_error,
         section47::add, section47::index, section47::read, section47::change, section47::mark_in_error,
         conferences::add, conferences::index, conferences::read, conferences::correct, conferences::mark_in_error,
+        transfers::families::add, responsibility::read, responsibility::change,
         transfers::add, transfers::index, transfers::read, transfers::act,
+        alerts::add, alerts::index, alerts::read, alerts::act,
         plans::add_visit, plans::list_visits, plans::read_visit, plans::mark_visit_in_error,
         plans::add_meeting, plans::list_meetings, plans::read_meeting, plans::mark_meeting_in_error,
         plans::add_milestone, plans::list_milestones, plans::read_milestone, plans::mark_milestone_in_error,
@@ -398,7 +479,13 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         notices::list_notices, notices::read_notice, notices::acknowledge,
         notices::list_tasks, notices::read_task, notices::close_task,
         events::index, events::acknowledge,
+        webhooks::add, webhooks::index, webhooks::read, webhooks::change, webhooks::read_secret, webhooks::rotate, webhooks::test,
+        webhooks::deliveries, webhooks::replay,
+        missed::report, missed::of_child,
+        imports::add, imports::index, imports::read, imports::rows,
         directory::read, directory::publish,
+        messages::index, messages::replay,
+        comparisons::index, comparisons::add,
         audit::index, audit::checkpoint, audit::proof, audit::consistency,
         revocations::add, revocations::index,
         statistics::read,
@@ -416,11 +503,15 @@ fn answers(kind: Kind, operation: &str, creates: bool, changes: bool) -> bool {
         (name = "Registrations", description = "Entries on the register"),
         (name = "Conferences", description = "What led to an entry, kept it and ended it"),
         (name = "Transfers", description = "Moves of children between authorities, and who is responsible meanwhile"),
+        (name = "Alerts", description = "Missing children, and everybody who looks out for them"),
         (name = "Plans", description = "What is done under a plan, and what is due"),
         (name = "Notices", description = "What a person must read and confirm"),
+        (name = "Missed appointments", description = "A child did not come, or was not brought"),
         (name = "Events", description = "What happened, for programs"),
         (name = "Tasks", description = "What a person must do"),
+        (name = "Imports", description = "Whole registers from other systems, row by row"),
         (name = "Directory", description = "Who is in the federation, and whom to ring there"),
+        (name = "Messages", description = "What could not be told to other authorities and regions yet, and whether registers agree"),
         (name = "Audit", description = "Who looked, at what, with what result; and the proof that nothing of it was changed"),
         (name = "Revocations", description = "Tokens and people that are believed no more"),
         (name = "Statistics", description = "Returns to governments and figures for boards"),

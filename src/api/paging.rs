@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::problem::{Kind, Problem};
+use crate::store::Snapshot;
 
 /// Items on a page when the caller names no number.
 const USUAL: i64 = 50;
@@ -74,8 +75,11 @@ impl Page {
         self.limit + 1
     }
 
-    /// What is shown of what was fetched, and where the next page is.
-    pub fn cut<T>(&self, mut fetched: Vec<T>, path: &str, id: impl Fn(&T) -> Uuid) -> (Vec<T>, Links) {
+    /// What is shown of what was fetched, and where the next page is; that there is nothing stands in the audit entry.
+    pub fn cut<T>(&self, snapshot: &mut Snapshot<'_>, mut fetched: Vec<T>, path: &str, id: impl Fn(&T) -> Uuid) -> (Vec<T>, Links) {
+        if fetched.is_empty() {
+            snapshot.audit().empty();
+        }
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = fetched.len() > limit;
         fetched.truncate(limit);

@@ -11,21 +11,20 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::app::Turn;
 use super::children::ReasonRequest;
 use super::fields::Fields;
 use super::gate::{Gate, etag};
+use super::named::entry_in_path;
+use super::once::Once;
 use super::paging::{Links, Page};
 use super::problem::{Kind, Problem};
 use super::respond::{created, item, kept, list};
 use crate::authz::policy::action;
 use crate::domain::dates::parse_date;
-use crate::domain::ids::RegistrationId;
 use crate::domain::text::{Line, Note};
 use crate::register::RegisterError;
-use crate::register::idempotency::{self, Answer, Key};
 use crate::register::plans::{self, FactKind, MilestoneKind, NewCoreGroupMeeting, NewMilestone, NewVisit};
-use crate::register::registrations::{self, Registration};
+use crate::register::registrations::Registration;
 use crate::store::plans::{CoreGroupMeetingRow, MilestoneRow, VisitRow, WithdrawalRow};
 use crate::store::types::Id;
 
@@ -322,11 +321,6 @@ const fn version(withdrawn: bool) -> i64 {
     if withdrawn { 2 } else { 1 }
 }
 
-enum Adding<T> {
-    Before(Answer),
-    New { key: Key, entry: Box<Registration>, new: T, _turn: Turn },
-}
-
 /// The four operations on one kind of fact.
 macro_rules! fact_operations {
     (
@@ -355,23 +349,15 @@ macro_rules! fact_operations {
                 .run(
                     permit,
                     move |snapshot| {
-                        let id: RegistrationId = incoming.id()?;
-                        let entry = registrations::find(snapshot.connection, id, &principal, reach)?;
-                        snapshot.audit().child(entry.row.child_id);
-                        let creation = incoming.creation::<$request>()?;
-                        if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
-                            return Ok(Adding::Before(answer));
-                        }
-                        let new = creation.body.read()?;
-                        Ok(Adding::New { key: creation.key, entry: Box::new(entry), new, _turn: creation.turn })
+                        let entry = entry_in_path(snapshot, &incoming, &principal, reach)?;
+                        Once::read(snapshot, incoming.creation::<$request>()?, |_, body| Ok((entry, body.read()?)))
                     },
-                    move |tx, adding: &Adding<$new>| match adding {
-                        Adding::Before(answer) => Ok(answer.clone()),
-                        Adding::New { key, entry, new, .. } => idempotency::once(tx, key, |tx| {
+                    move |tx, once| {
+                        once.make(tx, |tx, (entry, new)| {
                             let row = $make(tx, &region, entry, new, &by)?;
                             let location = format!("{}/{}", $path.replace("{id}", &entry.row.id.0.to_string()), row.id.0);
                             created::<$view>(Some(location), Some(etag(version(false))), &$view::new(&row, None))
-                        }),
+                        })
                     },
                 )
                 .await
@@ -390,18 +376,13 @@ macro_rules! fact_operations {
             let reach = permit.reach();
             app.store
                 .read(permit, move |snapshot| {
-                    let id: RegistrationId = incoming.id()?;
-                    let entry = registrations::find(snapshot.connection, id, &principal, reach)?;
-                    snapshot.audit().child(entry.row.child_id);
+                    let entry = entry_in_path(snapshot, &incoming, &principal, reach)?;
                     incoming.reading()?;
                     let query: PageQuery = incoming.query()?;
                     let page = Page::new(query.cursor.as_deref(), query.limit, [])?;
                     let before = page.before::<Uuid>().map(Id);
                     let rows = $row::list(snapshot.connection, entry.row.id, before, page.fetch())?;
-                    let (rows, links) = page.cut(rows, &$path.replace("{id}", &id.to_string()), |row| row.id.0);
-                    if rows.is_empty() {
-                        snapshot.audit().empty();
-                    }
+                    let (rows, links) = page.cut(snapshot, rows, &$path.replace("{id}", &entry.row.id.0.to_string()), |row| row.id.0);
                     let ids: Vec<Id> = rows.iter().map(|row| row.id).collect();
                     let withdrawn = WithdrawalRow::of(snapshot.connection, &ids)?;
                     let withdrawal = |row: &$row| withdrawn.iter().find(|withdrawn| withdrawn.fact_id == row.id);
@@ -424,9 +405,7 @@ macro_rules! fact_operations {
             let reach = permit.reach();
             app.store
                 .read(permit, move |snapshot| {
-                    let id: RegistrationId = incoming.id()?;
-                    let entry = registrations::find(snapshot.connection, id, &principal, reach)?;
-                    snapshot.audit().child(entry.row.child_id);
+                    let entry = entry_in_path(snapshot, &incoming, &principal, reach)?;
                     let item_id = Id(incoming.item::<Uuid>()?);
                     let row = $row::find(snapshot.connection, entry.row.id, item_id)?.ok_or(RegisterError::NotFound)?;
                     incoming.reading()?;
@@ -458,9 +437,7 @@ macro_rules! fact_operations {
                 .run(
                     permit,
                     move |snapshot| {
-                        let id: RegistrationId = incoming.id()?;
-                        let entry = registrations::find(snapshot.connection, id, &principal, reach)?;
-                        snapshot.audit().child(entry.row.child_id);
+                        let entry = entry_in_path(snapshot, &incoming, &principal, reach)?;
                         let item_id = Id(incoming.item::<Uuid>()?);
                         let row = $row::find(snapshot.connection, entry.row.id, item_id)?.ok_or(RegisterError::NotFound)?;
                         let is_withdrawn = plans::withdrawal(snapshot.connection, row.id)?.is_some();

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::register::budgets::WINDOW_SECONDS;
 use crate::register::transfers::Turn;
-use crate::register::{Broken, RegisterError};
+use crate::register::{Broken, RegisterError, alerts};
 use crate::store::{Failure, StoreError};
 use crate::words::{self, Language};
 
@@ -75,7 +75,7 @@ problems! {
     NotInForce = 409, "not-in-force";
     /// The child is not one who was entered before birth and is not born yet.
     NotUnborn = 409, "not-unborn";
-    /// This is not to be done about the move now, or by others.
+    /// This is not to be done about the move or the alert now, or by others.
     OutOfTurn = 409, "out-of-turn";
     /// The state of the resource does not allow this.
     Conflict = 409, "conflict";
@@ -172,7 +172,7 @@ pub struct Problem {
     pub allow: Option<Cow<'static, str>>,
     /// Seconds to wait (409 while a request is under way, 429, 503).
     pub retry_after: Option<u64>,
-    /// What may be done instead, and by whom (409 about a move).
+    /// What may be done instead, and by whom (409 about a move or an alert).
     pub possible: Vec<PossibleStep>,
     /// Whether another transaction was in the way, so that running the same work again may succeed.
     again: bool,
@@ -246,7 +246,7 @@ pub struct ProblemDocument {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<FieldError>,
-    /// What may be done instead, for status 409 about a move.
+    /// What may be done instead, for status 409 about a move or an alert.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     possible: Vec<PossibleStep>,
@@ -255,7 +255,7 @@ pub struct ProblemDocument {
 /// A step that may be taken now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PossibleStep {
-    /// The step: the last part of the path of `POST /v1/transfers/{id}/{action}`.
+    /// The step: the last part of the path of `POST /v1/transfers/{id}/{action}` or `POST /v1/alerts/{id}/{action}`.
     #[schema(example = "acknowledge")]
     pub action: String,
     /// The authority at which it is taken (GSS code).
@@ -267,6 +267,16 @@ pub struct PossibleStep {
 
 impl From<&Turn> for PossibleStep {
     fn from(turn: &Turn) -> Self {
+        Self {
+            action: turn.action.as_str().to_owned(),
+            authority: turn.authority.clone(),
+            roles: turn.roles.iter().map(|role| role.as_str().to_owned()).collect(),
+        }
+    }
+}
+
+impl From<&alerts::Turn> for PossibleStep {
+    fn from(turn: &alerts::Turn) -> Self {
         Self {
             action: turn.action.as_str().to_owned(),
             authority: turn.authority.clone(),
@@ -340,6 +350,11 @@ impl From<RegisterError> for Problem {
             RegisterError::NotInForce => Kind::NotInForce.into(),
             RegisterError::NotUnborn => Kind::NotUnborn.into(),
             RegisterError::OutOfTurn(refused) => Self {
+                errors: vec![FieldError::worded("", refused.why.code(), refused.why.to_string())],
+                possible: refused.possible.iter().map(PossibleStep::from).collect(),
+                ..Kind::OutOfTurn.into()
+            },
+            RegisterError::AlertOutOfTurn(refused) => Self {
                 errors: vec![FieldError::worded("", refused.why.code(), refused.why.to_string())],
                 possible: refused.possible.iter().map(PossibleStep::from).collect(),
                 ..Kind::OutOfTurn.into()

@@ -4,30 +4,31 @@ use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use chrono::{DateTime, NaiveDate, Utc};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::amendments::category_list;
-use super::app::Turn;
 use super::children::ReasonRequest;
 use super::fields::Fields;
 use super::gate::{Gate, etag};
+use super::named::{child_in_body, entry_in_path, entry_to_show};
+use super::once::Once;
 use super::paging::{Links, Page};
 use super::problem::{Kind, Problem};
 use super::respond::{created, item, kept, list};
-use super::section47::known_child;
-use crate::authz::Reach;
 use crate::authz::policy::action;
+use crate::authz::{Action, Reach};
 use crate::domain::contact::{EmailAddress, PhoneNumber};
 use crate::domain::dates::parse_date;
 use crate::domain::identifiers::{GssCode, RegionCode};
 use crate::domain::ids::{ChildId, RegistrationId};
 use crate::domain::registration::{ConferenceKind, LegalStatusCode, RegistrationStatus};
-use crate::domain::text::Line;
+use crate::domain::text::{Line, Note};
 use crate::register::children::today;
-use crate::register::idempotency::{self, Answer, Key};
 use crate::register::registrations::{self, NewBasis, NewCoordinator, NewCoreGroupMember, NewRegistration, Registration};
-use crate::register::{RegisterError, work_lists};
+use crate::register::{Region, RegisterError, work_lists};
+use crate::store::Tx;
 use crate::store::children::ParticularsRow;
 use crate::store::connection::AnyConnection;
 use crate::store::custody::LeadRow;
@@ -471,9 +472,67 @@ pub(super) fn view(connection: &mut AnyConnection, entry: &Registration, now: Da
     views(connection, std::slice::from_ref(entry), now)?.pop().ok_or_else(|| Kind::InternalError.into())
 }
 
-enum Entering {
-    Before(Answer),
-    New { key: Key, child: ChildId, new: Box<NewRegistration>, _turn: Turn },
+/// How an entry, or a part of it, is shown as it stands at an instant.
+type Shown<View> = fn(&mut AnyConnection, &Registration, DateTime<Utc>) -> Result<View, Problem>;
+
+/// Shows the entry in the path, or a part of it, under the entry's version.
+pub(super) async fn show<A: Action, View: Serialize + 'static>(gate: Gate<A>, view: Shown<View>) -> Result<HttpResponse, Problem> {
+    let Gate { permit, incoming, app, .. } = gate;
+    let principal = Arc::clone(permit.principal());
+    let reach = permit.reach();
+    app.store
+        .read(permit, move |snapshot| {
+            let mut entry = entry_to_show(snapshot, &incoming, &principal, reach)?;
+            let now = snapshot.now();
+            registrations::veil(snapshot.connection, std::slice::from_mut(&mut entry), &principal, reach, now)?;
+            item::<View>(entry.row.version, &view(snapshot.connection, &entry, now)?)
+        })
+        .await
+        .map(kept)
+}
+
+/// How a change of an entry is read from a body, made, and shown.
+pub(super) struct Amendment<Body, Change, View> {
+    /// The change; whether the entry allows it is looked at after the body.
+    pub read: fn(&Body, &Registration, DateTime<Utc>) -> Result<Change, Problem>,
+    /// Makes it, in the name of a person.
+    pub write: fn(&mut Tx<'_>, &Region, &Registration, &Change, &str) -> Result<(), RegisterError>,
+    /// Shows what came of it.
+    pub view: Shown<View>,
+}
+
+/// Changes the entry in the path, and shows it, or the part of it that was changed, under the entry's new version.
+pub(super) async fn amend<A, Body, Change, View>(gate: Gate<A>, amendment: Amendment<Body, Change, View>) -> Result<HttpResponse, Problem>
+where
+    A: Action,
+    Body: DeserializeOwned + 'static,
+    Change: Send + Sync + 'static,
+    View: Serialize + 'static,
+{
+    let Gate { permit, incoming, app, .. } = gate;
+    let principal = Arc::clone(permit.principal());
+    let by = principal.key();
+    let reach = permit.reach();
+    let region = Arc::clone(&app.region);
+    let Amendment { read, write, view } = amendment;
+    app.store
+        .run(
+            permit,
+            move |snapshot| {
+                let entry = entry_in_path(snapshot, &incoming, &principal, reach)?;
+                let body: Body = incoming.change(entry.row.version)?;
+                let change = read(&body, &entry, snapshot.now())?;
+                Ok((entry, change))
+            },
+            move |tx, (entry, change): &(Registration, Change)| {
+                write(tx, &region, entry, change, &by)?;
+                let entry = registrations::load(tx.connection, entry.row.id)?;
+                let now = tx.now();
+                item::<View>(entry.row.version, &view(tx.connection, &entry, now)?)
+            },
+        )
+        .await
+        .map(kept)
 }
 
 /// Enter a registration
@@ -497,26 +556,21 @@ pub async fn add(gate: Gate<action::AddRegistration>) -> Result<HttpResponse, Pr
         .run(
             permit,
             move |snapshot| {
-                let creation = incoming.creation::<RegistrationRequest>()?;
-                if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
-                    return Ok(Entering::Before(answer));
-                }
-                let (child, new) = creation.body.read()?;
-                if reader.authorities().iter().all(|authority| authority.gss != new.authority) || !principal.scope.covers(&new.authority) {
-                    return Err(RegisterError::OutsideScope.into());
-                }
-                known_child(snapshot.connection, child, &principal, reach)?;
-                Ok(Entering::New { key: creation.key, child, new: Box::new(new), _turn: creation.turn })
+                Once::read(snapshot, incoming.creation::<RegistrationRequest>()?, |snapshot, body| {
+                    let (child, new) = body.read()?;
+                    reader.within_scope(&principal, &new.authority)?;
+                    child_in_body(snapshot, child, &principal, reach)?;
+                    Ok((child, new))
+                })
             },
-            move |tx, entering: &Entering| match entering {
-                Entering::Before(answer) => Ok(answer.clone()),
-                Entering::New { key, child, new, .. } => idempotency::once(tx, key, |tx| {
+            move |tx, once| {
+                once.make(tx, |tx, (child, new)| {
                     let id = registrations::add(tx, &writer, *child, new, &by)?;
                     let entry = registrations::load(tx.connection, id.into())?;
                     let now = tx.now();
                     let view = view(tx.connection, &entry, now)?;
                     created(Some(format!("/v1/registrations/{id}")), Some(etag(entry.row.version)), &view)
-                }),
+                })
             },
         )
         .await
@@ -533,21 +587,7 @@ pub async fn add(gate: Gate<action::AddRegistration>) -> Result<HttpResponse, Pr
         super::openapi::ReadProblems),
 )]
 pub async fn read(gate: Gate<action::ReadRegistration>) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, app, .. } = gate;
-    let principal = Arc::clone(permit.principal());
-    let reach = permit.reach();
-    app.store
-        .read(permit, move |snapshot| {
-            let id: RegistrationId = incoming.id()?;
-            let mut entry = registrations::find(snapshot.connection, id, &principal, reach)?;
-            incoming.reading()?;
-            snapshot.audit().child(entry.row.child_id);
-            let now = snapshot.now();
-            registrations::veil(snapshot.connection, std::slice::from_mut(&mut entry), &principal, reach, now)?;
-            item(entry.row.version, &view(snapshot.connection, &entry, now)?)
-        })
-        .await
-        .map(kept)
+    show(gate, view).await
 }
 
 /// List registrations
@@ -571,12 +611,9 @@ pub async fn index(gate: Gate<action::ListRegistrations>) -> Result<HttpResponse
             let query: RegistrationQuery = incoming.query()?;
             let page = Page::new(query.cursor.as_deref(), query.limit, [])?;
             let rows = list_rows(snapshot.connection, &whose, page.before::<uuid::Uuid>().map(Id), page.fetch())?;
-            let (rows, links) = page.cut(rows, "/v1/registrations", |row| row.id.0);
+            let (rows, links) = page.cut(snapshot, rows, "/v1/registrations", |row| row.id.0);
             for row in &rows {
                 snapshot.audit().child(row.child_id);
-            }
-            if rows.is_empty() {
-                snapshot.audit().empty();
             }
             let mut entries = registrations::assemble(snapshot.connection, rows)?;
             let now = snapshot.now();
@@ -599,32 +636,16 @@ pub async fn index(gate: Gate<action::ListRegistrations>) -> Result<HttpResponse
         super::openapi::ChangeProblems),
 )]
 pub async fn mark_in_error(gate: Gate<action::MarkRegistrationInError>) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, app, .. } = gate;
-    let principal = Arc::clone(permit.principal());
-    let by = principal.key();
-    let reach = permit.reach();
-    let region = Arc::clone(&app.region);
-    app.store
-        .run(
-            permit,
-            move |snapshot| {
-                let id: RegistrationId = incoming.id()?;
-                let entry = registrations::find(snapshot.connection, id, &principal, reach)?;
-                snapshot.audit().child(entry.row.child_id);
-                let body: ReasonRequest = incoming.change(entry.row.version)?;
+    amend(
+        gate,
+        Amendment {
+            read: |body: &ReasonRequest, entry, _| {
                 let reason = body.read()?;
-                if entry.state.entered_in_error {
-                    return Err(Kind::Conflict.into());
-                }
-                Ok((entry, reason.expose().to_owned()))
+                if entry.state.entered_in_error { Err(Kind::Conflict.into()) } else { Ok(reason) }
             },
-            move |tx, (entry, reason): &(Registration, String)| {
-                registrations::mark_in_error(tx, &region, entry, reason, &by)?;
-                let entry = registrations::load(tx.connection, entry.row.id)?;
-                let now = tx.now();
-                item::<RegistrationView>(entry.row.version, &view(tx.connection, &entry, now)?)
-            },
-        )
-        .await
-        .map(kept)
+            write: |tx, region, entry, reason: &Note, by| registrations::mark_in_error(tx, region, entry, reason.expose(), by),
+            view,
+        },
+    )
+    .await
 }

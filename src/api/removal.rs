@@ -7,20 +7,20 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::app::Turn;
 use super::children::ReasonRequest;
 use super::fields::Fields;
 use super::gate::{Gate, etag};
+use super::named::entry_in_path;
+use super::once::Once;
 use super::problem::Problem;
-use super::registrations::{RegistrationView, view};
+use super::registrations::{Amendment, RegistrationView, amend, view};
 use super::respond::{created, item, kept};
 use crate::authz::policy::action;
 use crate::domain::dates::parse_date;
-use crate::domain::ids::{ConferenceId, RegistrationId};
+use crate::domain::ids::ConferenceId;
 use crate::domain::registration::RemovalGround;
 use crate::domain::text::Note;
 use crate::register::RegisterError;
-use crate::register::idempotency::{self, Answer, Key};
 use crate::register::registrations::{self, Registration};
 use crate::register::removal::{self, NewRemoval};
 
@@ -107,11 +107,6 @@ impl RemovalView {
     }
 }
 
-enum Ending {
-    Before(Answer),
-    New { key: Key, entry: Box<Registration>, removal: Box<NewRemoval>, _turn: Turn },
-}
-
 /// Remove a name
 ///
 /// Only on a ground of the procedures and with what it needs. The child is answered as a former one from then on. What a
@@ -135,25 +130,20 @@ pub async fn remove(gate: Gate<action::RemoveRegistration>) -> Result<HttpRespon
         .run(
             permit,
             move |snapshot| {
-                let id: RegistrationId = incoming.id()?;
-                let entry = registrations::find(snapshot.connection, id, &principal, reach)?;
-                snapshot.audit().child(entry.row.child_id);
-                let creation = incoming.creation_unshaped()?;
-                if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
-                    return Ok(Ending::Before(answer));
-                }
-                let body: RemovalRequest = incoming.change(entry.row.version)?;
-                Ok(Ending::New { key: creation.key, removal: Box::new(body.read()?), entry: Box::new(entry), _turn: creation.turn })
+                let entry = entry_in_path(snapshot, &incoming, &principal, reach)?;
+                Once::read(snapshot, incoming.creation_unshaped()?, |_, _| {
+                    let body: RemovalRequest = incoming.change(entry.row.version)?;
+                    Ok((entry, body.read()?))
+                })
             },
-            move |tx, ending: &Ending| match ending {
-                Ending::Before(answer) => Ok(answer.clone()),
-                Ending::New { key, entry, removal, .. } => idempotency::once(tx, key, |tx| {
+            move |tx, once| {
+                once.make(tx, |tx, (entry, removal)| {
                     removal::remove(tx, &region, entry, removal, &by)?;
                     let entry = registrations::load(tx.connection, entry.row.id)?;
                     let view = RemovalView::new(&entry).ok_or(RegisterError::NotFound)?;
                     let location = format!("/v1/registrations/{}/removal", entry.row.id.0);
                     created(Some(location), Some(etag(entry.row.version)), &view)
-                }),
+                })
             },
         )
         .await
@@ -175,9 +165,7 @@ pub async fn read(gate: Gate<action::ReadRemoval>) -> Result<HttpResponse, Probl
     let reach = permit.reach();
     app.store
         .read(permit, move |snapshot| {
-            let id: RegistrationId = incoming.id()?;
-            let entry = registrations::find(snapshot.connection, id, &principal, reach)?;
-            snapshot.audit().child(entry.row.child_id);
+            let entry = entry_in_path(snapshot, &incoming, &principal, reach)?;
             let view = RemovalView::new(&entry).ok_or(RegisterError::NotFound)?;
             incoming.reading()?;
             item::<RemovalView>(entry.row.version, &view)
@@ -197,28 +185,13 @@ pub async fn read(gate: Gate<action::ReadRemoval>) -> Result<HttpResponse, Probl
         super::openapi::ChangeProblems),
 )]
 pub async fn mark_in_error(gate: Gate<action::MarkRemovalInError>) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, app, .. } = gate;
-    let principal = Arc::clone(permit.principal());
-    let by = principal.key();
-    let reach = permit.reach();
-    let region = Arc::clone(&app.region);
-    app.store
-        .run(
-            permit,
-            move |snapshot| {
-                let id: RegistrationId = incoming.id()?;
-                let entry = registrations::find(snapshot.connection, id, &principal, reach)?;
-                snapshot.audit().child(entry.row.child_id);
-                let body: ReasonRequest = incoming.change(entry.row.version)?;
-                Ok((entry, body.read()?.expose().to_owned()))
-            },
-            move |tx, (entry, reason): &(Registration, String)| {
-                removal::reinstate(tx, &region, entry, reason, &by)?;
-                let entry = registrations::load(tx.connection, entry.row.id)?;
-                let now = tx.now();
-                item::<RegistrationView>(entry.row.version, &view(tx.connection, &entry, now)?)
-            },
-        )
-        .await
-        .map(kept)
+    amend(
+        gate,
+        Amendment {
+            read: |body: &ReasonRequest, _, _| body.read(),
+            write: |tx, region, entry, reason: &Note, by| removal::reinstate(tx, region, entry, reason.expose(), by),
+            view,
+        },
+    )
+    .await
 }

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::children::ReasonRequest;
 use super::fields::Fields;
 use super::gate::{Gate, etag};
+use super::once::Once;
 use super::paging::{Links, Page};
 use super::problem::Problem;
 use super::respond::{created, item, kept, list};
@@ -19,11 +20,10 @@ use crate::domain::identifiers::GssCode;
 use crate::domain::ids::{ChildId, HoldId};
 use crate::domain::retention::Kept;
 use crate::domain::text::Note;
+use crate::register::Region;
 use crate::register::children::today;
 use crate::register::holds::{self, NewHold};
-use crate::register::idempotency::{self, Answer, Key};
 use crate::register::retention::{self, Decided};
-use crate::register::{Region, RegisterError};
 use crate::store::holds::{self as rows, HoldRow};
 use crate::store::types::Id;
 
@@ -227,10 +227,7 @@ pub async fn read(gate: Gate<action::ReadRetention>) -> Result<HttpResponse, Pro
             let before = page.before::<uuid::Uuid>().map(Id);
             let day = today(snapshot.now());
             let found = retention::page(snapshot.connection, &region, &authorities, before, page.fetch(), day)?;
-            let (found, links) = page.cut(found, "/v1/retention", |decided| decided.child.0);
-            if found.is_empty() {
-                snapshot.audit().empty();
-            }
+            let (found, links) = page.cut(snapshot, found, "/v1/retention", |decided| decided.child.0);
             for decided in &found {
                 snapshot.audit().child(decided.child);
             }
@@ -238,11 +235,6 @@ pub async fn read(gate: Gate<action::ReadRetention>) -> Result<HttpResponse, Pro
         })
         .await
         .map(kept)
-}
-
-enum Placing {
-    Before(Answer),
-    New { key: Key, what: NewHold, _turn: super::app::Turn },
 }
 
 /// Place a legal hold
@@ -265,23 +257,18 @@ pub async fn add(gate: Gate<action::AddLegalHold>) -> Result<HttpResponse, Probl
         .run(
             permit,
             move |snapshot| {
-                let creation = incoming.creation::<HoldRequest>()?;
-                if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
-                    return Ok(Placing::Before(answer));
-                }
-                let what = creation.body.read()?;
-                if !reached(&principal, &region).contains(&what.authority) {
-                    return Err(RegisterError::OutsideScope.into());
-                }
-                holds::check(snapshot.connection, &what, &principal, reach)?;
-                Ok(Placing::New { key: creation.key, what, _turn: creation.turn })
+                Once::read(snapshot, incoming.creation::<HoldRequest>()?, |snapshot, body| {
+                    let what = body.read()?;
+                    region.within_scope(&principal, &what.authority)?;
+                    holds::check(snapshot.connection, &what, &principal, reach)?;
+                    Ok(what)
+                })
             },
-            move |tx, placing: &Placing| match placing {
-                Placing::Before(answer) => Ok(answer.clone()),
-                Placing::New { key, what, .. } => idempotency::once(tx, key, |tx| {
+            move |tx, once| {
+                once.make(tx, |tx, what| {
                     let row = holds::place(tx, what, &by)?;
                     created(Some(format!("/v1/legal-holds/{}", row.id.0)), Some(etag(row.version)), &HoldView::new(&row))
-                }),
+                })
             },
         )
         .await
@@ -306,10 +293,7 @@ pub async fn index(gate: Gate<action::ListLegalHolds>) -> Result<HttpResponse, P
             let page = Page::new(query.cursor.as_deref(), query.limit, [])?;
             let before = page.before::<uuid::Uuid>().map(Id);
             let found = rows::list(snapshot.connection, &reached(&principal, &region), before, page.fetch())?;
-            let (found, links) = page.cut(found, "/v1/legal-holds", |row| row.id.0);
-            if found.is_empty() {
-                snapshot.audit().empty();
-            }
+            let (found, links) = page.cut(snapshot, found, "/v1/legal-holds", |row| row.id.0);
             list(&HoldList { items: found.iter().map(HoldView::new).collect(), links })
         })
         .await

@@ -7,13 +7,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::fields::Fields;
 use super::gate::Gate;
+use super::once::Once;
 use super::paging::{Links, Page};
 use super::problem::Problem;
 use super::respond::{created, kept, list};
 use crate::authz::policy::action;
 use crate::authz::token::Verifier;
 use crate::domain::text::{Line, TextError};
-use crate::register::idempotency::{self, Answer};
 use crate::register::revocations::{self, NewRevocation};
 use crate::store::revocations::{self as rows, RevocationRow};
 use crate::store::types::Id;
@@ -158,11 +158,6 @@ impl RevocationView {
     }
 }
 
-enum Revoking {
-    Before(Answer),
-    New { key: idempotency::Key, what: NewRevocation, _turn: super::app::Turn },
-}
-
 /// Revoke a token or a person
 ///
 /// From the answer on this server believes the token no more, and every other server over the same database within seconds.
@@ -181,20 +176,8 @@ pub async fn add(gate: Gate<action::AddRevocation>) -> Result<HttpResponse, Prob
         .store
         .run(
             permit,
-            move |snapshot| {
-                let creation = incoming.creation::<RevocationRequest>()?;
-                if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
-                    return Ok(Revoking::Before(answer));
-                }
-                let what = creation.body.read(&verifier, at)?;
-                Ok(Revoking::New { key: creation.key, what, _turn: creation.turn })
-            },
-            move |tx, revoking: &Revoking| match revoking {
-                Revoking::Before(answer) => Ok(answer.clone()),
-                Revoking::New { key, what, .. } => {
-                    idempotency::once(tx, key, |tx| created(None, None, &RevocationView::new(&revocations::add(tx, what, at, &by)?)))
-                }
-            },
+            move |snapshot| Once::read(snapshot, incoming.creation::<RevocationRequest>()?, |_, body| body.read(&verifier, at)),
+            move |tx, once| once.make(tx, |tx, what| created(None, None, &RevocationView::new(&revocations::add(tx, what, at, &by)?))),
         )
         .await?;
     app.learn_revocations().await;
@@ -216,10 +199,7 @@ pub async fn index(gate: Gate<action::ListRevocations>) -> Result<HttpResponse, 
             let query: RevocationQuery = incoming.query()?;
             let page = Page::new(query.cursor.as_deref(), query.limit, [])?;
             let found = rows::list(snapshot.connection, page.before::<uuid::Uuid>().map(Id), page.fetch())?;
-            let (found, links) = page.cut(found, "/v1/revocations", |row| row.id.0);
-            if found.is_empty() {
-                snapshot.audit().empty();
-            }
+            let (found, links) = page.cut(snapshot, found, "/v1/revocations", |row| row.id.0);
             list(&RevocationList { items: found.iter().map(RevocationView::new).collect(), links })
         })
         .await

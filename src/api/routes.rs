@@ -1,15 +1,15 @@
 //! Which handler answers which path. The OpenAPI document says the same; a test compares the two.
 
-use actix_web::web::{self, Data, ServiceConfig, get, head, post, put};
+use actix_web::web::{self, Data, ServiceConfig, delete, get, head, post, put};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route};
 
 use super::app::App;
 use super::gate::{authenticate, facts};
 use super::problem::{Kind, Problem};
 use super::{
-    amendments, audit, births, checks, children, clients, clocks, conferences, corrections, directory, events, federation, fhir, history,
-    identities, notices, oauth, operational, plans, registrations, removal, retention, revocations, sandbox, section47, shielding,
-    statistics, transfers,
+    alerts, amendments, audit, births, checks, children, clients, clocks, comparisons, conferences, corrections, directory, events,
+    federation, fhir, history, identities, imports, messages, missed, notices, oauth, operational, plans, practices, registrations,
+    removal, responsibility, retention, revocations, sandbox, section47, shielding, statistics, transfers, webhooks,
 };
 use crate::authz::{Operation, unauthenticated};
 use crate::register::peers::wire;
@@ -60,6 +60,9 @@ pub fn configure_peers(config: &mut ServiceConfig) {
         .app_data(web::PayloadConfig::new(crate::register::peers::message::LONGEST))
         .service(resource(wire::QUESTION_PATH, "POST", [post().to(federation::answer)]))
         .service(resource(wire::CUSTODY_PATH, "POST", [post().to(federation::custody)]))
+        .service(resource(wire::ALERT_PATH, "POST", [post().to(federation::alert)]))
+        .service(resource(wire::READING_PATH, "POST", [post().to(federation::reading)]))
+        .service(resource(wire::COMPARISON_PATH, "POST", [post().to(federation::compare)]))
         .service(resource(wire::DIRECTORY_PATH, "POST", [post().to(federation::exchange)]))
         .service(public("/.well-known/cofrestr", federation::statement))
         .service(public("/.well-known/cofrestr-directory", federation::directory))
@@ -92,6 +95,7 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
             [post().to(corrections::withdraw_household_member)],
         ))
         .service(resource("/v1/children/{id}/particulars", "PUT", [put().to(corrections::correct_particulars)]))
+        .service(resource("/v1/children/{id}/practice", "PUT", [put().to(practices::state)]))
         .service(resource("/v1/children/{id}/birth", "POST", [post().to(births::record)]))
         .service(resource("/v1/children/{id}/history", "GET", [get().to(history::read)]))
         .service(resource("/v1/children/{id}/shielding", "PUT", [put().to(shielding::shield)]))
@@ -102,6 +106,8 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
         .service(resource("/v1/identity-decisions/{id}/undo", "POST", [post().to(identities::undo)]))
         .service(resource("/v1/children/{id}/entered-in-error", "POST", [post().to(children::mark_in_error)]))
         .service(resource("/v1/children/{id}/adoption", "POST", [post().to(children::close_identity)]))
+        .service(resource("/v1/children/{id}/missed-appointments", "GET", [get().to(missed::of_child)]))
+        .service(resource("/v1/missed-appointments", "POST", [post().to(missed::report)]))
         .service(resource("/v1/registrations", "GET, POST", [get().to(registrations::index), post().to(registrations::add)]))
         .service(resource("/v1/registrations/{id}", "GET", [get().to(registrations::read)]))
         .service(resource("/v1/registrations/{id}/entered-in-error", "POST", [post().to(registrations::mark_in_error)]))
@@ -125,6 +131,9 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
         .service(resource("/v1/transfers", "GET, POST", [get().to(transfers::index), post().to(transfers::add)]))
         .service(resource("/v1/transfers/{id}", "GET", [get().to(transfers::read)]))
         .service(resource("/v1/transfers/{id}/{action}", "POST", [post().to(transfers::act)]))
+        .service(resource("/v1/alerts", "GET, POST", [get().to(alerts::index), post().to(alerts::add)]))
+        .service(resource("/v1/alerts/{id}", "GET", [get().to(alerts::read)]))
+        .service(resource("/v1/alerts/{id}/{action}", "POST", [post().to(alerts::act)]))
         .service(resource("/v1/section-47-enquiries", "GET, POST", [get().to(section47::index), post().to(section47::add)]))
         .service(resource("/v1/section-47-enquiries/{id}", "GET, PUT", [get().to(section47::read), put().to(section47::change)]))
         .service(resource("/v1/section-47-enquiries/{id}/entered-in-error", "POST", [post().to(section47::mark_in_error)]))
@@ -160,9 +169,28 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
         .service(resource("/v1/notices/{id}/acknowledgement", "POST", [post().to(notices::acknowledge)]))
         .service(resource("/v1/events", "GET", [get().to(events::index)]))
         .service(resource("/v1/events/acknowledgement", "POST", [post().to(events::acknowledge)]))
+        .service(resource("/v1/family-moves", "POST", [post().to(transfers::families::add)]))
+        .service(resource(
+            "/v1/registrations/{id}/responsibility",
+            "GET, PUT",
+            [get().to(responsibility::read), put().to(responsibility::change)],
+        ))
+        .service(resource("/v1/comparisons", "GET, POST", [get().to(comparisons::index), post().to(comparisons::add)]))
+        .service(resource("/v1/messages", "GET", [get().to(messages::index)]))
+        .service(resource("/v1/messages/{id}/replay", "POST", [post().to(messages::replay)]))
+        .service(resource("/v1/webhooks", "GET, POST", [get().to(webhooks::index), post().to(webhooks::add)]))
+        .service(resource("/v1/webhooks/{id}", "GET, PUT", [get().to(webhooks::read), put().to(webhooks::change)]))
+        .service(resource("/v1/webhooks/{id}/secret", "GET", [get().to(webhooks::read_secret)]))
+        .service(resource("/v1/webhooks/{id}/rotation", "POST", [post().to(webhooks::rotate)]))
+        .service(resource("/v1/webhooks/{id}/test", "POST", [post().to(webhooks::test)]))
+        .service(resource("/v1/webhooks/{id}/deliveries", "GET", [get().to(webhooks::deliveries)]))
+        .service(resource("/v1/webhooks/{id}/replay", "POST", [post().to(webhooks::replay)]))
         .service(resource("/v1/tasks", "GET", [get().to(notices::list_tasks)]))
         .service(resource("/v1/tasks/{id}", "GET", [get().to(notices::read_task)]))
         .service(resource("/v1/tasks/{id}/closure", "POST", [post().to(notices::close_task)]))
+        .service(resource("/v1/imports", "GET, POST", [get().to(imports::index), post().to(imports::add)]))
+        .service(resource("/v1/imports/{id}", "GET", [get().to(imports::read)]))
+        .service(resource("/v1/imports/{id}/rows", "GET", [get().to(imports::rows)]))
         .service(resource("/v1/directory", "GET, POST", [get().to(directory::read), post().to(directory::publish)]))
         .service(resource("/v1/audit", "GET", [get().to(audit::index)]))
         .service(resource("/v1/audit/checkpoint", "GET", [get().to(audit::checkpoint)]))
@@ -193,6 +221,20 @@ pub fn configure(config: &mut ServiceConfig, with_sandbox: bool) {
         .service(resource("/FHIR/R4/CarePlan/{id}", "GET", [get().to(fhir::care_plan)]))
         .service(resource("/FHIR/R4/CareTeam", "GET", [get().to(fhir::drop_in::care_teams)]))
         .service(resource("/FHIR/R4/CareTeam/{id}", "GET", [get().to(fhir::care_team)]))
+        .service(resource("/FHIR/R4/Task", "GET", [get().to(fhir::tasks::search)]))
+        .service(resource("/FHIR/R4/Task/{id}", "GET", [get().to(fhir::tasks::read)]))
+        .service(resource("/FHIR/R4/Communication", "GET", [get().to(fhir::communications::search)]))
+        .service(resource("/FHIR/R4/Communication/{id}", "GET", [get().to(fhir::communications::read)]))
+        .service(resource(
+            "/FHIR/R4/Subscription",
+            "GET, POST",
+            [get().to(fhir::subscriptions::search), post().to(fhir::subscriptions::create)],
+        ))
+        .service(resource(
+            "/FHIR/R4/Subscription/{id}",
+            "GET, PUT, DELETE",
+            [get().to(fhir::subscriptions::read), put().to(fhir::subscriptions::update), delete().to(fhir::subscriptions::end)],
+        ))
         .service(resource("/FHIR/R4/AuditEvent", "GET", [get().to(fhir::drop_in::audit_events)]))
         .service(public("/health/live", operational::live))
         .service(public("/health/ready", operational::ready))

@@ -7,10 +7,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::app::Turn;
 use super::children::ReasonRequest;
 use super::fields::Fields;
 use super::gate::{Gate, etag};
+use super::named::child_in_body;
+use super::once::Once;
 use super::paging::{Links, Page};
 use super::problem::{Kind, Problem};
 use super::respond::{created, item, kept, list};
@@ -21,9 +22,8 @@ use crate::domain::identifiers::GssCode;
 use crate::domain::ids::{ChildId, Section47Id};
 use crate::domain::section47::Determination;
 use crate::domain::text::{Line, Note};
-use crate::register::idempotency::{self, Answer, Key};
 use crate::register::section47::{self, NewSection47, Section47};
-use crate::register::{RegisterError, children, work_lists};
+use crate::register::{RegisterError, work_lists};
 use crate::store::Tx;
 use crate::store::conferences::{Section47Row, Whose};
 use crate::store::types::Id;
@@ -254,11 +254,6 @@ impl Section47View {
     }
 }
 
-enum Entering {
-    Before(Answer),
-    New { key: Key, child: ChildId, authority: GssCode, new: Box<NewSection47>, _turn: Turn },
-}
-
 /// Enter a section 47 enquiry
 ///
 /// With the strategy discussion and, as they become known, the dates and the outcome. One enquiry about a child is open at an
@@ -280,50 +275,23 @@ pub async fn add(gate: Gate<action::AddSection47Enquiry>) -> Result<HttpResponse
         .run(
             permit,
             move |snapshot| {
-                let creation = incoming.creation::<Section47Request>()?;
-                if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
-                    return Ok(Entering::Before(answer));
-                }
-                let (child, authority, new) = creation.body.read()?;
-                let own = region.authorities().iter().any(|entry| entry.gss == authority.as_str());
-                if !own || !principal.scope.covers(authority.as_str()) {
-                    return Err(RegisterError::OutsideScope.into());
-                }
-                known_child(snapshot.connection, child, &principal, reach)?;
-                Ok(Entering::New { key: creation.key, child, authority, new: Box::new(new), _turn: creation.turn })
+                Once::read(snapshot, incoming.creation::<Section47Request>()?, |snapshot, body| {
+                    let (child, authority, new) = body.read()?;
+                    region.within_scope(&principal, authority.as_str())?;
+                    child_in_body(snapshot, child, &principal, reach)?;
+                    Ok((child, authority, new))
+                })
             },
-            move |tx, entering: &Entering| match entering {
-                Entering::Before(answer) => Ok(answer.clone()),
-                Entering::New { key, child, authority, new, .. } => idempotency::once(tx, key, |tx| {
+            move |tx, once| {
+                once.make(tx, |tx, (child, authority, new)| {
                     let enquiry = section47::add(tx, *child, authority.as_str(), new, &by)?;
                     let location = format!("/v1/section-47-enquiries/{}", enquiry.row.id.0);
                     created(Some(location), Some(etag(enquiry.row.version)), &Section47View::new(&enquiry))
-                }),
+                })
             },
         )
         .await
         .map(kept)
-}
-
-/// A child whom the caller may not see is, in a body, an item that names nothing.
-///
-/// # Errors
-/// 422.
-pub(super) fn known_child(
-    connection: &mut crate::store::connection::AnyConnection,
-    child: ChildId,
-    principal: &crate::authz::Principal,
-    reach: Reach,
-) -> Result<(), Problem> {
-    match children::find(connection, child, principal, reach) {
-        Ok(row) if row.standing == "current" => Ok(()),
-        Ok(_) | Err(RegisterError::NotFound) => {
-            let mut fields = Fields::default();
-            fields.note("/childId", "unknown-child", "give the id of a person on this register");
-            fields.finish(None)
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// Read a section 47 enquiry
@@ -370,12 +338,9 @@ pub async fn index(gate: Gate<action::ListSection47Enquiries>) -> Result<HttpRes
             let query: ChildQuery = incoming.query()?;
             let (child, page) = query.read()?;
             let rows = Section47Row::list(snapshot.connection, &whose, child, page.before::<uuid::Uuid>().map(Id), page.fetch())?;
-            let (rows, links) = page.cut(rows, "/v1/section-47-enquiries", |row| row.id.0);
+            let (rows, links) = page.cut(snapshot, rows, "/v1/section-47-enquiries", |row| row.id.0);
             for row in &rows {
                 snapshot.audit().child(row.child_id);
-            }
-            if rows.is_empty() {
-                snapshot.audit().empty();
             }
             let enquiries = section47::assemble(snapshot.connection, rows)?;
             list(&Section47List { items: enquiries.iter().map(Section47View::new).collect(), links })

@@ -7,17 +7,17 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::children::{ChildView, Entering, ReasonRequest, kept_view};
+use super::children::{ChildView, ReasonRequest, change};
 use super::fields::Fields;
 use super::gate::Gate;
+use super::named::child_in_path;
+use super::once::Once;
 use super::problem::Problem;
-use super::respond::{created, item, kept};
+use super::respond::{created, kept};
 use crate::authz::policy::action;
-use crate::domain::ids::ChildId;
 use crate::domain::text::Note;
-use crate::register::{RegisterError, children, idempotency, shielding};
+use crate::register::{RegisterError, shielding};
 use crate::store::break_glass::BreakGlassRow;
-use crate::store::children::ChildRow;
 
 /// Whether a record is shielded from now on.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -63,35 +63,19 @@ impl BreakGlassView {
         super::openapi::ChangeProblems),
 )]
 pub async fn shield(gate: Gate<action::ShieldChild>) -> Result<HttpResponse, Problem> {
-    let Gate { permit, incoming, app, .. } = gate;
-    let principal = Arc::clone(permit.principal());
-    let by = principal.key();
-    let reach = permit.reach();
-    let region = Arc::clone(&app.region);
-    app.store
-        .run(
-            permit,
-            move |snapshot| {
-                let id: ChildId = incoming.id()?;
-                let row = children::find(snapshot.connection, id, &principal, reach)?;
-                snapshot.audit().child(id);
-                let body: ShieldingRequest = incoming.change(row.version)?;
-                let mut fields = Fields::default();
-                if body.shielded.is_none() {
-                    fields.missing("/shielded");
-                }
-                let reason = fields.required::<Note>("/reason", body.reason.as_deref());
-                let (shielded, reason) = fields.finish(body.shielded.zip(reason))?;
-                Ok((row, shielded, reason))
-            },
-            move |tx, (row, shielded, reason): &(ChildRow, bool, Note)| {
-                shielding::set(tx, &region, row, *shielded, reason, &by)?;
-                let (version, view) = kept_view(tx.connection, row.id)?;
-                item::<ChildView>(version, &view)
-            },
-        )
-        .await
-        .map(kept)
+    change(
+        gate,
+        |body: &ShieldingRequest, _| {
+            let mut fields = Fields::default();
+            if body.shielded.is_none() {
+                fields.missing("/shielded");
+            }
+            let reason = fields.required::<Note>("/reason", body.reason.as_deref());
+            fields.finish(body.shielded.zip(reason))
+        },
+        |tx, region, row, (shielded, reason): &(bool, Note), by| shielding::set(tx, region, row, *shielded, reason, by),
+    )
+    .await
 }
 
 /// Open a restricted record in an emergency
@@ -119,25 +103,19 @@ pub async fn break_glass(gate: Gate<action::BreakGlass>) -> Result<HttpResponse,
             permit,
             move |snapshot| {
                 shielding::signed_in_recently(&reader, &principal, wall)?;
-                let id: ChildId = incoming.id()?;
-                let row = children::find(snapshot.connection, id, &principal, reach)?;
-                snapshot.audit().child(id);
-                let creation = incoming.creation::<ReasonRequest>()?;
-                if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
-                    return Ok(Entering::Before(answer));
-                }
-                if row.standing != "current" {
-                    return Err(RegisterError::NotFound.into());
-                }
-                let reason = creation.body.read()?;
-                Ok(Entering::New { key: creation.key, what: (row, reason), _turn: creation.turn })
+                let row = child_in_path(snapshot, &incoming, &principal, reach)?;
+                Once::read(snapshot, incoming.creation::<ReasonRequest>()?, |_, body| {
+                    if row.standing != "current" {
+                        return Err(RegisterError::NotFound.into());
+                    }
+                    Ok((row, body.read()?))
+                })
             },
-            move |tx, entering: &Entering<(ChildRow, Note)>| match entering {
-                Entering::Before(answer) => Ok(answer.clone()),
-                Entering::New { key, what: (row, reason), .. } => idempotency::once(tx, key, |tx| {
+            move |tx, once| {
+                once.make(tx, |tx, (row, reason)| {
                     let opened = shielding::open(tx, &writer, row, reason, &opener)?;
                     created::<BreakGlassView>(Some(format!("/v1/children/{}", row.id.0)), None, &BreakGlassView::new(&opened))
-                }),
+                })
             },
         )
         .await

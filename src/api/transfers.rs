@@ -1,5 +1,8 @@
 //! `/v1/transfers`: moves of children between authorities, from the first notice to the acceptance in writing.
 
+pub mod families;
+mod stays;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -8,29 +11,31 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::app::Turn;
 use super::fields::Fields;
 use super::gate::{Gate, etag};
+use super::named::entry_in_body;
+use super::once::Once;
 use super::paging::{Links, Page};
 use super::problem::{Kind, PossibleStep, Problem};
 use super::respond::{created, item, kept, list};
 use super::section47::day;
 use crate::authz::Reach;
 use crate::authz::policy::action;
-use crate::domain::custody::{Custody, DutyOf, Incoming, Nature, Outgoing, Paper, Progress, RefusalReason, Signature, WithdrawalReason};
+use crate::domain::custody::{
+    Custody, Duty, DutyOf, Incoming, Nature, Outgoing, Paper, Progress, RefusalReason, Signature, WithdrawalReason,
+};
 use crate::domain::identifiers::GssCode;
 use crate::domain::ids::{ConferenceId, FamilyMoveId, RegistrationId, TransferId};
 use crate::domain::text::{Line, Note};
-use crate::register::idempotency::{self, Answer, Key};
-use crate::register::registrations::{self, Registration};
-use crate::register::transfers::{self, Act, Actor, NewTransfer, Step, Transfer};
+use crate::register::idempotency::Answer;
+use crate::register::transfers::{self, Act, Actor, NewStay, NewTransfer, Step, TEMPORARY, Transfer};
 use crate::register::{Region, RegisterError, work_lists};
 use crate::store::connection::AnyConnection;
-use crate::store::custody::{StepRow, TransferRow, Whose};
+use crate::store::custody::{STAY, StepRow, TransferRow, Whose};
 use crate::store::types::Id;
 
 /// How far a move can have come.
-pub const STATUSES: [&str; 14] = [
+pub const STATUSES: [&str; 17] = [
     "expected",
     "notified",
     "acknowledged",
@@ -45,6 +50,9 @@ pub const STATUSES: [&str; 14] = [
     "withdrawing",
     "withdrawn",
     "disputed",
+    "staying",
+    "stay-acknowledged",
+    "stay-ended",
 ];
 
 /// Most papers in a list: more than there are kinds of them.
@@ -61,11 +69,25 @@ pub struct TransferRequest {
     to: Option<String>,
     /// `permanent`, `not-said` (the parents will not say: treated as permanent) or `long-stay` (longer than the procedures allow
     /// without a conference). Left out while it is not certain that the family moves: the other authority is told that the child
-    /// may come, and `notify` follows.
+    /// may come, and `notify` follows. Or `temporary`: the child stays there for a time and this authority goes on being
+    /// responsible; the child is shown there by a temporary entry until this authority ends the stay.
     #[schema(example = "permanent")]
     nature: Option<String>,
+    /// `temporary`: the first day.
+    #[schema(example = "2026-11-16")]
+    starts_on: Option<String>,
+    /// `temporary`: the day on which it is to end, as far as anybody knows. That it has passed ends nothing: people are told.
+    #[schema(example = "2026-12-18")]
+    expected_to: Option<String>,
+    /// `temporary`: who visits, and what else the two managers agreed.
+    #[schema(example = "The host authority visits every week")]
+    supervision: Option<String>,
     /// The move of the family of which this is a part: the same identifier for each of its children.
     family_move_id: Option<String>,
+    /// The child has moved on, and an earlier receiver has not answered the request to cancel: the name of the second person who
+    /// approves that custody is offered elsewhere all the same.
+    #[schema(example = "Siân Parry")]
+    approved_by: Option<String>,
     /// What the other authority's people should know. Kept here; what travels is the offer and its papers.
     #[schema(example = "The family took a tenancy in Shrewsbury from 1 December")]
     note: Option<String>,
@@ -75,9 +97,16 @@ pub struct TransferRequest {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TransferStepRequest {
-    /// `notify`: as when a move begins. `agree`: `permanent`, or `temporary` for a stay after which the child goes home.
+    /// `notify`: as when a move begins. `agree`: `permanent`, or `temporary` for a stay after which the child goes home. `convert`:
+    /// as for `notify`; `long-stay` when nothing is said.
     #[schema(example = "permanent")]
     nature: Option<String>,
+    /// `extend`: the new last day of a stay.
+    #[schema(example = "2027-01-29")]
+    expected_to: Option<String>,
+    /// `extend`: who visits, and what else the two managers agreed.
+    #[schema(example = "The host authority visits every week")]
+    supervision: Option<String>,
     /// `notify`: the move of the family.
     family_move_id: Option<String>,
     /// `papers`: those that are sent now.
@@ -88,7 +117,7 @@ pub struct TransferStepRequest {
     /// `agree` with `permanent`: who will lead the work.
     #[schema(example = "Gwen Powell")]
     practitioner: Option<String>,
-    /// `book-conference`: the day.
+    /// `book-conference`: the day. `contact`: the day on which the child was seen.
     #[schema(example = "2026-12-08")]
     on: Option<String>,
     /// `hold-conference`: the recorded transfer-in conference. Whether the child was registered is taken from its decision.
@@ -97,7 +126,8 @@ pub struct TransferStepRequest {
     /// `came-back`, `moved-on`, `court-order` or `other`.
     #[schema(example = "not-resident")]
     reason: Option<String>,
-    /// In words; needed for `accept` (the acceptance in writing), `dispute`, and with the reason `other`.
+    /// In words; needed for `accept` (the acceptance in writing), `dispute`, `give-way`, `keep` (why there is no conference), and with the reason
+    /// `other`. What is said with `contact` travels to the home authority, and with `dispute` to the other side.
     #[schema(example = "Accepted; the plan of 8 December replaces the earlier one")]
     note: Option<String>,
 }
@@ -191,7 +221,36 @@ pub struct TransferStepView {
     conference_id: Option<String>,
 }
 
-/// A move.
+/// A move was put before the senior managers of both sides.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TransferDisputeView {
+    /// By which side: `origin` or `receiver`.
+    #[schema(example = "receiver")]
+    side: String,
+    /// Who did it.
+    by: SignatureView,
+    /// What there is to settle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "The school has had the child since Monday")]
+    note: Option<String>,
+}
+
+/// What the host of a stay saw of the child.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StayContactView {
+    /// The day.
+    on: NaiveDate,
+    /// Who recorded it.
+    by: SignatureView,
+    /// In words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Seen at the grandmother's; well")]
+    note: Option<String>,
+}
+
+/// A move, or a temporary stay.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TransferView {
@@ -204,7 +263,8 @@ pub struct TransferView {
     /// The authority to which the child moves.
     to: TransferPartyView,
     /// How far it has come: `expected`, `notified`, `acknowledged`, `agreed`, `conference-booked`, `conference-held`, `accepted`,
-    /// `closed`, `returned`, `refused`, `not-registered`, `withdrawing`, `withdrawn` or `disputed`.
+    /// `closed`, `returned`, `refused`, `not-registered`, `withdrawing`, `withdrawn` or `disputed`; of a stay `staying`,
+    /// `stay-acknowledged` or `stay-ended`.
     #[schema(example = "acknowledged")]
     status: String,
     /// Whether something can still come of it.
@@ -218,6 +278,27 @@ pub struct TransferView {
     /// The move of the family of which it is a part.
     #[serde(skip_serializing_if = "Option::is_none")]
     family_move_id: Option<String>,
+    /// The temporary stay that became this move.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stay_id: Option<String>,
+    /// The move that this stay became.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transfer_id: Option<String>,
+    /// The first day of a stay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    starts_on: Option<NaiveDate>,
+    /// The day on which a stay is to end, as far as anybody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_to: Option<NaiveDate>,
+    /// Who visits during a stay, and what else was agreed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "The host authority visits every week")]
+    supervision: Option<String>,
+    /// The day on which people last decided that a stay goes on without a conference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_on: Option<NaiveDate>,
+    /// What the host of a stay saw of the child.
+    contacts: Vec<StayContactView>,
     /// Whether the receiver's register has stored it. That is no acknowledgement.
     delivered: bool,
     /// Who acknowledged it at the receiver.
@@ -248,6 +329,8 @@ pub struct TransferView {
     /// Why the origin withdrew.
     #[serde(skip_serializing_if = "Option::is_none")]
     withdrawal: Option<String>,
+    /// What either side has put before the senior managers of both.
+    disputes: Vec<TransferDisputeView>,
     /// What is to be done by when.
     duties: Vec<TransferDutyView>,
     /// What people of this region did, oldest first.
@@ -270,8 +353,14 @@ pub struct TransferList {
 }
 
 impl SignatureView {
-    fn new(signature: &Signature) -> Self {
-        Self { role: signature.role.as_str().to_owned(), name: signature.name.expose().to_owned(), at: signature.at }
+    /// A signature.
+    pub fn new(signature: &Signature) -> Self {
+        Self::of(signature.role.as_str(), signature.name.expose(), signature.at)
+    }
+
+    /// The same by its parts.
+    pub fn of(role: &str, name: &str, at: DateTime<Utc>) -> Self {
+        Self { role: role.to_owned(), name: name.to_owned(), at }
     }
 }
 
@@ -291,17 +380,45 @@ impl TransferRequest {
         let mut fields = Fields::default();
         let registration: Option<RegistrationId> = fields.required("/registrationId", self.registration_id.as_deref());
         let to: Option<GssCode> = fields.required("/to", self.to.as_deref());
-        let nature: Option<Nature> = fields.optional("/nature", self.nature.as_deref());
+        let is_stay = self.nature.as_deref() == Some(TEMPORARY);
+        let nature: Option<Nature> = if is_stay { None } else { fields.optional("/nature", self.nature.as_deref()) };
         let family_move: Option<FamilyMoveId> = fields.optional("/familyMoveId", self.family_move_id.as_deref());
         let words: Option<Note> = fields.optional("/note", self.note.as_deref());
-        let read = (|| Some((registration?, NewTransfer { to: to?, nature, family_move, words })))();
+        let approved_by: Option<Line> = fields.optional("/approvedBy", self.approved_by.as_deref());
+        if approved_by.is_some() && nature.is_none() {
+            fields.note("/approvedBy", "not-of-this-step", "leave it out: it does not belong to this step");
+        }
+        let stay = if is_stay { self.stay(&mut fields).map(Some) } else { self.no_stay(&mut fields) };
+        let read = (|| Some((registration?, NewTransfer { to: to?, nature, family_move, words, approved_by, stay: stay? })))();
         fields.finish(read)
+    }
+
+    fn stay(&self, fields: &mut Fields) -> Option<NewStay> {
+        if self.starts_on.is_none() {
+            fields.missing("/startsOn");
+        }
+        if self.family_move_id.is_some() {
+            fields.note("/familyMoveId", "not-of-this-step", "leave it out: it does not belong to this step");
+        }
+        let from = day("/startsOn", self.starts_on.as_deref(), fields);
+        let expected_to = day("/expectedTo", self.expected_to.as_deref(), fields);
+        let supervision = fields.optional("/supervision", self.supervision.as_deref());
+        Some(NewStay { from: from?, expected_to, supervision })
+    }
+
+    /// What belongs to a stay is said of nothing else.
+    fn no_stay(&self, fields: &mut Fields) -> Option<Option<NewStay>> {
+        let given = [("startsOn", &self.starts_on), ("expectedTo", &self.expected_to), ("supervision", &self.supervision)];
+        for (name, _) in given.into_iter().filter(|(_, given)| given.is_some()) {
+            fields.note(&format!("/{name}"), "not-of-this-step", "leave it out: it does not belong to this step");
+        }
+        Some(None)
     }
 }
 
 impl TransferStepRequest {
     /// The items that are there, by name.
-    fn given(&self) -> [(&'static str, bool); 8] {
+    fn given(&self) -> [(&'static str, bool); 10] {
         [
             ("nature", self.nature.is_some()),
             ("familyMoveId", self.family_move_id.is_some()),
@@ -311,6 +428,8 @@ impl TransferStepRequest {
             ("on", self.on.is_some()),
             ("conferenceId", self.conference_id.is_some()),
             ("reason", self.reason.is_some()),
+            ("expectedTo", self.expected_to.is_some()),
+            ("supervision", self.supervision.is_some()),
         ]
     }
 
@@ -324,14 +443,17 @@ impl TransferStepRequest {
             Step::BookConference => &["on"],
             Step::HoldConference => &["conferenceId"],
             Step::Refuse | Step::Withdraw => &["reason"],
-            Step::Acknowledge | Step::Accept | Step::Dispute => &[],
+            Step::Extend => &["expectedTo", "supervision"],
+            Step::Convert => &["nature"],
+            Step::Contact => &["on"],
+            Step::Acknowledge | Step::Accept | Step::Dispute | Step::GiveWay | Step::Keep | Step::End => &[],
         };
         for (name, _) in self.given().into_iter().filter(|(name, given)| *given && !own.contains(name)) {
             fields.note(&format!("/{name}"), "not-of-this-step", "leave it out: it does not belong to this step");
         }
         let words: Option<Note> = fields.optional("/note", self.note.as_deref());
         let reason = self.reason.as_deref();
-        let needs_words = matches!(step, Step::Accept | Step::Dispute) || reason == Some("other");
+        let needs_words = matches!(step, Step::Accept | Step::Dispute | Step::GiveWay | Step::Keep) || reason == Some("other");
         if needs_words && self.note.is_none() {
             fields.missing("/note");
         }
@@ -378,6 +500,23 @@ impl TransferStepRequest {
             Step::HoldConference => Act::Hold(fields.required::<ConferenceId>("/conferenceId", self.conference_id.as_deref())?),
             Step::Accept => Act::Accept,
             Step::Dispute => Act::Dispute,
+            Step::GiveWay => Act::GiveWay,
+            Step::Keep => Act::Keep,
+            Step::End => Act::End,
+            Step::Convert => Act::Convert(fields.optional("/nature", self.nature.as_deref()).unwrap_or(Nature::LongStay)),
+            Step::Contact => {
+                if self.on.is_none() {
+                    fields.missing("/on");
+                }
+                Act::Contact(day("/on", self.on.as_deref(), fields)?)
+            }
+            Step::Extend => {
+                if self.expected_to.is_none() && self.supervision.is_none() {
+                    fields.missing("/expectedTo");
+                }
+                let expected_to = day("/expectedTo", self.expected_to.as_deref(), fields);
+                Act::Extend { expected_to, supervision: fields.optional("/supervision", self.supervision.as_deref()) }
+            }
         })
     }
 }
@@ -435,6 +574,9 @@ fn codes(papers: &BTreeSet<Paper>) -> Vec<String> {
 fn view(connection: &mut AnyConnection, region: &Region, row: TransferRow) -> Result<TransferView, Problem> {
     let steps = StepRow::of(connection, &[row.id])?;
     let transfer = transfers::assemble(connection, row)?;
+    if transfer.row.kind == STAY {
+        return stays::view(region, &transfer, &steps);
+    }
     let Ok(id) = TransferId::try_from(transfer.row.id.0) else { return Err(Kind::InternalError.into()) };
     Ok(TransferView::new(region, &transfer, id, &steps))
 }
@@ -464,6 +606,13 @@ impl TransferView {
             responsible: responsible.map(|code| code.as_str().to_owned()),
             nature: outgoing.and_then(|o| o.nature).or_else(|| incoming.and_then(|i| i.nature)).map(|nature| nature.as_str().to_owned()),
             family_move_id: outgoing.and_then(|o| o.family_move).or_else(|| incoming.and_then(|i| i.family_move)).map(|id| id.to_string()),
+            stay_id: outgoing.and_then(|o| o.stay).or_else(|| incoming.and_then(|i| i.stay)).map(|id| id.to_string()),
+            transfer_id: None,
+            starts_on: None,
+            expected_to: None,
+            supervision: None,
+            kept_on: None,
+            contacts: Vec::new(),
             delivered: incoming.is_some() || outgoing.is_some_and(|outgoing| outgoing.progress.is_some()),
             acknowledged: progress.and_then(|progress| progress.seen.as_ref()).map(SignatureView::new),
             agreed: progress.and_then(|progress| progress.accepted.as_ref()).map(SignatureView::new),
@@ -475,6 +624,7 @@ impl TransferView {
             returned_for: returned.unwrap_or_default(),
             refusal: outgoing.and_then(|o| o.refusal).or_else(|| incoming.and_then(|i| i.refusal)).map(|reason| reason.as_str().to_owned()),
             withdrawal: outgoing.and_then(|outgoing| outgoing.withdrawal).map(|reason| reason.as_str().to_owned()),
+            disputes: disputes(transfer, id),
             duties: duties(region, transfer, id),
             steps: steps.iter().map(TransferStepView::new).collect(),
             possible: transfer.possible().iter().map(PossibleStep::from).collect(),
@@ -484,23 +634,41 @@ impl TransferView {
     }
 }
 
-fn duties(region: &Region, transfer: &Transfer, id: TransferId) -> Vec<TransferDutyView> {
-    let of = |custody: &Custody, side: &str, running: &[crate::domain::custody::Duty]| -> Vec<TransferDutyView> {
-        let one = |duty: &crate::domain::custody::Duty| TransferDutyView {
-            code: duty.kind.as_str().to_owned(),
-            side: side.to_owned(),
-            since: duty.since,
-            due_at: transfers::due_at(region, custody, DutyOf::Transfer(id), duty),
-            level: duty.level.as_str().to_owned(),
-        };
-        running.iter().map(one).collect()
+/// The duties of one side, as they are shown.
+fn shown(region: &Region, custody: &Custody, side: &str, of: DutyOf, running: &[Duty]) -> Vec<TransferDutyView> {
+    let one = |duty: &Duty| TransferDutyView {
+        code: duty.kind.as_str().to_owned(),
+        side: side.to_owned(),
+        since: duty.since,
+        due_at: transfers::due_at(region, custody, of, duty),
+        level: duty.level.as_str().to_owned(),
     };
+    running.iter().map(one).collect()
+}
+
+/// What either side has put before the senior managers, as one side holds it: its own, and what it has heard.
+fn disputes(transfer: &Transfer, id: TransferId) -> Vec<TransferDisputeView> {
+    let (held, own, other) = match (&transfer.origin, &transfer.receiver) {
+        (Some(held), _) => (held, "origin", "receiver"),
+        (None, Some(held)) => (held, "receiver", "origin"),
+        (None, None) => return Vec::new(),
+    };
+    let shown = held.custody.contests_about(id).map(|contest| TransferDisputeView {
+        side: if contest.mine { own } else { other }.to_owned(),
+        by: SignatureView::new(&contest.by),
+        note: contest.words.as_ref().map(|words| words.expose().to_owned()),
+    });
+    shown.collect()
+}
+
+fn duties(region: &Region, transfer: &Transfer, id: TransferId) -> Vec<TransferDutyView> {
+    let of = DutyOf::Transfer(id);
     let mut all = Vec::new();
     if let Some(custody) = transfer.origin.as_ref().map(|held| &held.custody) {
-        all.extend(custody.outgoing(id).map(|outgoing| of(custody, "origin", &outgoing.duties)).unwrap_or_default());
+        all.extend(custody.outgoing(id).map(|outgoing| shown(region, custody, "origin", of, &outgoing.duties)).unwrap_or_default());
     }
     if let Some(custody) = transfer.receiver.as_ref().map(|held| &held.custody) {
-        all.extend(custody.incoming(id).map(|incoming| of(custody, "receiver", &incoming.duties)).unwrap_or_default());
+        all.extend(custody.incoming(id).map(|incoming| shown(region, custody, "receiver", of, &incoming.duties)).unwrap_or_default());
     }
     all
 }
@@ -516,11 +684,6 @@ impl TransferStepView {
             conference_id: row.conference_id.map(|id| id.0.to_string()),
         }
     }
-}
-
-enum Beginning {
-    Before(Answer),
-    New { key: Key, entry: Box<Registration>, new: Box<NewTransfer>, _turn: Turn },
 }
 
 /// Tell another authority that a child moves
@@ -545,30 +708,19 @@ pub async fn add(gate: Gate<action::AddTransfer>) -> Result<HttpResponse, Proble
         .run(
             permit,
             move |snapshot| {
-                let creation = incoming.creation::<TransferRequest>()?;
-                if let Some(answer) = idempotency::before(snapshot, &creation.key)? {
-                    return Ok(Beginning::Before(answer));
-                }
-                let (registration, new) = creation.body.read()?;
-                let entry = match registrations::find(snapshot.connection, registration, &principal, reach) {
-                    Ok(entry) => entry,
-                    Err(RegisterError::NotFound) => {
-                        let mut fields = Fields::default();
-                        fields.note("/registrationId", "unknown-registration", "give the id of an entry on this register");
-                        return fields.finish(None);
-                    }
-                    Err(error) => return Err(error.into()),
-                };
-                snapshot.audit().child(entry.row.child_id);
-                Ok(Beginning::New { key: creation.key, entry: Box::new(entry), new: Box::new(new), _turn: creation.turn })
+                Once::read(snapshot, incoming.creation::<TransferRequest>()?, |snapshot, body| {
+                    let (registration, new) = body.read()?;
+                    let mut fields = Fields::default();
+                    let entry = entry_in_body(snapshot, registration, &principal, reach, "/registrationId", &mut fields)?;
+                    Ok((fields.finish(entry)?, new))
+                })
             },
-            move |tx, beginning: &Beginning| match beginning {
-                Beginning::Before(answer) => Ok(answer.clone()),
-                Beginning::New { key, entry, new, .. } => idempotency::once(tx, key, |tx| {
+            move |tx, once| {
+                once.make(tx, |tx, (entry, new)| {
                     let row = transfers::begin(tx, &region, entry, new, &by)?;
                     let (location, version) = (format!("/v1/transfers/{}", row.id.0), row.version);
                     created(Some(location), Some(etag(version)), &view(tx.connection, &region, row)?)
-                }),
+                })
             },
         )
         .await
@@ -585,6 +737,17 @@ pub async fn add(gate: Gate<action::AddTransfer>) -> Result<HttpResponse, Proble
         super::openapi::ReadProblems),
 )]
 pub async fn read(gate: Gate<action::ReadTransfer>) -> Result<HttpResponse, Problem> {
+    again(gate, |incoming| incoming.reading()).await.map(kept)
+}
+
+/// Reads a move, whichever face of the API asks; `accepted` says whether the caller takes the answer's form.
+///
+/// # Errors
+/// As the operation documents them.
+pub async fn again(
+    gate: Gate<action::ReadTransfer>,
+    accepted: impl FnOnce(&super::gate::Incoming) -> Result<(), Problem> + Send + 'static,
+) -> Result<Answer, Problem> {
     let Gate { permit, incoming, app, .. } = gate;
     let principal = Arc::clone(permit.principal());
     let reach = permit.reach();
@@ -593,13 +756,12 @@ pub async fn read(gate: Gate<action::ReadTransfer>) -> Result<HttpResponse, Prob
         .read(permit, move |snapshot| {
             let id: TransferId = incoming.id()?;
             let row = transfers::find(snapshot.connection, id, &principal, reach)?;
-            incoming.reading()?;
+            accepted(&incoming)?;
             snapshot.audit().child(row.child_id);
             let version = row.version;
             item::<TransferView>(version, &view(snapshot.connection, &region, row)?)
         })
         .await
-        .map(kept)
 }
 
 /// List moves
@@ -610,14 +772,28 @@ pub async fn read(gate: Gate<action::ReadTransfer>) -> Result<HttpResponse, Prob
     responses((status = 200, description = "A page of moves, newest first", body = TransferList), super::openapi::ListProblems),
 )]
 pub async fn index(gate: Gate<action::ListTransfers>) -> Result<HttpResponse, Problem> {
+    let asked = |incoming: &super::gate::Incoming| {
+        incoming.reading()?;
+        incoming.query()
+    };
+    some(gate, asked).await.map(kept)
+}
+
+/// Lists moves, whichever face of the API asks; `asked` reads which.
+///
+/// # Errors
+/// As the operation documents them.
+pub async fn some(
+    gate: Gate<action::ListTransfers>,
+    asked: impl FnOnce(&super::gate::Incoming) -> Result<TransferQuery, Problem> + Send + 'static,
+) -> Result<Answer, Problem> {
     let Gate { permit, incoming, app, .. } = gate;
     let principal = Arc::clone(permit.principal());
     let reach = permit.reach();
     let region = Arc::clone(&app.region);
     app.store
         .read(permit, move |snapshot| {
-            incoming.reading()?;
-            let query: TransferQuery = incoming.query()?;
+            let query = asked(&incoming)?;
             // An identifier that this register never gave names nobody: an empty list, like one that is not known to the caller.
             let child: Option<uuid::Uuid> = query.child.as_deref().map(str::parse).transpose().map_err(|_| Kind::MalformedQuery)?;
             let filters = child.map(|child| ("child", child.to_string())).into_iter();
@@ -629,18 +805,14 @@ pub async fn index(gate: Gate<action::ListTransfers>) -> Result<HttpResponse, Pr
             };
             let before = page.before::<uuid::Uuid>().map(Id);
             let rows = TransferRow::list(snapshot.connection, &whose, child.map(Id), query.open, before, page.fetch())?;
-            let (rows, links) = page.cut(rows, "/v1/transfers", |row| row.id.0);
+            let (rows, links) = page.cut(snapshot, rows, "/v1/transfers", |row| row.id.0);
             for row in &rows {
                 snapshot.audit().child(row.child_id);
-            }
-            if rows.is_empty() {
-                snapshot.audit().empty();
             }
             let items = rows.into_iter().map(|row| view(snapshot.connection, &region, row)).collect::<Result<_, _>>()?;
             list(&TransferList { items, links })
         })
         .await
-        .map(kept)
 }
 
 /// Take the next step of a move
@@ -648,7 +820,10 @@ pub async fn index(gate: Gate<action::ListTransfers>) -> Result<HttpResponse, Pr
 /// At the origin: `notify` (offer what was announced), `papers`, `withdraw` (ask for the cancellation: the receiver decides). At
 /// the receiver: `acknowledge` (a named person has opened it), `agree` (permanent, or temporary), `return` (for papers),
 /// `book-conference`, `hold-conference`, `accept` (in writing: this authority leads from here on, and the origin's entry ends when
-/// it has heard so), `refuse`. At either: `dispute`. A step out of turn is 409 and says what may be done now, where and by whom.
+/// it has heard so), `refuse`. At either: `dispute`, and `give-way` when two say that they lead and this
+/// is the one that has to. Of a stay: at home `extend`, `keep` (beyond its weeks, without a conference),
+/// `convert` (it becomes a move), `end`; at the host `acknowledge`, `contact` (what was seen of the child). A step out of turn is 409
+/// and says what may be done now, where and by whom.
 #[utoipa::path(
     post, path = "/v1/transfers/{id}/{action}", operation_id = "actOnTransfer", tag = "Transfers",
     params(super::openapi::IfMatch, ("id" = String, Path, description = "Identifier of the move"),

@@ -16,6 +16,7 @@ use crate::domain::client::ClientStatus;
 use crate::domain::clocks::ClockState;
 use crate::domain::conference::Decision;
 use crate::domain::contact::{EMAIL_CHARACTERS_MAX, PHONE_CHARACTERS_MAX};
+use crate::domain::custody::alert::{ClosureReason, MissingPath, RiskLevel};
 use crate::domain::custody::{DutyKind, Level, Nature, Paper, RefusalReason, WithdrawalReason};
 use crate::domain::identifiers::{IdentifierKind, REGION_CODE_CHARACTERS_MAX};
 use crate::domain::names::{NAME_PART_CHARACTERS_MAX, NameUse};
@@ -34,15 +35,19 @@ use crate::domain::sex::Sex;
 use crate::domain::span::Unit;
 use crate::domain::text::{CASE_REFERENCE_CHARACTERS_MAX, LINE_CHARACTERS_MAX, NOTE_CHARACTERS_MAX};
 use crate::domain::verification::VerificationMethod;
+use crate::domain::webhook::{DeliveryProblem, DeliveryStatus, WebhookSigning, WebhookStatus};
+use crate::register::alerts;
 use crate::register::births::Outcome;
 use crate::register::children::{AddressKind, Relationship};
+use crate::register::comparisons::Compared;
 use crate::register::conferences::Attendance;
 use crate::register::corrections::Subject;
+use crate::register::missed::Missed;
 use crate::register::patterns::Pattern;
 use crate::register::plans::MilestoneKind;
 use crate::register::registrations::EARLIER_REGISTER;
-use crate::register::transfers::Step;
-use crate::register::{identities, notices, tasks};
+use crate::register::transfers::{Step, suspected};
+use crate::register::{identities, imports, notices, tasks};
 use crate::store::audit::AuditOutcome;
 
 /// A form that texts have.
@@ -92,6 +97,46 @@ enum Form {
 const YEAR: &str = "(18[5-9][0-9]|19[0-9][0-9]|2[01][0-9][0-9])";
 const ID: &str = "01938f0a-7c3e-7b02-9d0b-6f2f0f6f0b11";
 const HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+/// The steps about a move and about an alert, each once.
+const POSSIBLE_STEPS: [&str; Step::CODES.len() + alerts::Step::CODES.len() - 1] = {
+    let (moves, sought) = (Step::CODES, alerts::Step::CODES);
+    let mut all = [""; Step::CODES.len() + alerts::Step::CODES.len() - 1];
+    let mut count = 0;
+    while count < moves.len() {
+        all[count] = moves[count];
+        count += 1;
+    }
+    let mut next = 0;
+    while next < sought.len() {
+        // Acknowledging is a step of both.
+        if !matches!(sought[next].as_bytes(), b"acknowledge") {
+            all[count] = sought[next];
+            count += 1;
+        }
+        next += 1;
+    }
+    all
+};
+
+/// The codes of several sets, one after the other.
+const fn together<const COUNT: usize>(sets: &[&[&'static str]]) -> [&'static str; COUNT] {
+    let mut all = [""; COUNT];
+    let (mut set, mut count) = (0, 0);
+    while set < sets.len() {
+        let mut next = 0;
+        while next < sets[set].len() {
+            all[count] = sets[set][next];
+            (count, next) = (count + 1, next + 1);
+        }
+        set += 1;
+    }
+    all
+}
+
+/// Why tasks are raised: what looks like fishing, what a file and the register say differently, what looks like a move.
+const TASK_REASONS: [&str; Pattern::CODES.len() + imports::Difference::CODES.len() + suspected::Sign::CODES.len()] =
+    together(&[&Pattern::CODES, &imports::Difference::CODES, &suspected::Sign::CODES]);
 
 /// Which fields have which form: `Schema/field`.
 const FIELDS: &[(Form, &[&str])] = &[
@@ -145,8 +190,11 @@ const FIELDS: &[(Form, &[&str])] = &[
     (Form::Code(&["held", "entered-in-error"]), &["ConferenceView/status"]),
     (Form::Code(&Attendance::CODES), &["AttendeeShape/attendance", "AttendeeView/attendance"]),
     (Form::Code(&Decision::CODES), &["DecisionShape/decision", "DecisionView/decision"]),
-    (Form::Code(&Nature::CODES), &["TransferRequest/nature", "TransferView/nature"]),
-    (Form::Code(&["permanent", "not-said", "long-stay", "temporary"]), &["TransferStepRequest/nature"]),
+    (Form::Code(&Nature::CODES), &["FamilyMoveRequest/nature"]),
+    (
+        Form::Code(&["permanent", "not-said", "long-stay", "temporary"]),
+        &["TransferRequest/nature", "TransferStepRequest/nature", "TransferView/nature"],
+    ),
     (
         Form::Code(&Paper::CODES),
         &[
@@ -176,8 +224,23 @@ const FIELDS: &[(Form, &[&str])] = &[
     (Form::Code(&transfers::STATUSES), &["TransferView/status"]),
     (Form::Code(&DutyKind::CODES), &["TransferDutyView/code"]),
     (Form::Code(&Level::CODES), &["TransferDutyView/level"]),
-    (Form::Code(&["origin", "receiver"]), &["TransferDutyView/side"]),
-    (Form::Code(&Step::CODES), &["PossibleStep/action"]),
+    (Form::Code(&["origin", "receiver"]), &["TransferDutyView/side", "TransferDisputeView/side"]),
+    (Form::Code(&POSSIBLE_STEPS), &["PossibleStep/action"]),
+    (Form::Code(&MissingPath::CODES), &["AlertRequest/path", "AlertView/path"]),
+    (Form::Code(&["raised", "not-circulated", "active", "closed"]), &["AlertView/status"]),
+    (Form::Code(&RiskLevel::CODES), &["AlertDetailsShape/risk"]),
+    (Form::Code(&Sector::CODES), &["AlertDetailsShape/sectors"]),
+    (Form::Code(&ClosureReason::CODES), &["AlertView/closure"]),
+    (
+        Form::Code(&["raised-by-mistake", "removed", "reached-eighteen", "died", "exercise-over", "located-and-seen"]),
+        &["AlertStepRequest/reason"],
+    ),
+    (Form::Code(&Nature::CODES), &["AlertStepRequest/nature"]),
+    (Form::Code(&["current", "alias", "former"]), &["SoughtNameView/kind"]),
+    (Form::Code(&DutyKind::CODES), &["AlertDutyView/code"]),
+    (Form::Code(&Level::CODES), &["AlertDutyView/level"]),
+    (Form::Code(&Grade::CODES), &["MissingAlertView/grade"]),
+    (Form::Code(&["police", "manager", "lastSeen", "risk", "instructions"]), &["AlertView/missing"]),
     (Form::Code(&Role::CODES), &["PossibleStep/roles", "SignatureView/role"]),
     (Form::Code(&Determination::CODES), &["Section47Request/outcome", "Section47View/outcome"]),
     (Form::Code(&["open", "closed", "entered-in-error"]), &["Section47View/status"]),
@@ -195,10 +258,22 @@ const FIELDS: &[(Form, &[&str])] = &[
     (Form::Code(&Role::CODES), &["NoticeView/toRole", "TaskView/toRole", "ClockView/told", "NextStepView/role"]),
     (Form::Code(&notices::Kind::CODES), &["NoticeView/kind"]),
     (Form::Code(&tasks::Kind::CODES), &["TaskView/kind"]),
-    (Form::Code(&Pattern::CODES), &["TaskReasonView/code"]),
+    (Form::Code(&Missed::CODES), &["MissedAppointmentRequest/kind", "MissedAppointmentView/kind"]),
+    (Form::Code(&imports::Fix::CODES), &["TaskFixView/code"]),
+    (Form::Code(&imports::Status::CODES), &["ImportView/status"]),
+    (Form::Code(&imports::Format::CODES), &["ImportView/format"]),
+    (Form::Code(&["added", "unchanged", "changed", "rejected"]), &["ImportRowView/outcome"]),
+    (Form::Code(&TASK_REASONS), &["TaskReasonView/code"]),
     (Form::Code(&["open", "closed"]), &["TaskView/status"]),
     (Form::Code(&MilestoneKind::CODES), &["MilestoneRequest/kind", "MilestoneView/kind"]),
     (Form::Code(&ClockState::CODES), &["ClockView/state"]),
+    (Form::Code(&WebhookSigning::CODES), &["WebhookRequest/signing", "WebhookView/signing"]),
+    (Form::Code(&WebhookStatus::CODES), &["WebhookView/status"]),
+    (Form::Code(&["active", "paused", "ended"]), &["WebhookChangeRequest/status"]),
+    (Form::Code(&DeliveryStatus::CODES), &["DeliveryView/status"]),
+    (Form::Code(&["waiting", "parked"]), &["MessageView/state"]),
+    (Form::Code(&Compared::CODES), &["ComparisonView/status"]),
+    (Form::Code(&DeliveryProblem::CODES), &["DeliveryView/problem"]),
     (Form::Code(&EventKind::CODES), &["EventView/event"]),
     (Form::Code(&Unit::CODES), &["SpanView/unit"]),
     (Form::Code(&["overdue", "due-soon"]), &["DueView/state"]),
@@ -237,7 +312,15 @@ const FIELDS: &[(Form, &[&str])] = &[
             "KeptView/holdId",
             "KeptView/childId",
             "ClientView/id",
+            "ImportView/id",
+            "MissedAppointmentReceipt/id",
+            "MissedAppointmentView/id",
+            "ImportRowView/childId",
+            "TaskView/importId",
             "CloudEventView/id",
+            "WebhookView/id",
+            "DeliveryView/eventId",
+            "ReplayRequest/events",
             "CloudEventView/partitionkey",
             "CloudEventData/childId",
             "RegistrationRequest/childId",
@@ -248,6 +331,19 @@ const FIELDS: &[(Form, &[&str])] = &[
             "RemovalRequest/conferenceId",
             "RemovalView/registrationId",
             "RemovalView/conferenceId",
+            "AlertRequest/registrationId",
+            "AlertStepRequest/sightingId",
+            "AlertView/id",
+            "AlertView/childId",
+            "AlertView/registrationId",
+            "AlertView/transferId",
+            "AlertReportView/id",
+            "NoticeView/alertId",
+            "TaskView/alertId",
+            "MessageView/id",
+            "FamilyMoveRequest/registrationIds",
+            "FamilyMoveView/familyMoveId",
+            "ResponsibilityView/registrationId",
             "TransferRequest/registrationId",
             "TransferRequest/familyMoveId",
             "TransferStepRequest/familyMoveId",
@@ -256,6 +352,8 @@ const FIELDS: &[(Form, &[&str])] = &[
             "TransferView/id",
             "TransferView/childId",
             "TransferView/familyMoveId",
+            "TransferView/stayId",
+            "TransferView/transferId",
             "Section47Request/childId",
             "Section47View/id",
             "Section47View/childId",
@@ -315,6 +413,7 @@ const FIELDS: &[(Form, &[&str])] = &[
     (
         Form::Date,
         &[
+            "MissedAppointmentRequest/missedOn",
             "ChildQuestion/dateOfBirthFrom",
             "ChildQuestion/dateOfBirthTo",
             "ChildQuestion/expectedDeliveryDate",
@@ -331,6 +430,7 @@ const FIELDS: &[(Form, &[&str])] = &[
             "BirthRequest/on",
             "BirthRequest/bornOn",
             "NewbornShape/bornOn",
+            "PracticeRequest/from",
             "NewAddressShape/from",
             "NewAddressShape/to",
             "NewHouseholdMemberShape/dateOfBirth",
@@ -351,6 +451,10 @@ const FIELDS: &[(Form, &[&str])] = &[
             "Section47Request/assessmentCompletedOn",
             "ConferenceRequest/heldOn",
             "TransferStepRequest/on",
+            "TransferStepRequest/expectedTo",
+            "TransferRequest/startsOn",
+            "OutsideShape/since",
+            "TransferRequest/expectedTo",
             "DecisionShape/registeredOn",
             "DecisionShape/removedOn",
             "DecisionShape/nextReviewOn",
@@ -363,7 +467,19 @@ const FIELDS: &[(Form, &[&str])] = &[
             "ReferralShape/receivedOn",
         ],
     ),
-    (Form::Instant, &["RevocationRequest/until", "VerificationShape/at", "EntryView/recordedAt"]),
+    (
+        Form::Instant,
+        &[
+            "ReplayRequest/since",
+            "RevocationRequest/until",
+            "VerificationShape/at",
+            "EntryView/recordedAt",
+            "LastSeenShape/at",
+            "NotifiedShape/at",
+            "AlertStepRequest/reviewBy",
+            "AlertStepRequest/seenAt",
+        ],
+    ),
     (
         Form::PartialDate,
         &["ChildQuestion/dateOfBirth", "CarerShape/dateOfBirth", "ChildRequest/dateOfBirth", "ParticularsRequest/dateOfBirth"],
@@ -376,6 +492,8 @@ const FIELDS: &[(Form, &[&str])] = &[
     (
         Form::Line(LINE_CHARACTERS_MAX),
         &[
+            "MissedAppointmentRequest/service",
+            "PracticeRequest/name",
             "CheckRequest/reasonText",
             "OnBehalfOfShape/name",
             "OnBehalfOfShape/agency",
@@ -402,10 +520,15 @@ const FIELDS: &[(Form, &[&str])] = &[
             "ViewsShape/parentsHow",
             "AdvocacyShape/offeredBy",
             "VisitRequest/visitedBy",
+            "NotifiedShape/name",
+            "NotifiedShape/reference",
+            "ResponsibilityRequest/courtOrder",
+            "OutsideShape/place",
+            "AlertStepRequest/seenBy",
         ],
     ),
     (Form::Line(64), &["NewIdentifierShape/value"]),
-    (Form::Line(10), &["OrganisationShape/code"]),
+    (Form::Line(10), &["OrganisationShape/code", "PracticeRequest/odsCode"]),
     (Form::Claim, &["RevocationRequest/issuer", "RevocationRequest/tokenId", "RevocationRequest/subject"]),
     (
         Form::Line(35),
@@ -447,6 +570,16 @@ const FIELDS: &[(Form, &[&str])] = &[
             "ParticularsRequest/reason",
             "IdentityRequest/reason",
             "ShieldingRequest/reason",
+            "FamilyMoveRequest/note",
+            "ResponsibilityRequest/reason",
+            "OutsideShape/evidence",
+            "AlertRequest/note",
+            "AlertStepRequest/note",
+            "AlertStepRequest/place",
+            "AlertDetailsShape/riskNote",
+            "AlertDetailsShape/companions",
+            "AlertDetailsShape/instructions",
+            "LastSeenShape/place",
         ],
     ),
     (Form::Phone, &["OnBehalfOfShape/callBackNumber", "CoordinatorShape/phone", "CoreGroupMemberShape/phone"]),
@@ -480,7 +613,12 @@ const FIELDS: &[(Form, &[&str])] = &[
             "ConferenceRequest/authority",
             "Section47Request/authority",
             "Section47View/authority",
+            "AlertStepRequest/foundIn",
+            "AlertOwnerView/code",
+            "LocatedView/foundIn",
             "TransferRequest/to",
+            "FamilyMoveRequest/to",
+            "ResponsibilityView/responsible",
             "TransferPartyView/code",
             "TransferStepView/authority",
             "TransferView/responsible",
@@ -503,8 +641,16 @@ const FIELDS: &[(Form, &[&str])] = &[
             "HomeShape/region",
             "HomeView/region",
             "TransferPartyView/region",
+            "AlertStepRequest/regions",
+            "AlertOwnerView/region",
+            "AlertRecipientView/region",
+            "AlertReportView/region",
+            "AlertView/regions",
             "AuthorityView/region",
             "CoverageView/region",
+            "MessageView/region",
+            "ComparisonRequest/region",
+            "ComparisonView/region",
             "RegionView/code",
         ],
     ),
@@ -518,6 +664,7 @@ const FIELDS: &[(Form, &[&str])] = &[
             "ConsistencyView/fromRootHash",
             "ConsistencyView/toRootHash",
             "ConsistencyView/hashes",
+            "ImportView/digest",
         ],
     ),
 ];
@@ -538,12 +685,19 @@ const REQUIRED: &[&str] = &[
     "NewIdentifierShape/value",
     "NewHouseholdMemberShape/relationship",
     "ReasonRequest/reason",
+    "MissedAppointmentRequest/kind",
+    "MissedAppointmentRequest/service",
+    "MissedAppointmentRequest/missedOn",
+    "MissedAppointmentRequest/child",
     "HoldRequest/authority",
     "HoldRequest/reason",
     "ReferralShape/receivedOn",
     "ReferralShape/source",
     "ReferralShape/primaryNeed",
     "EventAcknowledgementRequest/cursor",
+    "WebhookRequest/url",
+    "WebhookChangeRequest/url",
+    "WebhookChangeRequest/status",
     "ClientRequest/name",
     "ClientRequest/sector",
     "ClientRequest/organisation",
@@ -560,6 +714,7 @@ const REQUIRED: &[&str] = &[
     "HouseholdCorrectionRequest/reason",
     "HouseholdCorrectionRequest/member",
     "ParticularsRequest/reason",
+    "PracticeRequest/name",
     "IdentityRequest/otherChildId",
     "IdentityRequest/reason",
     "ShieldingRequest/shielded",
@@ -578,6 +733,18 @@ const REQUIRED: &[&str] = &[
     "DepartureShape/approvedBy",
     "TransferRequest/registrationId",
     "TransferRequest/to",
+    "FamilyMoveRequest/registrationIds",
+    "FamilyMoveRequest/to",
+    "FamilyMoveRequest/nature",
+    "ResponsibilityRequest/reason",
+    "OutsideShape/place",
+    "OutsideShape/since",
+    "OutsideShape/evidence",
+    "AlertRequest/registrationId",
+    "AlertRequest/path",
+    "LastSeenShape/at",
+    "NotifiedShape/at",
+    "NotifiedShape/name",
     "RemovalRequest/removedOn",
     "RemovalRequest/ground",
     "RemovalRequest/reasons",
@@ -643,12 +810,15 @@ fn search(schema: &mut RefOr<Schema>) {
 /// Says the form of a parameter.
 pub fn parameter(operation: &str, name: &str, schema: &mut RefOr<Schema>) {
     let form = match (operation, name) {
-        (_, "id" | "fact" | "child") => Form::Id,
+        (_, "id" | "fact" | "child" | "togetherWith") => Form::Id,
         ("addDeparture", "item") => return never_null(schema),
         (_, "item") => Form::Id,
         ("readHistory", "on" | "from" | "to") => Form::Date,
         ("readHistory", "known") => Form::Instant,
+        ("listMessages", "state") => return one_of(schema, &["waiting", "parked"]),
+        ("listWebhookDeliveries", "status") => return one_of(schema, &DeliveryStatus::CODES),
         (_, "cursor") => Form::Cursor,
+        ("listAlerts", "status") => return one_of(schema, &["raised", "not-circulated", "active", "closed"]),
         ("listClocks", "authority") => Form::Authority,
         ("listClocks", "state") => return one_of(schema, &["overdue", "due-soon"]),
         ("listAudit", "from" | "to") | ("readStatistics", "knownAt") => Form::Instant,

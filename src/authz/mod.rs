@@ -5,6 +5,7 @@
 
 pub mod assertion;
 mod key_set;
+pub mod pages;
 mod permit;
 pub mod policy;
 mod principal;

@@ -87,6 +87,8 @@ operations! {
     CorrectHouseholdMember = "correctHouseholdMember" { Custodian: Scope, Coordinator: Own }
     /// Correct birth, sex, language and needs.
     CorrectParticulars = "correctParticulars" { Custodian: Scope, Coordinator: Own }
+    /// State with which general practice a person is registered.
+    StatePractice = "statePractice" { Custodian: Scope, Coordinator: Own }
     /// Take back a name that was entered in error.
     WithdrawName = "withdrawName" { Custodian: Scope, Coordinator: Own }
     /// Take back an address that was entered in error.
@@ -141,12 +143,26 @@ operations! {
     MarkRemovalInError = "markRemovalInError" { Custodian: Scope }
     /// Tell another authority that a child moves, or may move, to it.
     AddTransfer = "addTransfer" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope }
+    /// Tell another authority that the children of a family move to it.
+    AddFamilyMove = "addFamilyMove" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope }
+    /// Read who is responsible for a child, and what keeps it so.
+    ReadResponsibility = "readResponsibility" { Custodian: Scope, Coordinator: Own }
+    /// Record what keeps responsibility for a child here.
+    ChangeResponsibility = "changeResponsibility" { Custodian: Scope }
     /// List moves.
     ListTransfers = "listTransfers" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
     /// Read a move.
     ReadTransfer = "readTransfer" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
     /// Take the next step of a move. Which role may take which is the table of the state machine.
     ActOnTransfer = "actOnTransfer" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Raise an alert: a child is missing, or a family is not where it is expected.
+    AddAlert = "addAlert" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope }
+    /// List alerts.
+    ListAlerts = "listAlerts" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Read an alert.
+    ReadAlert = "readAlert" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Take the next step about an alert. Which role may take which is the table of the state machine.
+    ActOnAlert = "actOnAlert" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
     /// Enter a section 47 enquiry.
     AddSection47Enquiry = "addSection47Enquiry" { Custodian: Scope, TeamManager: Scope }
     /// List section 47 enquiries.
@@ -207,12 +223,30 @@ operations! {
     ListEvents = "listEvents" { Custodian: Scope, Partner: Own }
     /// Acknowledge events.
     AcknowledgeEvents = "acknowledgeEvents" { Custodian: Scope, Partner: Own }
+    /// Subscribe to events.
+    AddWebhook = "addWebhook" { Custodian: Scope, Partner: Own }
+    /// List one's subscriptions.
+    ListWebhooks = "listWebhooks" { Custodian: Scope, Partner: Own }
+    /// Read a subscription.
+    ReadWebhook = "readWebhook" { Custodian: Scope, Partner: Own }
+    /// Read what verifies the signatures of a subscription.
+    ReadWebhookSecret = "readWebhookSecret" { Custodian: Scope, Partner: Own }
+    /// Change a subscription.
+    ChangeWebhook = "changeWebhook" { Custodian: Scope, Partner: Own }
+    /// Give a subscription another secret.
+    RotateWebhookSecret = "rotateWebhookSecret" { Custodian: Scope, Partner: Own }
+    /// Try a subscription.
+    TestWebhook = "testWebhook" { Custodian: Scope, Partner: Own }
+    /// List the deliveries of a subscription.
+    ListWebhookDeliveries = "listWebhookDeliveries" { Custodian: Scope, Partner: Own }
+    /// Have events sent again.
+    ReplayWebhook = "replayWebhook" { Custodian: Scope, Partner: Own }
     /// List tasks.
-    ListTasks = "listTasks" { Custodian: Scope, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    ListTasks = "listTasks" { Custodian: Scope, EmergencyDuty: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
     /// Read a task.
-    ReadTask = "readTask" { Custodian: Scope, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    ReadTask = "readTask" { Custodian: Scope, EmergencyDuty: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
     /// Close a task.
-    CloseTask = "closeTask" { Custodian: Scope, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    CloseTask = "closeTask" { Custodian: Scope, EmergencyDuty: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
     /// Read who is in the federation and whom to ring there.
     ReadDirectory = "readDirectory" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Scope, TeamManager: Scope, ConferenceChair: Scope, SeniorSafeguardingManager: Scope, Partner: Scope, Statistics: Scope, Auditor: Scope, Operator: Scope }
     /// List the audit log.
@@ -273,12 +307,30 @@ operations! {
     ExchangeDirectory = "exchangeDirectory" { Peer: Scope }
     /// Take in what an authority of another region says of a child's custody.
     ReceiveCustody = "receiveCustody" { Peer: Scope }
+    /// Take in what another region says of an alert.
+    ReceiveAlert = "receiveAlert" { Peer: Scope }
+    /// Take in that a person in another region has read of a check that was asked here.
+    ReceiveReading = "receiveReading" { Peer: Scope }
+    /// Compare what is open with another region, which asks for it.
+    AnswerComparison = "answerComparison" { Peer: Scope }
     /// Ask a region again that has not answered a check. Only the program does it.
     CompleteCheck = "completeCheck" {}
     /// Note that another region refused to answer, or did not answer this question. Only the program does it.
     AskPeer = "askPeer" {}
     /// Take up a member's newer statement, or a directory from a file. Only the program does it.
     TakeUpMembers = "takeUpMembers" {}
+    /// Report that a child missed an appointment.
+    ReportMissedAppointment = "reportMissedAppointment" { Custodian: Scope, EmergencyDuty: Scope, Partner: Own }
+    /// List the appointments that a child missed.
+    ListMissedAppointments = "listMissedAppointments" { Custodian: Scope, EmergencyDuty: Scope, Coordinator: Own, TeamManager: Scope, SeniorSafeguardingManager: Scope }
+    /// Send a file of people and registrations to be imported.
+    AddImport = "addImport" { Custodian: Scope }
+    /// List imports.
+    ListImports = "listImports" { Custodian: Scope }
+    /// Read how far an import is.
+    ReadImport = "readImport" { Custodian: Scope }
+    /// Read what became of the rows of an import.
+    ListImportRows = "listImportRows" { Custodian: Scope }
     /// Load people and registrations in bulk. Only the program does it, at the request of whoever runs it.
     Import = "import" {}
     /// Look for records of one person among those that an import brought; for the program itself.
@@ -291,11 +343,24 @@ operations! {
     KeepClocks = "keepClocks" {}
     /// Take in what another authority says of a child's custody, from this region. Only the program does it.
     DeliverCustody = "deliverCustody" {}
-    /// List messages about custody that are not delivered, or send one again. Only the program does it, at the request of whoever
-    /// runs it.
+    /// List messages to other authorities and regions that are not delivered.
+    ListMessages = "listMessages" { Operator: Scope }
+    /// Send a message again that is not delivered.
+    ReplayMessage = "replayMessage" { Operator: Scope }
+    /// See how comparing with other regions stands.
+    ListComparisons = "listComparisons" { Custodian: Scope, Operator: Scope }
+    /// Compare with other regions now.
+    AddComparison = "addComparison" { Custodian: Scope, Operator: Scope }
+    /// Compare with another region what is open between them. Only the program does it.
+    CompareRegisters = "compareRegisters" {}
+    /// List messages that are not delivered, send one again, or park one that was refused for good. Only the program does it, in its
+    /// own time or at the request of whoever runs it.
     TendMessages = "tendMessages" {}
     /// Tell of duties about moves that are not done in time, and send again what has no answer. Only the program does it.
     KeepCustody = "keepCustody" {}
+    /// Put hits to alerts, tell of duties about alerts that are not done in time, and send again what has no answer. Only the program
+    /// does it.
+    KeepAlerts = "keepAlerts" {}
     /// Measure the matching. Only the program does it.
     MeasureMatching = "measureMatching" {}
     /// Put a sandbox back to how it began, or move its clock. Only in a sandbox.
@@ -341,11 +406,18 @@ mod tests {
         Operation::RevokeClient,
     ];
     /// The operations about the federation's members, and the one question that another region may ask: its answer is the minimum.
-    const FEDERATION: [(Role, Operation); 4] = [
+    const FEDERATION: [(Role, Operation); 11] = [
+        (Role::Operator, Operation::ListComparisons),
+        (Role::Operator, Operation::AddComparison),
+        (Role::Peer, Operation::AnswerComparison),
         (Role::Operator, Operation::PublishDirectory),
+        (Role::Operator, Operation::ListMessages),
+        (Role::Operator, Operation::ReplayMessage),
         (Role::Peer, Operation::AnswerPeer),
         (Role::Peer, Operation::ExchangeDirectory),
         (Role::Peer, Operation::ReceiveCustody),
+        (Role::Peer, Operation::ReceiveAlert),
+        (Role::Peer, Operation::ReceiveReading),
     ];
 
     /// The operations about conferences: a chair sees a case in conference only.
@@ -389,6 +461,10 @@ mod tests {
                 // What became of their own checks later.
                 Operation::ListNotices | Operation::ReadNotice | Operation::AcknowledgeNotice => Some(Reach::Own),
                 Operation::ListEvents | Operation::AcknowledgeEvents => Some(Reach::Own),
+                // Where those events are sent.
+                operation if operation.as_str().contains("Webhook") => Some(Reach::Own),
+                // The answer tells nothing.
+                Operation::ReportMissedAppointment => Some(Reach::Own),
                 Operation::ReadDirectory => Some(Reach::Scope),
                 _ => None,
             };

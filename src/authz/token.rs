@@ -19,6 +19,7 @@ use serde::Deserialize;
 
 pub use super::key_set::Fetch;
 use super::key_set::{Fetched, Keys};
+use super::pages::IdTokens;
 use super::principal::{Organisation, Principal, Scope};
 use super::revocation::{Revocations, Stamp};
 use crate::domain::roles::{Role, Sector};
@@ -162,6 +163,8 @@ pub struct Verifier {
     /// Verified tokens by their digest, and until when each is remembered.
     remembered: Mutex<HashMap<[u8; 32], (Verified, Instant)>>,
     revocations: RwLock<(Arc<Revocations>, Option<Instant>)>,
+    /// How ID tokens of people on the pages are read.
+    pub(super) id_tokens: Option<IdTokens>,
 }
 
 impl std::fmt::Debug for Verifier {
@@ -174,14 +177,14 @@ impl std::fmt::Debug for Verifier {
 
 /// The claims we read. A claim that stands twice is an error of the parser.
 #[derive(Deserialize)]
-struct Claims {
-    iss: String,
+pub(super) struct Claims {
+    pub(super) iss: String,
     sub: String,
     aud: Audience,
     exp: u64,
-    iat: Option<u64>,
+    pub(super) iat: Option<u64>,
     nbf: Option<u64>,
-    jti: Option<String>,
+    pub(super) jti: Option<String>,
     auth_time: Option<u64>,
     name: Option<String>,
     client_id: Option<String>,
@@ -241,7 +244,7 @@ impl Verifier {
                 Issuer { trusted, keys }
             })
             .collect();
-        Self { home, issuers, fetch, remembered: Mutex::default(), revocations: RwLock::default() }
+        Self { home, issuers, fetch, remembered: Mutex::default(), revocations: RwLock::default(), id_tokens: None }
     }
 
     /// Whether an issuer is one of those that the region trusts.
@@ -306,9 +309,13 @@ impl Verifier {
         if verified.bound_to.as_deref().is_some_and(|bound| certificate != Some(bound)) {
             return Err(TokenError::Unbound);
         }
-        let revocations = Arc::clone(&self.revocations.read().unwrap_or_else(PoisonError::into_inner).0);
         let Verified { principal, stamp, .. } = verified;
-        if revocations.cover(&principal.issuer, &principal.subject, &stamp, now) { Err(TokenError::Revoked) } else { Ok(principal) }
+        if self.is_revoked(&principal, &stamp, now) { Err(TokenError::Revoked) } else { Ok(principal) }
+    }
+
+    pub(super) fn is_revoked(&self, principal: &Principal, stamp: &Stamp, now: DateTime<Utc>) -> bool {
+        let revocations = Arc::clone(&self.revocations.read().unwrap_or_else(PoisonError::into_inner).0);
+        revocations.cover(&principal.issuer, &principal.subject, stamp, now)
     }
 
     fn recall(&self, fingerprint: &[u8; 32], now: DateTime<Utc>) -> Option<Verified> {
@@ -374,7 +381,7 @@ impl Verifier {
     }
 
     /// Reads who acts, in which role, for whom.
-    fn principal(&self, claims: Claims) -> Result<Principal, TokenError> {
+    pub(super) fn principal(&self, claims: Claims) -> Result<Principal, TokenError> {
         let unusable = TokenError::UnusableClaims;
         if claims.sub.is_empty() || claims.sub.len() > 255 || claims.jti.as_ref().is_some_and(|id| id.is_empty() || id.len() > 255) {
             return Err(unusable);

@@ -248,12 +248,33 @@ fn contact(value: &Value, pointer: &str) -> Option<String> {
     Some(more.into_iter().flatten().fold(name, |all, part| all + "  " + &part))
 }
 
+/// A missing-child alert: what to do now, and whom to ring.
+fn alert_lines(alert: &Value, indent: &str, line: &mut impl FnMut(&str)) {
+    let is = |name: &str| alert.get(name).and_then(Value::as_bool) == Some(true);
+    let instructions = text(alert, "/instructions").unwrap_or_else(|| "a missing-child alert is live".into());
+    let heading = if is("exercise") { "EXERCISE       " } else { "MISSING CHILD  " };
+    let sure = text(alert, "/grade").unwrap_or_default();
+    line(&format!("{indent}{heading} {instructions}"));
+    line(&format!(
+        "{indent}                {sure}: a missing-child alert{}",
+        if is("stale") { ", not confirmed lately and live all the same" } else { "" }
+    ));
+    if let Some(now) = contact(alert, "/contact") {
+        line(&format!("{indent}ring now        {now}"));
+    }
+}
+
 /// The answer as people read it: the outcome first, then whom to ring.
 fn answer(body: &Value) -> String {
     let mut out = String::new();
     let mut line = |text: &str| {
         let _ = writeln!(out, "{}", text.trim_end());
     };
+    // Before everything else, also before "not on the register": the child is sought.
+    if let Some(alert) = body.get("missingAlert") {
+        alert_lines(alert, "", &mut line);
+        line("");
+    }
     let outcome = text(body, "/outcome").unwrap_or_default();
     line(match outcome.as_str() {
         "on-register" => "ON THE REGISTER",
@@ -284,10 +305,7 @@ fn answer(body: &Value) -> String {
             line("   SHIELDED        ask for no location and pass none on");
         }
         if let Some(alert) = found.get("missingAlert") {
-            line(&format!("   MISSING         {}", text(alert, "/instructions").unwrap_or_else(|| "a missing-child alert is live".into())));
-            if let Some(now) = contact(alert, "/contact") {
-                line(&format!("   ring now        {now}"));
-            }
+            alert_lines(alert, "   ", &mut line);
         }
         for (index, why) in items(found, "/why").filter_map(|why| text(why, "")).enumerate() {
             line(&format!("   {:<15} {why}", if index == 0 { "why" } else { "" }));
@@ -368,5 +386,21 @@ mod tests {
         assert!(told.starts_with("NOT KNOWN"));
         assert!(told.contains("north-wales (unreachable): ring Duty team  01632 960001"));
         assert!(!told.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_child_who_is_sought_stands_before_the_outcome() {
+        let alert = |exercise: bool| {
+            json!({"grade": "probable", "exercise": exercise, "stale": true, "instructions": "Keep her with you",
+            "contact": {"name": "Swansea duty team", "phone": "01632 960011"}})
+        };
+        let body = |exercise| {
+            json!({"outcome": "not-on-register", "reference": "K7QF", "coverage": [], "matches": [], "advice": [],
+            "missingAlert": alert(exercise)})
+        };
+        let told = answer(&body(false));
+        assert!(told.starts_with("MISSING CHILD   Keep her with you\n"), "{told}");
+        assert!(told.find("01632 960011") < told.find("NOT ON THE REGISTER"), "{told}");
+        assert!(answer(&body(true)).starts_with("EXERCISE"));
     }
 }

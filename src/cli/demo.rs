@@ -33,7 +33,7 @@ use crate::config::{self, Config};
 use crate::domain::search_set::Standing;
 use crate::matching::Keyer;
 use crate::register::keys::{KeyFolder, Signer, directory_key};
-use crate::register::matcher::Matcher;
+use crate::register::matcher::{Budget, Matcher};
 use crate::register::peers::directory::{Directory, Known, Listed};
 use crate::register::peers::statement::{Believed, Statement};
 use crate::register::{Region, sandbox};
@@ -244,7 +244,7 @@ async fn prepare_region(
     keys.make_missing(now)?;
     keys.make_missing_tls(place.code, now)?;
     let tokens = people::tokens(place, &folder, now)?;
-    let matcher = Matcher::new(Keyer::new(keys.matcher_secret()?), config.matching.candidate_budget);
+    let matcher = Matcher::new(Keyer::new(keys.matcher_secret()?), Budget::of(&config.matching));
     let region = Arc::new(Region::new(&config, matcher, Arc::new(Signer::open(keys)?))?);
     let database = DatabaseUrl::parse(&config.database.url)?;
     migrations::run(&database)?;
@@ -293,11 +293,12 @@ fn write_directory(folder: &Folder, prepared: &[Prepared]) -> Result<()> {
     for region in changed {
         let text = region.statement.text.clone();
         match directory.member(region.place.code) {
-            Some(member) => member.statement = text,
+            Some(member) => (member.statement, member.earlier) = (text, Vec::new()),
             None => directory.members.push(Listed {
                 region: region.place.code.to_owned(),
                 standing: Standing::Active,
                 statement: text,
+                earlier: Vec::new(),
                 vouched_in: None,
             }),
         }

@@ -1,6 +1,5 @@
 //! `cofrestr import`: valid rows in, invalid rows out with codes.
 
-use std::collections::HashSet;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::sheet::{Format, Sheet};
 use super::{Where, WithHint, bring_up_to_date, open_store, region, runtime};
 use crate::domain::text::Line;
-use crate::register::imports::{self, COLUMNS, Cells, Done, Importer, Outcome, REQUIRED, Remark, Row, Rules};
+use crate::register::imports::{self, COLUMNS, Done, Importer, Outcome, REQUIRED, Remark, Rows, Rules};
 use crate::register::{RegisterError, children, matcher, sandbox};
 use crate::store::clock::Clock;
 use crate::store::connection::DatabaseUrl;
@@ -101,12 +100,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.dry_run && matches!(&url, DatabaseUrl::Sqlite(path) if !Path::new(path).exists()) {
         // Nothing is on this register yet, and a dry run makes no database.
         let rules = Rules::of(&region, children::today(Clock::default().now()));
-        let mut rows = Rows { sheet, rules, number: 0, seen: HashSet::new() };
+        let mut rows = Rows::new(sheet, rules);
         let mut teller = Teller::new(true);
-        while let Some(row) = rows.next()? {
+        while let Some(row) = rows.next_row()? {
             teller.tell(&[imports::untried(&row)])?;
         }
-        return teller.finish(&rows.sheet, Instant::now());
+        return teller.finish(rows.sheet(), Instant::now());
     }
     bring_up_to_date(&url, config.database.migrate_at_start && !args.dry_run)?;
     let store = open_store(&url)?;
@@ -120,8 +119,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let today = children::today(store.clock().now());
     sheet.progress.reset_elapsed();
-    let mut rows = Rows { sheet, rules: Rules::of(&region, today), number: 0, seen: HashSet::new() };
-    let importer = Importer { store: store.clone(), region: region.clone(), user: args.by.clone(), source, dry_run: args.dry_run };
+    let mut rows = Rows::new(sheet, Rules::of(&region, today));
+    let importer =
+        Importer { store: store.clone(), region: region.clone(), user: args.by.clone(), source, dry_run: args.dry_run, run: None };
     let mut teller = Teller::new(args.dry_run);
     runtime.block_on(async {
         take_all(&importer, &mut rows, &mut teller).await?;
@@ -132,7 +132,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         anyhow::Ok(())
     })?;
-    teller.finish(&rows.sheet, started)
+    teller.finish(rows.sheet(), started)
 }
 
 /// The name of the source: a short line, since it stands beside every fact.
@@ -162,53 +162,8 @@ fn check_columns(sheet: &Sheet) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The rows of the file, judged.
-struct Rows {
-    sheet: Sheet,
-    rules: Rules,
-    number: u64,
-    /// Identifiers seen so far: a second row under the same one would overwrite the first.
-    seen: HashSet<String>,
-}
-
-impl Rows {
-    fn next(&mut self) -> anyhow::Result<Option<Row>> {
-        let Some(read) = self.sheet.next()? else { return Ok(None) };
-        self.number += 1;
-        let remark = |column, code, detail: &str| Remark { row: self.number, column, code, detail: detail.to_owned() };
-        let mut row = match read {
-            Ok(read) => {
-                let mut row = imports::read(&self.rules, self.number, &read.cells);
-                if read.legacy {
-                    row.warnings.push(remark("id", "not-utf-8", "read as Windows-1252; write the file in UTF-8"));
-                }
-                row
-            }
-            Err((code, detail)) => {
-                let mut row = imports::read(&self.rules, self.number, &Cells::default());
-                (row.warnings, row.errors) = (Vec::new(), vec![remark("id", code, detail)]);
-                return Ok(Some(row));
-            }
-        };
-        if !self.seen.insert(row.external_id.clone()) {
-            row.errors.push(remark("id", "duplicate-id", "an earlier row of this file has this identifier; give each row one of its own"));
-            row.entry = None;
-        }
-        Ok(Some(row))
-    }
-
-    fn unit(&mut self) -> anyhow::Result<Vec<Row>> {
-        let mut rows = Vec::with_capacity(imports::UNIT);
-        while rows.len() < imports::UNIT {
-            let Some(row) = self.next()? else { break };
-            rows.push(row);
-        }
-        Ok(rows)
-    }
-}
-
 /// Takes all rows in. While one unit of work is put together and written, the next is read.
-async fn take_all(importer: &Importer, rows: &mut Rows, teller: &mut Teller) -> anyhow::Result<()> {
+async fn take_all(importer: &Importer, rows: &mut Rows<Sheet, anyhow::Error>, teller: &mut Teller) -> anyhow::Result<()> {
     let mut under_way: Option<JoinHandle<Result<Vec<Done>, RegisterError>>> = None;
     loop {
         let unit = rows.unit()?;

@@ -27,7 +27,7 @@ use crate::register::RegisterError;
 use crate::register::bulk::Bulk;
 use crate::register::children::{self, Child};
 use crate::register::imports::Cells;
-use crate::register::matcher::{self, Matcher};
+use crate::register::matcher::{self, Budget, Matcher};
 use crate::register::registrations::{self, NewBasis, NewRegistration};
 use crate::store::children::{AddressRow, ChildRow, HouseholdRow, IdentifierRow, NameRow, ParticularsRow};
 use crate::store::connection::DatabaseUrl;
@@ -194,9 +194,8 @@ fn matcher() -> anyhow::Result<Matcher> {
     let mut secret = [0; 16];
     SystemRandom::new().fill(&mut secret).map_err(|_| anyhow!("the random source failed"))?;
     let defaults: toml::Table = toml::from_str(DEFAULTS)?;
-    let budget = defaults.get("matching").and_then(|matching| matching.get("candidate_budget")).and_then(toml::Value::as_integer);
-    let budget = budget.and_then(|budget| usize::try_from(budget).ok()).context("config/default.toml has no matching.candidate_budget")?;
-    Ok(Matcher::new(Keyer::new(secret), budget))
+    let settings = defaults.get("matching").context("config/default.toml has no [matching]")?.clone().try_into()?;
+    Ok(Matcher::new(Keyer::new(secret), Budget::of(&settings)))
 }
 
 /// A register of children, former ones included, spans no more years of birth than this.
@@ -383,6 +382,7 @@ fn facts(person: &Person, at: DateTime<Utc>) -> (ChildId, Child) {
                 superseded_at: None,
             })
             .collect(),
+        practices: Vec::new(),
         household: person
             .carers
             .iter()

@@ -15,7 +15,7 @@ use crate::federation::{self, client};
 use crate::register::keys::{KeyFolder, PublicKey, Signer, directory_key};
 use crate::register::peers::directory::{DIRECTORY_TYPE, Directory, Keeper, Known, LONGEST, Listed};
 use crate::register::peers::message::Parts;
-use crate::register::peers::statement::{Believed, Statement};
+use crate::register::peers::statement::{Believed, PublishedStatement, Statement};
 use crate::store::clock::Clock;
 
 /// Keep the signed directory of members: let a region in, suspend it, let it go.
@@ -263,28 +263,31 @@ fn add(files: &Files, statement: &str, vouch: bool, now: DateTime<Utc>) -> anyho
     let keeper = keeper(&files.key)?;
     let before = known(files, &keeper, now)?;
     let text = fetched(statement, "/.well-known/cofrestr")?;
-    // What a region publishes is JSON around the signed statement.
-    let text = serde_json::from_str::<serde_json::Value>(&text)
-        .ok()
-        .and_then(|json| json.get("statement").and_then(|text| text.as_str().map(str::to_owned)))
-        .unwrap_or(text);
-    let believed = Believed::on_its_own_word(text.trim(), now).context("the statement is not believed")?;
+    // What a region publishes is JSON around the signed statement and those that lead to it.
+    let texts = serde_json::from_str(&text).map_or_else(|_| vec![text.trim().to_owned()], PublishedStatement::texts);
+    let text = texts.last().context("there is no statement")?;
+    let believed = Believed::on_its_own_word(text, now).context("the statement is not believed")?;
     let code = believed.statement.iss.clone();
     if believed.statement.said.address.is_empty() {
         bail!("{code} does not listen for other regions: it must set federation.bind and federation.address first");
     }
     let mut directory = Directory::next(before.as_ref(), format!("added {code}"), now);
     let version = directory.version;
+    // Others must be able to follow the way from what the directory has now.
+    let way = before.as_ref().and_then(|known| known.statement(&code)).map(|listed| listed.descent(&texts, now));
+    let earlier = way.filter(|way| way.newest.text == *text).map(|way| way.earlier).unwrap_or_default();
     match directory.member(&code) {
         Some(member) => {
-            member.statement = text.trim().to_owned();
+            member.statement = text.clone();
+            member.earlier = earlier;
             member.standing = Standing::Active;
             member.vouched_in = vouch.then_some(version);
         }
         None => directory.members.push(Listed {
             region: code,
             standing: Standing::Active,
-            statement: text.trim().to_owned(),
+            statement: text.clone(),
+            earlier: Vec::new(),
             vouched_in: vouch.then_some(version),
         }),
     }

@@ -9,9 +9,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Where, open_store, region, runtime};
-use crate::register::transfers::delivery::{outbox, replay};
+use crate::register::transfers::messages::{Undelivered, outbox, replay};
 use crate::store::connection::DatabaseUrl;
-use crate::store::custody::{PARKED, WAITING};
 
 /// Who is named in the audit log.
 const PERSON: &str = "messages";
@@ -30,7 +29,7 @@ enum What {
         #[command(flatten)]
         place: Where,
     },
-    /// Send one again that is parked, after what was wrong is mended.
+    /// Send one again at once: one that is parked, after what was wrong is mended, or one that waits for its next turn.
     Replay {
         /// Its identifier.
         id: Uuid,
@@ -42,7 +41,7 @@ enum What {
 /// Runs the command: a line of JSON for each message. It names nobody: what it is about is opened through the API.
 ///
 /// # Errors
-/// When the configuration, keys or database cannot be used, or there is no such message that is parked.
+/// When the configuration, keys or database cannot be used, or there is no such message that waits or is parked.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let place = match &args.what {
         What::List { place } | What::Replay { place, .. } => place,
@@ -55,13 +54,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         match &args.what {
             What::Replay { id, .. } => {
                 if !replay(&store, &region, PERSON, *id).await.context("the message could not be sent again")? {
-                    bail!("no message with this identifier is parked");
+                    bail!("no message with this identifier waits or is parked");
                 }
                 eprintln!("it is sent again within a second, by whichever server of this region comes first");
             }
             What::List { .. } => {
                 let mut out = std::io::stdout().lock();
-                for state in [PARKED, WAITING] {
+                for state in [Undelivered::Parked, Undelivered::Waiting] {
                     for row in outbox(&store, &region, PERSON, state).await.context("the messages could not be read")? {
                         let line = json!({
                             "id": row.id.0, "state": row.state, "kind": row.kind, "from": row.from_authority, "to": row.to_authority,

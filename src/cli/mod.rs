@@ -36,7 +36,7 @@ use crate::config::{Config, ConfigError};
 use crate::matching::Keyer;
 use crate::register::Region;
 use crate::register::keys::{KeyError, KeyFolder, Signer};
-use crate::register::matcher::Matcher;
+use crate::register::matcher::{Budget, Matcher};
 use crate::store::clock::Clock;
 use crate::store::connection::DatabaseUrl;
 use crate::store::{Sizes, Store, StoreError, migrations};
@@ -203,7 +203,7 @@ impl Where {
 fn region(config: &Config) -> anyhow::Result<Arc<Region>> {
     let folder = KeyFolder::new(&config.keys.folder);
     let secret = folder.matcher_secret()?;
-    let matcher = Matcher::new(Keyer::new(secret), config.matching.candidate_budget);
+    let matcher = Matcher::new(Keyer::new(secret), Budget::of(&config.matching));
     Ok(Arc::new(Region::new(config, matcher, Arc::new(Signer::open(folder)?))?))
 }
 

@@ -65,6 +65,7 @@ pub struct Config {
     pub search: Search,
     pub matching: Matching,
     pub enquiries: Enquiries,
+    pub imports: Imports,
     pub limits: Limits,
     pub fishing: Fishing,
     pub disclosure: Disclosure,
@@ -72,8 +73,10 @@ pub struct Config {
     pub access: Access,
     pub audit: Audit,
     pub federation: Federation,
+    pub webhooks: Webhooks,
     pub sandbox: Sandbox,
     pub pages: Pages,
+    pub sign_in: SignIn,
     pub log: Log,
 }
 
@@ -93,7 +96,7 @@ section! {
     /// Which region this is.
     Region { code: String }
     /// The HTTP server.
-    Server { bind: String, public_url: String, workers: usize, tls_certificate: String, tls_key: String, body_limit_bytes: usize, shutdown_seconds: u64 }
+    Server { bind: String, public_url: String, workers: usize, tls_certificate: String, tls_key: String, ask_client_certificates: bool, body_limit_bytes: usize, shutdown_seconds: u64 }
     /// The database.
     Database { url: String, connections: u32, wait_ms: u64, migrate_at_start: bool }
     /// Signing keys and the matcher's secret.
@@ -103,7 +106,7 @@ section! {
     /// The procedures of the region.
     ProceduresFile { file: String }
     /// Clocks and unread notices.
-    Escalation { interval_ms: u64, unread_hours: u32, unread_roles: Vec<String> }
+    Escalation { interval_ms: u64, unread_hours: u32, unread_roles: Vec<String>, together_hours: u32 }
     /// A trusted identity provider.
     Issuer { issuer: String, audience: String, jwks_url: Option<String>, jwks_file: Option<PathBuf> }
     /// The access tokens that the region issues to partner systems.
@@ -111,9 +114,11 @@ section! {
     /// Time budgets of a search.
     Search { deadline_ms: u64 }
     /// The matcher.
-    Matching { candidate_budget: usize, refresh_minutes: u64 }
+    Matching { candidate_budget: usize, candidate_limit: usize, refresh_minutes: u64 }
     /// The enquiry log.
     Enquiries { look_back_days: i64, valid_minutes: i64, repeat_raises_task: bool, batch_limit: usize }
+    /// Files that are sent to be imported.
+    Imports { body_limit_bytes: usize, results_days: u32 }
     /// How much a caller may ask.
     Limits {
         requests_per_minute: u32,
@@ -157,11 +162,26 @@ section! {
         retry_last_ms: u64,
         rest_after: u32,
         rest_ms: u64,
+        compare_every_ms: u64,
+        compare_again_ms: u64,
     }
+    /// Events sent to partner systems.
+    Webhooks { timeout_ms: u64, retry_seconds: Vec<u32>, overlap_hours: u32, keep_days: u32, most: i64 }
     /// The sandbox.
-    Sandbox { enabled: bool, matching: bool }
+    Sandbox { enabled: bool, matching: bool, deprecated: Vec<String> }
     /// The pages for people.
-    Pages { sandbox_tokens: String }
+    Pages { sandbox_tokens: String, idle_minutes: u32, session_minutes: u32 }
+    /// The identity provider through which people sign in to the pages.
+    SignIn {
+        issuer: String,
+        client_id: String,
+        client_secret_file: String,
+        client_key_file: String,
+        client_key_id: String,
+        scopes: Vec<String>,
+        role_claim: String,
+        roles: BTreeMap<String, String>,
+    }
     /// The log.
     Log { level: String, format: String }
 }
@@ -361,7 +381,9 @@ impl Config {
             ));
         }
         between("search.deadline_ms", self.search.deadline_ms, 200, 10_000)?;
-        between("matching.candidate_budget", self.matching.candidate_budget as u64, 50, 10_000)?;
+        let budget = self.matching.candidate_budget as u64;
+        between("matching.candidate_budget", budget, 50, 10_000)?;
+        between("matching.candidate_limit", self.matching.candidate_limit as u64, budget, 1_000_000)?;
         between("matching.refresh_minutes", self.matching.refresh_minutes, 1, 10_080)?;
         between("enquiries.batch_limit", self.enquiries.batch_limit as u64, 1, 500)?;
         between("enquiries.look_back_days", u64::try_from(self.enquiries.look_back_days).unwrap_or(0), 1, 3_660)?;
@@ -370,14 +392,27 @@ impl Config {
         self.check_limits()?;
         between("escalation.interval_ms", self.escalation.interval_ms, 100, 3_600_000)?;
         between("escalation.unread_hours", u64::from(self.escalation.unread_hours), 1, 168)?;
+        between("escalation.together_hours", u64::from(self.escalation.together_hours), 0, 168)?;
         self.check_federation()?;
         let whole = |value: i64| u64::try_from(value).unwrap_or(0);
+        between("webhooks.timeout_ms", self.webhooks.timeout_ms, 100, 60_000)?;
+        if self.webhooks.retry_seconds.is_empty() || self.webhooks.retry_seconds.len() > 50 {
+            return Err(invalid("webhooks.retry_seconds", "name one pause between attempts at least, and 50 at most"));
+        }
+        between("webhooks.overlap_hours", u64::from(self.webhooks.overlap_hours), 0, 720)?;
+        between("webhooks.keep_days", u64::from(self.webhooks.keep_days), 1, 3_660)?;
+        between("webhooks.most", whole(self.webhooks.most), 1, 1_000)?;
         between("access.break_glass_minutes", whole(self.access.break_glass_minutes), 1, 1_440)?;
         between("access.recent_authentication_minutes", whole(self.access.recent_authentication_minutes), 1, 1_440)?;
         between("audit.checkpoint_ms", self.audit.checkpoint_ms, 100, 60_000)?;
         between("server.body_limit_bytes", self.server.body_limit_bytes as u64, 4_096, 16 << 20)?;
+        between("imports.body_limit_bytes", self.imports.body_limit_bytes as u64, 4_096, 1 << 30)?;
+        between("imports.results_days", u64::from(self.imports.results_days), 1, 3_660)?;
         if self.server.tls_certificate.is_empty() != self.server.tls_key.is_empty() {
             return Err(invalid("server.tls_certificate", "certificate and key go together"));
+        }
+        if self.server.ask_client_certificates && self.server.tls_certificate.is_empty() {
+            return Err(invalid("server.ask_client_certificates", "only over HTTPS is a certificate shown: set server.tls_certificate"));
         }
         if self.server.bind.parse::<std::net::SocketAddr>().is_err() {
             return Err(invalid("server.bind", "must be ADDRESS:PORT, for example 0.0.0.0:8443"));
@@ -388,11 +423,43 @@ impl Config {
         if !self.sandbox.matching && !self.sandbox.enabled {
             return Err(invalid("sandbox.matching", "only a sandbox can do without matching: a register searches whom it is asked about"));
         }
+        if !self.sandbox.deprecated.is_empty() && !self.sandbox.enabled {
+            return Err(invalid("sandbox.deprecated", "only in a sandbox is an ending rehearsed; a real one is declared in the program"));
+        }
         if !self.pages.sandbox_tokens.is_empty() && !self.sandbox.enabled {
             return Err(invalid("pages.sandbox_tokens", "only a sandbox lets people sign in by choosing who they are"));
         }
+        self.check_sign_in()?;
         if !["json", "text"].contains(&self.log.format.as_str()) {
             return Err(invalid("log.format", "must be json or text"));
+        }
+        Ok(())
+    }
+
+    fn check_sign_in(&self) -> Result<(), ConfigError> {
+        let SignIn { issuer, client_id, client_secret_file, client_key_file, role_claim, roles, .. } = &self.sign_in;
+        between("pages.idle_minutes", self.pages.idle_minutes.into(), 1, 120)?;
+        between("pages.session_minutes", self.pages.session_minutes.into(), u64::from(self.pages.idle_minutes), 720)?;
+        if issuer.is_empty() {
+            return Ok(());
+        }
+        let on_loopback = |address: &str| self.sandbox.enabled && address.starts_with("http://127.0.0.1");
+        if !issuer.starts_with("https://") && !on_loopback(issuer) {
+            return Err(invalid("sign_in.issuer", "must be an https:// address"));
+        }
+        let own = &self.server.public_url;
+        if !own.starts_with("https://") && !on_loopback(own) {
+            return Err(invalid("server.public_url", "must be an https:// address: people sign in to the pages under it"));
+        }
+        if client_id.is_empty() || role_claim.is_empty() {
+            return Err(invalid("sign_in.client_id", "name the client that the provider knows, and the claim with the role"));
+        }
+        if client_secret_file.is_empty() == client_key_file.is_empty() {
+            return Err(invalid("sign_in.client_secret_file", "name either this or client_key_file"));
+        }
+        let known = |role: &&String| role.parse::<crate::domain::roles::Role>().is_err();
+        if let Some(role) = roles.values().find(known) {
+            return Err(invalid("sign_in.roles", format!("{role} is no role; docs/API.md names them")));
         }
         Ok(())
     }
@@ -406,6 +473,8 @@ impl Config {
         between("federation.retry_last_ms", federation.retry_last_ms, federation.retry_first_ms, 3_600_000)?;
         between("federation.rest_after", u64::from(federation.rest_after), 1, 1_000)?;
         between("federation.rest_ms", federation.rest_ms, 100, 60_000)?;
+        between("federation.compare_every_ms", federation.compare_every_ms, 1_000, 604_800_000)?;
+        between("federation.compare_again_ms", federation.compare_again_ms, 1_000, federation.compare_every_ms)?;
         if federation.bind.is_empty() {
             return Ok(());
         }
@@ -514,6 +583,28 @@ mod tests {
             (demo("[server]\nbind = \"0.0.0.0:8470\""), "sandbox.enabled"),
             (demo("").replace("enabled = true", "matching = false"), "sandbox.matching"),
             (demo("[pages]\nsandbox_tokens = \"tokens\"").replace("enabled = true", ""), "pages.sandbox_tokens"),
+            (demo("[pages]\nidle_minutes = 0"), "pages.idle_minutes"),
+            (demo("[pages]\nsession_minutes = 19"), "pages.session_minutes"),
+            (demo("[sign_in]\nissuer = \"http://login.example\""), "sign_in.issuer"),
+            (demo("[sign_in]\nissuer = \"https://login.example\""), "sign_in.client_id"),
+            (demo("[sign_in]\nissuer = \"https://login.example\"\nclient_id = \"c\""), "sign_in.client_secret_file"),
+            (
+                demo(
+                    "[sign_in]\nissuer = \"https://login.example\"\nclient_id = \"c\"\nclient_secret_file = \"s\"\nclient_key_file = \"k\"",
+                ),
+                "sign_in.client_secret_file",
+            ),
+            (
+                demo(
+                    "[sign_in]\nissuer = \"https://login.example\"\nclient_id = \"c\"\nclient_key_file = \"k\"\nroles = { x = \"headteacher\" }",
+                ),
+                "sign_in.roles",
+            ),
+            (
+                demo("[sign_in]\nissuer = \"https://login.example\"\nclient_id = \"c\"\nclient_key_file = \"k\"")
+                    .replace("enabled = true", "enabled = false"),
+                "server.public_url",
+            ),
             (demo("[retention]\nenquiry_months = 11"), "retention.enquiry_months"),
             (demo("[retention.authorities]\nE08000025 = []"), "retention.authorities.E08000025"),
             (demo("[retention.authorities]\nW06000022 = []"), "retention.authorities.W06000022"),

@@ -54,3 +54,4 @@ pub mod short_reference;
 pub mod span;
 pub mod text;
 pub mod verification;
+pub mod webhook;

@@ -41,6 +41,7 @@ pub fn start(store: &Store, members: &Members, peers: &Peers) {
     let Some(runtime) = peers.runtime() else { return };
     keep_members(&runtime, members, peers);
     ask_again(&runtime, store, peers);
+    super::comparisons::start(&runtime, store, peers);
     let store = store.clone();
     runtime.spawn(async move {
         loop {
@@ -124,7 +125,9 @@ fn ask_again(runtime: &Handle, store: &Store, peers: &Peers) {
 /// is harmless.
 async fn hurry(store: &Store, peers: &Peers) {
     for region in peers.answering() {
-        if let Err(error) = store.hurry_waiting(region.to_string()).await {
+        let hurried = store.hurry_waiting(region.to_string()).await;
+        let hurried = hurried.and(store.hurry_outbox(region.to_string()).await).and(store.hurry_comparison(region.to_string()).await);
+        if let Err(error) = hurried {
             tracing::debug!(error = %error, "what waits for a region that answers again waits a little longer");
         }
     }

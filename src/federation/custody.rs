@@ -1,5 +1,5 @@
-//! Sending what authorities say to each other of a child's custody: from the outbox to the other authority of this region, or to
-//! the other region, until it is stored there.
+//! Sending what authorities say to each other of a child's custody, and regions of alerts and of checks: from the outbox to the other
+//! authority of this region, or to the other region, until it is stored there.
 //!
 //! ```text
 //! outbox ──▶ of each custody and pair of authorities the oldest that waits ──▶ here: one transaction ──▶ delivered
@@ -10,19 +10,23 @@
 //!
 //! There is no last attempt: what a safeguarding message is about does not go away, and duties escalate it by time.
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use rand::RngExt;
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use super::peers::{Failure, Peers};
 use crate::domain::identifiers::RegionCode;
 use crate::register::peers::message::kind;
-use crate::register::peers::wire::CUSTODY_PATH;
-use crate::register::transfers::{delivery, keeper};
-use crate::register::{Region, RegisterError};
+use crate::register::peers::wire::{ALERT_PATH, CUSTODY_PATH, READING_PATH};
+use crate::register::transfers::{delivery, keeper, messages};
+use crate::register::{Region, RegisterError, alerts};
 use crate::store::custody::OutboxRow;
 use crate::store::{Failure as _, Store, StoreError};
 
@@ -49,14 +53,17 @@ pub fn start(store: &Store, region: &Arc<Region>, peers: Option<&Peers>) {
     let (store_here, region_here, peers) = (store.clone(), Arc::clone(region), peers.cloned());
     tokio::task::spawn_local(async move {
         let mut is_away = false;
+        let busy = Busy::default();
         loop {
-            let sent = send_due(&store_here, &region_here, peers.as_ref()).await;
-            if let (Err(error), false) = (&sent, is_away) {
+            let taken = send_due(&store_here, &region_here, peers.as_ref(), &busy).await;
+            if let (Err(error), false) = (&taken, is_away) {
                 tracing::error!(error = %error, "messages about custody cannot be read; they wait on");
             }
-            is_away = sent.is_err();
-            // A whole handful: there may be more.
-            if !matches!(sent, Ok(count) if count > 0) {
+            is_away = taken.is_err();
+            // There may be more to send as soon as somebody is free.
+            if matches!(taken, Ok(count) if count > 0) {
+                let _ = tokio::time::timeout(SEND_EVERY, busy.freed.notified()).await;
+            } else {
                 tokio::time::sleep(SEND_EVERY).await;
             }
         }
@@ -68,16 +75,41 @@ pub fn start(store: &Store, region: &Arc<Region>, peers: Option<&Peers>) {
             if let Err(error) = keeper::keep(&store, &region).await {
                 tracing::error!(error = %error, "duties about moves could not be looked after; what is late is told later");
             }
+            if let Err(error) = alerts::keeper::keep(&store, &region).await {
+                tracing::error!(error = %error, "alerts could not be looked after; hits and what is late are told later");
+            }
         }
     });
 }
 
-/// Sends what is due; answers how many were taken.
-async fn send_due(store: &Store, region: &Arc<Region>, peers: Option<&Peers>) -> Result<usize, StoreError> {
-    let taken = store.take_outbox(AT_ONCE, LEASE).await?;
+/// The regions to which something is on its way: each has a sender of its own, so that one that is slow or gone keeps nothing from
+/// the others, nor from the authorities of this region.
+#[derive(Default)]
+struct Busy {
+    regions: Rc<RefCell<BTreeSet<String>>>,
+    freed: Rc<Notify>,
+}
+
+/// Begins to send what is due to those that are free; answers how many messages were taken.
+async fn send_due(store: &Store, region: &Arc<Region>, peers: Option<&Peers>, busy: &Busy) -> Result<usize, StoreError> {
+    let but: Vec<String> = busy.regions.borrow().iter().cloned().collect();
+    let taken = store.take_outbox(AT_ONCE, LEASE, but).await?;
     let count = taken.len();
-    let sending = taken.into_iter().map(|row| send(store, region, peers, row));
-    futures_util::future::join_all(sending).await;
+    let mut by_region: BTreeMap<String, Vec<OutboxRow>> = BTreeMap::new();
+    for row in taken {
+        by_region.entry(row.region.clone()).or_default().push(row);
+    }
+    for (to, rows) in by_region {
+        busy.regions.borrow_mut().insert(to.clone());
+        let (store, region, peers) = (store.clone(), Arc::clone(region), peers.cloned());
+        let (regions, freed) = (Rc::clone(&busy.regions), Rc::clone(&busy.freed));
+        tokio::task::spawn_local(async move {
+            let sending = rows.into_iter().map(|row| send(&store, &region, peers.as_ref(), row));
+            futures_util::future::join_all(sending).await;
+            regions.borrow_mut().remove(&to);
+            freed.notify_one();
+        });
+    }
     Ok(count)
 }
 
@@ -110,10 +142,14 @@ async fn send(store: &Store, region: &Arc<Region>, peers: Option<&Peers>, row: O
     let again_at = (refused < REFUSALS).then(|| store.clock().wall() + pause(row.attempts));
     let status = if again_at.is_some() { "again" } else { "parked" };
     metrics::counter!("cofrestr_custody_messages", "status" => status).increment(1);
-    if again_at.is_none() {
-        tracing::error!(message = %row.id.0, peer = %row.region, kind = %row.kind, problem, "a message about custody is refused and parked: a person must look at it");
-    }
-    if let Err(error) = store.put_off(row.id, again_at, refused, problem.to_owned()).await {
+    let noted = match again_at {
+        Some(at) => store.put_off(row.id, at, refused, problem.to_owned()).await.map_err(RegisterError::from),
+        None => {
+            tracing::error!(message = %row.id.0, peer = %row.region, kind = %row.kind, problem, "a message about custody is refused and parked: a person must look at it");
+            messages::park(store, region, row, refused, problem).await
+        }
+    };
+    if let Err(error) = noted {
         tracing::error!(error = %error, "what became of a message about custody could not be noted; it is sent again");
     }
 }
@@ -142,7 +178,12 @@ async fn there(store: &Store, peers: &Peers, row: &OutboxRow) -> Attempt {
     let (Ok(to), Ok(body)) = (row.region.parse::<RegionCode>(), serde_json::from_str::<Value>(&row.body)) else {
         return Attempt::Refused("malformed-body");
     };
-    match peers.send(&to, CUSTODY_PATH, kind::CUSTODY, body, row.id.0, WITHIN).await {
+    let (path, kind_of) = match row {
+        row if row.is_of_an_alert() => (ALERT_PATH, kind::ALERT),
+        row if row.is_of_a_check() => (READING_PATH, kind::READING),
+        _ => (CUSTODY_PATH, kind::CUSTODY),
+    };
+    match peers.send(&to, path, kind_of, body, row.id.0, WITHIN).await {
         Ok(genuine) if genuine.received.envelope.kind == kind::STORED => match store.mark_delivered(row.id).await {
             Ok(()) => Attempt::Delivered,
             // It is sent again, and answered again.

@@ -6,7 +6,6 @@
 //!
 //! What is learnt is believed only by its signatures, and kept before it is used.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ use crate::domain::search_set::Standing;
 use crate::register::keys::{PublicKey, directory_key};
 use crate::register::peers::directory::{DirectoryError, Known};
 use crate::register::peers::message::kind;
-use crate::register::peers::statement::{Believed, Statement, StatementError};
+use crate::register::peers::statement::{Believed, Descent, Statement, StatementError};
 use crate::register::peers::wire::{DIRECTORY_PATH, PeerDirectory};
 use crate::register::{Region, RegisterError};
 use crate::store::federation::{self as rows, Marks};
@@ -56,6 +55,25 @@ pub enum LearnError {
     Register(#[from] RegisterError),
 }
 
+/// Whose statement is kept.
+#[derive(Debug, Clone, Copy)]
+enum Kept {
+    /// This region's, signed after the kept one with this serial.
+    Own { after: Option<i64> },
+    /// Another member's.
+    Member,
+}
+
+impl Kept {
+    /// As the audit log has it.
+    fn step(self) -> &'static str {
+        match self {
+            Self::Own { .. } => "own",
+            Self::Member => "member",
+        }
+    }
+}
+
 impl From<StoreError> for LearnError {
     fn from(error: StoreError) -> Self {
         Self::Register(error.into())
@@ -75,63 +93,82 @@ impl Members {
     /// When the database fails, or there is no key to sign with.
     pub async fn refresh(&self) -> Result<(), LearnError> {
         let known = self.marks.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let own_is_current = self.region.membership().own.as_ref().is_some_and(|own| own.statement.said == self.region.said());
-        let Some((news, marks)) = self.store.member_news(known.filter(|_| own_is_current)).await? else { return Ok(()) };
         let wall = self.store.clock().wall();
-        let newer: BTreeMap<String, String> = news.statements.into_iter().collect();
-        let own = self.own(newer.get(self.region.code().as_str()).map(String::as_str)).await?;
-        match news.directory {
+        let says_all = |statement: &Statement| statement.said == self.region.said() && !statement.outlives_a_key(wall);
+        let own_is_current = self.region.membership().own.as_ref().is_some_and(|own| says_all(&own.newest.statement));
+        let Some((news, marks)) = self.store.member_news(known.filter(|_| own_is_current)).await? else { return Ok(()) };
+        let newer = news.statements;
+        let known = match news.directory {
             Some(text) => {
                 let current = self.region.membership().known.clone();
-                let known = match current.filter(|known| known.text == text) {
+                Some(match current.filter(|known| known.text == text) {
                     Some(known) => known,
                     None => Arc::new(Known::read(&text, &self.keys, wall)?),
-                };
-                self.region.take_up(known, &newer, Arc::new(own), wall);
+                })
             }
+            None => None,
+        };
+        let own = self.own(known.as_deref(), newer.get(self.region.code().as_str()).map_or(&[], Vec::as_slice)).await?;
+        match known {
+            Some(known) => self.region.take_up(known, &newer, Arc::new(own), wall),
             None => self.region.take_up_alone(Arc::new(own)),
         }
         *self.marks.lock().unwrap_or_else(PoisonError::into_inner) = Some(marks);
         Ok(())
     }
 
-    /// This region's own statement: the one that is kept, unless there is something new to say.
-    async fn own(&self, kept: Option<&str>) -> Result<Believed, LearnError> {
+    /// This region's own statement: the newest that is kept, unless there is something new to say.
+    async fn own(&self, known: Option<&Known>, kept: &[String]) -> Result<Descent, LearnError> {
         let wall = self.store.clock().wall();
         let said = self.region.said();
-        let directory = self.region.membership().known.clone();
         let code = self.region.code().as_str();
-        let listed = directory.as_ref().and_then(|known| known.statement(code)).cloned();
-        let kept = kept.and_then(|text| Believed::on_its_own_word(text, wall).ok());
-        let newest = kept.into_iter().chain(listed).max_by_key(|believed| believed.statement.serial);
-        if let Some(newest) = newest.as_ref().filter(|newest| newest.statement.said == said) {
-            return Ok(newest.clone());
+        let listed = known.and_then(|known| known.statement(code)).cloned();
+        let follows = |newest: Believed, texts: &[String]| {
+            let descent = listed.as_ref().map(|listed| listed.descent(texts, wall)).filter(|descent| descent.newest == newest);
+            descent.unwrap_or(Descent::of(newest))
+        };
+        let last = kept.last().and_then(|text| Believed::on_its_own_word(text, wall).ok());
+        let after = last.as_ref().map(|last| last.statement.serial);
+        let newest = last.into_iter().chain(listed.clone()).max_by_key(|believed| believed.statement.serial);
+        let says_all = |statement: &Statement| statement.said == said && !statement.outlives_a_key(wall);
+        let is_enough = |newest: &&Believed| says_all(&newest.statement) || said.is_behind(&newest.statement.said);
+        if let Some(newest) = newest.as_ref().filter(is_enough) {
+            return Ok(follows(newest.clone(), kept));
         }
         let serial = newest.as_ref().map_or(0, |newest| newest.statement.serial + 1).max(wall.timestamp_millis());
         let before = newest.as_ref().map(|newest| &newest.statement);
         let signed = Statement::sign_after(before, said, code, serial, &self.region.signer, wall)
             .map_err(|_| StoreError::Corrupt("the signing key"))?;
-        // Servers of one region must say the same to other regions; one that meets none says it to whoever asks.
-        if self.region.is_federated() {
-            self.keep(code.to_owned(), serial, signed.text.clone(), "own").await?;
+        let texts: Vec<String> = kept.iter().chain([&signed.text]).cloned().collect();
+        let descent = follows(signed, &texts);
+        // Servers of one region must say the same to other regions; one that meets none says it to whoever asks. Where another server
+        // was quicker, what it said is taken up the next time.
+        if self.region.is_federated() && !self.keep(code.to_owned(), descent.clone(), Kept::Own { after }).await? {
+            return Ok(newest.map_or(descent, |newest| follows(newest, kept)));
         }
-        Ok(signed)
+        Ok(descent)
     }
 
-    async fn keep(&self, region: String, serial: i64, text: String, step: &'static str) -> Result<(), LearnError> {
-        self.store
+    async fn keep(&self, region: String, descent: Descent, whose: Kept) -> Result<bool, LearnError> {
+        let kept = self
+            .store
             .run::<_, _, _, RegisterError>(
                 program_permit::<TakeUpMembers>("federation", self.region.code().as_str()),
                 |_| Ok(()),
                 move |tx, ()| {
+                    let Descent { newest, earlier } = &descent;
+                    let serial = newest.statement.serial;
                     tx.audit().detail("statement", &region);
-                    tx.audit().detail("step", step);
+                    tx.audit().detail("step", whose.step());
                     tx.audit().detail("serial", serial);
-                    Ok(rows::keep_statement(tx, &region, serial, &text)?)
+                    Ok(match whose {
+                        Kept::Own { after } => rows::keep_own_statement(tx, &region, after, serial, &newest.text, earlier)?,
+                        Kept::Member => rows::keep_statement(tx, &region, serial, &newest.text, earlier)?,
+                    })
                 },
             )
             .await?;
-        Ok(())
+        Ok(kept)
     }
 
     /// Takes up a directory, if it follows from the one in use; false when that is this one or a newer one.
@@ -181,19 +218,20 @@ impl Members {
         Ok(true)
     }
 
-    /// Takes up a member's statement, if it follows from the one that is known; false when that is this one or a newer one.
+    /// Takes up a member's newest statement, if it follows from the one that is known, over others that come with it (oldest first,
+    /// the newest last); false when that is this one or a newer one.
     ///
     /// # Errors
     /// Why it is not taken up.
-    pub async fn learn_statement(&self, region: &RegionCode, text: &str) -> Result<bool, LearnError> {
+    pub async fn learn_statement(&self, region: &RegionCode, texts: &[String]) -> Result<bool, LearnError> {
         let wall = self.store.clock().wall();
         let membership = self.region.membership();
         let Some(peer) = membership.peers.get(region) else { return Ok(false) };
-        if peer.believed.text == text {
+        if texts.last().is_none_or(|newest| peer.believed.newest.text == *newest) {
             return Ok(false);
         }
-        let next = match peer.believed.followed_by(text, wall) {
-            Ok(next) => next,
+        let known = match peer.believed.hear(texts, wall) {
+            Ok(known) => known,
             Err(StatementError::Old) => return Ok(false),
             Err(error) => {
                 tracing::warn!(peer = %region, code = error.code(), "a member's statement was not taken up");
@@ -201,12 +239,13 @@ impl Members {
             }
         };
         // What follows from the directory's statement only is what every server can verify again.
-        let listed = membership.known.as_ref().and_then(|known| known.statement(region.as_str()).cloned());
-        if listed.is_some_and(|listed| listed.followed_by(text, wall).is_err()) {
-            tracing::warn!(peer = %region, "a member's statement no longer follows from the directory's; the directory needs the newer one");
+        let listed = membership.known.as_ref().and_then(|known| known.statement(region.as_str()));
+        let descent = listed.map(|listed| listed.descent(&known.texts(), wall));
+        let Some(descent) = descent.filter(|descent| descent.newest == known.newest) else {
+            tracing::warn!(peer = %region, "a member's statement does not follow from the directory's; the directory needs the newer one");
             return Ok(false);
-        }
-        self.keep(region.to_string(), next.statement.serial, text.to_owned(), "member").await?;
+        };
+        self.keep(region.to_string(), descent, Kept::Member).await?;
         self.refresh().await?;
         Ok(true)
     }
@@ -232,10 +271,12 @@ impl Members {
     pub fn told(&self, to: &RegionCode, knows_version: i64, knows_serial: i64) -> PeerDirectory {
         let membership = self.region.membership();
         let newer = membership.known.as_ref().filter(|known| known.directory.version > knows_version);
+        let newer_own = membership.own.as_ref().filter(|own| own.newest.statement.serial > knows_serial);
         PeerDirectory {
             directory: newer.map(|known| known.text.clone()),
             version: membership.version(),
-            statement: membership.own.as_ref().filter(|own| own.statement.serial > knows_serial).map(|own| own.text.clone()),
+            statement: newer_own.map(|own| own.newest.text.clone()),
+            earlier: newer_own.map(|own| own.earlier.clone()).unwrap_or_default(),
             knows_serial: membership.peers.get(to).map_or(0, |peer| peer.statement().serial),
         }
     }
@@ -247,7 +288,8 @@ impl Members {
             news |= self.learn_directory(text).await.unwrap_or(false);
         }
         if let Some(text) = &said.statement {
-            news |= self.learn_statement(from, text).await.unwrap_or(false);
+            let texts: Vec<String> = said.earlier.iter().chain([text]).cloned().collect();
+            news |= self.learn_statement(from, &texts).await.unwrap_or(false);
         }
         news
     }
@@ -259,8 +301,8 @@ impl Members {
         let first = PeerDirectory { directory: None, ..self.told(to, i64::MAX, knows_serial) };
         let Some(said) = self.exchange(peers, to, &first).await else {
             // Its key may be new: what it says of itself, it says to everybody, and a key that is known signed it.
-            let Some(text) = peers.statement_of(to).await else { return false };
-            return self.learn_statement(to, &text).await.unwrap_or(false);
+            let Some(texts) = peers.statement_of(to).await else { return false };
+            return self.learn_statement(to, &texts).await.unwrap_or(false);
         };
         let news = self.hear(to, &said).await;
         if said.version < self.region.membership().version() {

@@ -2,11 +2,14 @@
 
 pub mod background;
 pub mod client;
+mod comparisons;
 pub mod custody;
 pub mod faults;
 pub mod members;
 pub mod peers;
+pub mod sign_in;
 pub mod tls;
+pub mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -18,14 +18,16 @@ use super::tls;
 use crate::authz::policy::action::AskPeer;
 use crate::authz::{Access, Action, Context, Principal, Refusal, Scope};
 use crate::domain::identifiers::RegionCode;
-use crate::domain::outcome::Reply;
+use crate::domain::outcome::{Answer, Reply};
 use crate::domain::roles::Role;
 use crate::domain::search_set::Standing;
 use crate::register::Region;
-use crate::register::checks::PeerReply;
+use crate::register::alerts::hits::ToldAlert;
+use crate::register::checks::{PeerReply, StoredEarlier, StoredMatch};
 use crate::register::keys::{KeyError, KeyFolder, TlsIdentity};
 use crate::register::peers::completion::read_answer;
 use crate::register::peers::message::{LONGEST, MessageError, Outgoing, Received, Signed, kind, verify};
+use crate::register::peers::statement::PublishedStatement;
 use crate::register::peers::wire::{PeerAnswer, PeerProblem, PeerQuestion, QUESTION_PATH};
 use crate::store::Store;
 use crate::store::clock::Clock;
@@ -72,6 +74,14 @@ impl Failure {
             Self::Refused(code) | Self::Invalid(code) => Some(code),
         }
     }
+}
+
+/// What a region answered.
+struct Answered {
+    answer: Answer<StoredMatch>,
+    earlier: Option<StoredEarlier>,
+    alerts: Vec<ToldAlert>,
+    signed: String,
 }
 
 /// What is remembered of a region's silence.
@@ -214,7 +224,7 @@ impl Peers {
         if peer.standing != Standing::Active {
             return Err(Failure::Refused(MessageError::Suspended.code()));
         }
-        let statement = peer.believed.digest();
+        let statement = peer.believed.newest.digest();
         let known = self.0.lines.read().unwrap_or_else(PoisonError::into_inner).get(to).cloned();
         if let Some(line) = known.filter(|line| line.statement == statement) {
             return Ok(line);
@@ -411,7 +421,7 @@ impl Peers {
     }
 
     /// What a region says of itself, signed, over a connection that is known to be its own.
-    pub async fn statement_of(&self, to: &RegionCode) -> Option<String> {
+    pub async fn statement_of(&self, to: &RegionCode) -> Option<Vec<String>> {
         let line = self.line(to).ok()?;
         let ask = async {
             let mut response = line.client.get(format!("{}/.well-known/cofrestr", line.address)).send().await.ok()?;
@@ -422,7 +432,7 @@ impl Peers {
                     return None;
                 }
             }
-            serde_json::from_slice::<Value>(&bytes).ok()?.get("statement")?.as_str().map(str::to_owned)
+            serde_json::from_slice::<PublishedStatement>(&bytes).ok().map(PublishedStatement::texts)
         };
         tokio::time::timeout(CONNECT_WAIT, ask).await.ok().flatten()
     }
@@ -433,12 +443,27 @@ impl Peers {
         let reply = self.ask_for_answer(to, question, correlation, within).await;
         let duration_ms = u32::try_from((begun.elapsed().as_micros() + 500) / 1_000).unwrap_or(u32::MAX);
         match reply {
-            Ok((answer, earlier, signed)) => {
-                PeerReply { region: to.clone(), reply: Reply::Answered(answer), duration_ms, earlier, signed: Some(signed), code: None }
+            Ok(answered) => {
+                let Answered { answer, earlier, alerts, signed } = answered;
+                PeerReply {
+                    region: to.clone(),
+                    reply: Reply::Answered(answer),
+                    duration_ms,
+                    earlier,
+                    signed: Some(signed),
+                    code: None,
+                    alerts,
+                }
             }
-            Err(failure) => {
-                PeerReply { region: to.clone(), reply: failure.reply(), duration_ms, earlier: None, signed: None, code: failure.code() }
-            }
+            Err(failure) => PeerReply {
+                region: to.clone(),
+                reply: failure.reply(),
+                duration_ms,
+                earlier: None,
+                signed: None,
+                code: failure.code(),
+                alerts: Vec::new(),
+            },
         }
     }
 
@@ -448,18 +473,16 @@ impl Peers {
         question: &PeerQuestion,
         correlation: Uuid,
         within: Duration,
-    ) -> Result<
-        (crate::domain::outcome::Answer<crate::register::checks::StoredMatch>, Option<crate::register::checks::StoredEarlier>, String),
-        Failure,
-    > {
+    ) -> Result<Answered, Failure> {
         let body = serde_json::to_value(question).map_err(|_| Failure::Unreachable)?;
         let genuine = self.send(to, QUESTION_PATH, kind::QUESTION, body, correlation, within).await?;
         if genuine.received.envelope.kind != kind::ANSWER {
             return Err(Failure::Invalid(MessageError::Body.code()));
         }
         let answer: PeerAnswer = genuine.received.body().map_err(|error| Failure::Invalid(error.code()))?;
-        let (answer, earlier) = read_answer(&self.0.region, to, question, answer).map_err(|error| Failure::Invalid(error.code()))?;
-        Ok((answer, earlier, genuine.text))
+        let (answer, earlier, alerts) =
+            read_answer(&self.0.region, to, question, answer).map_err(|error| Failure::Invalid(error.code()))?;
+        Ok(Answered { answer, earlier, alerts, signed: genuine.text })
     }
 
     /// Puts into the audit log that a region refused, or sent something that is no answer: under the thread of requests under which
@@ -518,6 +541,7 @@ impl Peers {
                     earlier: None,
                     signed: None,
                     code: None,
+                    alerts: Vec::new(),
                 },
             });
         }

@@ -7,9 +7,11 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs as provider, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, aws_lc_rs as provider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme};
@@ -119,9 +121,33 @@ impl ServerCertVerifier for OfMember {
 
 /// Takes every certificate whose key its bearer has.
 #[derive(Debug)]
-struct AnyBearer;
+struct AnyBearer {
+    /// Whether one must be shown: another region always shows one, and speaks TLS 1.3.
+    is_needed: bool,
+}
+
+/// For the face for partners: whoever shows a certificate proves that they have its key, and whoever shows none comes in as well.
+/// Who issued it is not looked at: it makes nobody known, but keeps a token to the connections of whoever it was issued to.
+///
+/// # Source
+/// RFC 8705, section 3; section 6.2 for certificates of no public authority.
+pub fn partner_certificates() -> Arc<dyn ClientCertVerifier> {
+    Arc::new(AnyBearer { is_needed: false })
+}
+
+/// The thumbprint of a certificate, as tokens say it in `cnf`.
+///
+/// # Source
+/// RFC 8705, section 3.1 (`x5t#S256`).
+pub fn thumbprint(der: &CertificateDer<'_>) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, der).as_ref())
+}
 
 impl ClientCertVerifier for AnyBearer {
+    fn client_auth_mandatory(&self) -> bool {
+        self.is_needed
+    }
+
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -139,11 +165,14 @@ impl ClientCertVerifier for AnyBearer {
 
     fn verify_tls12_signature(
         &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(old_protocol())
+        if self.is_needed {
+            return Err(old_protocol());
+        }
+        verify_tls12_signature(message, certificate, signature, &provider::default_provider().signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -200,6 +229,6 @@ impl rustls::server::ResolvesServerCert for Current {
 pub fn server(peers: &super::peers::Peers) -> Result<ServerConfig, Error> {
     Ok(ServerConfig::builder_with_provider(crypto())
         .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_client_cert_verifier(Arc::new(AnyBearer))
+        .with_client_cert_verifier(Arc::new(AnyBearer { is_needed: true }))
         .with_cert_resolver(Arc::new(Current(peers.clone()))))
 }

@@ -306,10 +306,10 @@ pub enum RemovalGround {
 }
 
 impl RemovalGround {
-    /// The word in data files.
+    /// The word in data files: that of the register.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::NoLongerAtRisk => "no-longer-at-risk",
+            Self::NoLongerAtRisk => "review-conference-decision",
             Self::ReachedEighteen => "reached-eighteen",
             Self::Died => "died",
             Self::LeftUnitedKingdom => "left-united-kingdom",

@@ -55,7 +55,10 @@ fn broken(pointer: &str, violation: AmendmentViolation) -> RegisterError {
 }
 
 /// Moves an entry that is in force to its next version.
-fn advance(tx: &mut Tx<'_>, entry: &Registration) -> Result<Instant, RegisterError> {
+///
+/// # Errors
+/// [`RegisterError::NotInForce`], [`RegisterError::Stale`].
+pub(super) fn advance(tx: &mut Tx<'_>, entry: &Registration) -> Result<Instant, RegisterError> {
     if !entry.is_live_on(children::today(tx.now())) {
         return Err(RegisterError::NotInForce);
     }

@@ -244,6 +244,8 @@ fn another(
                 ..row.clone()
             })
             .collect(),
+        // With which practice is stated of each.
+        practices: Vec::new(),
         household: first
             .household
             .iter()

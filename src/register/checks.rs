@@ -10,6 +10,8 @@
 //! What is kept of an answer are codes and opaque identifiers ([`StoredAnswer`]); words, telephone numbers "at this minute" and
 //! names of authorities are put in when somebody reads it.
 
+mod naming;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant as Stopwatch;
 
@@ -17,6 +19,8 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::alerts::hits::{self, ToldAlert};
+use super::alerts::particulars::ReportDetails;
 use super::children::today;
 use super::identities::Groups;
 use super::matcher::Found;
@@ -26,23 +30,25 @@ use super::receipts::{RECEIPT_TYPE, ReceiptClaims, answer_document, sha256};
 use super::registrations::{self, Registration};
 use super::{Region, RegisterError, patterns, tasks, transfers};
 use crate::authz::{Principal, Reach};
+use crate::domain::custody::Epoch;
 use crate::domain::identifiers::RegionCode;
-use crate::domain::ids::CheckId;
+use crate::domain::ids::{CheckId, SightingId};
 use crate::domain::notify::Notify;
 use crate::domain::outcome::{Answer, Coverage, CoverageStatus, Finding, Grade, MatchStatus, Outcome, OutcomeCode, Reply};
 use crate::domain::reason::Reason;
-use crate::domain::registration::RegistrationStatus;
+use crate::domain::registration::{RegistrationStatus, RemovalGround};
 use crate::domain::roles::{Role, Sector};
 use crate::domain::search_set::SearchSet;
 use crate::domain::short_reference::ShortReference;
 use crate::matching::{self, Candidate, Flag, KeyKind, Person, Query, Record, enough_to_search};
+use crate::store::alerts::ReportRow;
 use crate::store::audit::AuditPromise;
 use crate::store::children as child_rows;
 use crate::store::children::{IdentifierRow, ParticularsRow};
 use crate::store::connection::AnyConnection;
 use crate::store::custody::LeadRow;
 use crate::store::enquiries::{self as rows, EarlierRow, EnquiryMatchRow, EnquiryRow};
-use crate::store::federation::{self as waiting_rows, WaitingRow};
+use crate::store::federation::{self as waiting_rows, ReadingRow, WaitingRow};
 use crate::store::patterns::MarkRow;
 use crate::store::types::{Id, Instant};
 use crate::store::{Ending, Snapshot, StoreError, Tx};
@@ -68,6 +74,8 @@ pub struct Question {
     pub search: SearchSet,
     /// The agency on whose behalf emergency duty staff ask; else the caller's own.
     pub on_behalf_of: Option<String>,
+    /// The number on which that caller was rung back.
+    pub call_back: Option<String>,
     /// The language in which it was asked.
     pub language: &'static str,
 }
@@ -139,6 +147,8 @@ pub struct PeerReply {
     pub signed: Option<String>,
     /// Why it did not answer (a code), for the audit log.
     pub code: Option<&'static str>,
+    /// The live alerts that the question is about, as it holds them.
+    pub alerts: Vec<ToldAlert>,
 }
 
 /// One person who may be meant, as it is kept.
@@ -154,6 +164,9 @@ pub struct StoredMatch {
     /// The entry; absent for other regions'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registration: Option<uuid::Uuid>,
+    /// How another region names the entry when it tells that somebody there has read of the check; absent for the own one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
     /// What entries of one child in two regions have in common, as keyed hashes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
@@ -173,6 +186,9 @@ pub struct StoredMatch {
     pub status: MatchStatus,
     /// The one responsible authority (GSS code).
     pub authority: String,
+    /// The epoch of custody in which it leads; absent when the child never moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<Epoch>,
     /// From when.
     pub registered_on: NaiveDate,
     /// The co-ordinator.
@@ -182,6 +198,9 @@ pub struct StoredMatch {
     /// Whether the number that was asked for is one that this person had before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub superseded_number: bool,
+    /// The live alert for this child.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<ToldAlert>,
 }
 
 impl Finding for StoredMatch {
@@ -252,6 +271,9 @@ pub struct StoredAnswer {
     /// Other regions' answers as they signed them: the receipt embeds them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub signed: BTreeMap<String, String>,
+    /// Live alerts that the question is about and that no match carries, surest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<ToldAlert>,
 }
 
 impl StoredAnswer {
@@ -278,6 +300,7 @@ pub struct Searched {
     notices: Vec<Notice>,
     mark: Option<MarkRow>,
     numbers: NumbersInUse,
+    hits: Vec<ToldAlert>,
 }
 
 impl Searched {
@@ -292,6 +315,11 @@ impl Searched {
     /// What this region's register says.
     pub fn own(&self) -> &PeerReply {
         &self.own
+    }
+
+    /// Whether too many resemble what the question says to compare them all, and nobody was found among the others.
+    pub fn is_narrowed(&self) -> bool {
+        self.narrowed
     }
 
     /// The question, packed for the matcher.
@@ -326,9 +354,76 @@ impl Searched {
         !self.shown().is_empty() || !self.notices.is_empty()
     }
 
+    /// What is reported to the alerts that the question is about. The check's own identifier makes it one report, whichever regions
+    /// tell of it.
+    ///
+    /// # Errors
+    /// When it cannot be written: a defect.
+    pub fn sightings(&self, region: &Region) -> Result<Vec<ReportRow>, RegisterError> {
+        let Ok(sighting) = SightingId::try_from(uuid::Uuid::from(self.id)) else { return Ok(Vec::new()) };
+        let details = |told: &ToldAlert| ReportDetails {
+            kind: "enquiry".into(),
+            region: other_region(&self.enquirer.key).unwrap_or_else(|| region.code().as_str()).to_owned(),
+            at: self.as_of,
+            grade: Some(told.grade.as_str().into()),
+            agency: Some(self.enquirer.agency.clone()),
+            role: Some(self.enquirer.role.as_str().to_owned()),
+            reason: Some(self.question.reason.as_str().to_owned()),
+            call_back: self.question.call_back.clone(),
+            place: None,
+            seen_by: None,
+            note: None,
+        };
+        self.hits.iter().map(|told| hits::reported(Id(told.id), sighting, &details(told), self.as_of)).collect()
+    }
+
+    /// The live alerts that the question is about.
+    pub fn hits(&self) -> &[ToldAlert] {
+        &self.hits
+    }
+
     /// The time budget, in milliseconds.
     pub fn deadline_ms(&self) -> u64 {
         self.question.deadline_ms
+    }
+}
+
+/// That somebody at an authority has confirmed having read of a check. The office, not the person: whoever asked rings the
+/// authority, and a name would tell more of the case than the answer does.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The office whose notice it was.
+    pub role: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// An entry of which somebody has read in a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum EntryRead {
+    /// One of this region.
+    Here(uuid::Uuid),
+    /// One of another region, as that one names it in this check.
+    There { region: String, entry: String },
+}
+
+/// Who at the authorities has confirmed having read of a check, by entry, the first first.
+#[derive(Debug, Default)]
+pub struct Readings(Vec<(EntryRead, Reading)>);
+
+impl Readings {
+    /// Those about somebody who was found; `None` where the answer says nothing of notices: for former entries, and for those of a
+    /// region that does not tell.
+    pub fn of(&self, found: &StoredMatch) -> Option<Vec<Reading>> {
+        if !found.status.is_current() {
+            return None;
+        }
+        let entry = match (&found.region, &found.entry, found.registration) {
+            (None, _, Some(entry)) => EntryRead::Here(entry),
+            (Some(region), Some(entry), _) => EntryRead::There { region: region.clone(), entry: entry.clone() },
+            _ => return None,
+        };
+        Some(self.0.iter().filter(|(read, _)| *read == entry).map(|(_, reading)| reading.clone()).collect())
     }
 }
 
@@ -366,9 +461,26 @@ pub struct Checked {
     asked: Option<String>,
     mark: Option<MarkRow>,
     waiting: Vec<WaitingRow>,
+    sightings: Vec<ReportRow>,
 }
 
-fn grade(grade: matching::Grade) -> Grade {
+impl Checked {
+    /// Which check it is.
+    ///
+    /// # Errors
+    /// When its identifier is none: a defect.
+    pub fn id(&self) -> Result<CheckId, RegisterError> {
+        Ok(CheckId::try_from(self.row.id.0).map_err(|_| StoreError::Corrupt("check id"))?)
+    }
+
+    /// The children on this register who were found beyond a mere possibility.
+    pub fn found(&self) -> BTreeSet<Id> {
+        self.notices.iter().filter(|notice| notice.kind == notices::Kind::Enquiry).map(|notice| notice.child).collect()
+    }
+}
+
+/// A grade of the matcher, as an answer tells it.
+pub fn grade(grade: matching::Grade) -> Grade {
     match grade {
         matching::Grade::Possible => Grade::Possible,
         matching::Grade::Probable => Grade::Probable,
@@ -397,6 +509,17 @@ fn speaking(entries: &[&Registration], day: NaiveDate, unborn: bool, leader: Opt
     )
 }
 
+/// A person who was found, and the entry that speaks for them.
+struct Speaking<'a> {
+    person: &'a child_rows::ChildRow,
+    entry: &'a Registration,
+    status: MatchStatus,
+    /// The one responsible authority.
+    authority: String,
+    /// The epoch in which it leads.
+    epoch: Option<Epoch>,
+}
+
 /// Everything that is known of the people whom a search named.
 struct Known {
     people: Vec<child_rows::ChildRow>,
@@ -406,11 +529,14 @@ struct Known {
     groups: Groups,
     /// Who leads, of those who move or have moved.
     leads: Vec<LeadRow>,
+    /// When it was asked: a region that was silent may answer much later.
+    asked_at: DateTime<Utc>,
 }
 
 impl Known {
-    fn of(connection: &mut AnyConnection, pids: &[i64]) -> Result<Self, RegisterError> {
-        let mut known = Self { people: Vec::new(), entries: Vec::new(), births: Vec::new(), groups: Groups::default(), leads: Vec::new() };
+    fn of(connection: &mut AnyConnection, pids: &[i64], asked_at: DateTime<Utc>) -> Result<Self, RegisterError> {
+        let (people, entries, births, leads) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut known = Self { people, entries, births, groups: Groups::default(), leads, asked_at };
         let mut is_merged = false;
         for (person, birth_kind, merged) in child_rows::by_numbers(connection, pids)? {
             known.births.extend(birth_kind.map(|kind| (person.id, kind == "expected")));
@@ -448,8 +574,14 @@ impl Known {
         self.entries.iter().filter(|entry| self.is_same_person(entry.row.child_id, child)).collect()
     }
 
+    /// Whether another authority took the child over after it was asked.
+    fn was_handed_over_since(&self, entry: &Registration) -> bool {
+        let ground = entry.state.removal_ground.as_deref();
+        ground == Some(RemovalGround::Transferred.as_str()) && entry.row.changed_at.get() > self.asked_at
+    }
+
     /// The person, the entry that speaks for them, its standing, and the one authority that is responsible.
-    fn entry(&self, pid: i64, day: NaiveDate) -> Option<(&child_rows::ChildRow, &Registration, MatchStatus, String)> {
+    fn entry(&self, pid: i64, day: NaiveDate) -> Option<Speaking<'_>> {
         let person = self.people.iter().find(|person| person.pid == pid)?;
         // A person of whom one record knows the birth is born.
         let mut births = self.births.iter().filter(|(record, _)| self.is_same_person(*record, person.id)).peekable();
@@ -460,15 +592,30 @@ impl Known {
             let by_decision = |entry: &&&Registration| entry.state.kind != "temporary" && entry.is_live_on(day);
             entries.iter().filter(by_decision).any(|entry| entry.row.authority == authority)
         };
+        // An entry does not end on its first day: until the next its authority knows already that another leads.
+        let is_ending = |authority: &str| {
+            let ending = |entry: &&&Registration| entry.state.removed_on.is_some() && entry.is_live_on(day);
+            entries.iter().filter(ending).any(|entry| entry.row.authority == authority)
+        };
         // Whoever says here that it leads has the child on its register.
         leads.retain(|row| {
             row.child_id.is_some_and(|child| self.is_same_person(child, person.id))
                 && (row.leader.as_ref() != Some(&row.authority) || full(&row.authority))
+                && (row.standing != "ended" || row.is_open || is_ending(&row.authority))
         });
-        let leader = transfers::leader(&leads);
+        let leads_by = transfers::leader(&leads);
+        let leader = leads_by.map(|(leader, _)| leader);
         let (index, status) = speaking(&entries, day, unborn, leader)?;
         let entry = entries[index];
-        let moves = leads.iter().any(|row| row.is_pending && row.authority == entry.row.authority);
+        // The authority that took the child over meanwhile may have answered before it did: then nobody else tells of the child.
+        if status == MatchStatus::PreviouslyRegistered && self.was_handed_over_since(entry) {
+            let of_person = |row: &LeadRow| row.child_id.is_some_and(|child| self.is_same_person(child, person.id));
+            let all: Vec<LeadRow> = self.leads.iter().filter(|row| of_person(row)).cloned().collect();
+            let (leader, epoch) = transfers::leader(&all).unwrap_or((&entry.row.authority, None));
+            return Some(Speaking { person, entry, status: MatchStatus::TransferPending, authority: leader.to_owned(), epoch });
+        }
+        let is_led_elsewhere = leader.is_some_and(|leader| leader != entry.row.authority);
+        let moves = is_led_elsewhere || leads.iter().any(|row| row.is_pending && row.authority == entry.row.authority);
         let status = match status {
             MatchStatus::Registered | MatchStatus::UnbornRegistered if moves => MatchStatus::TransferPending,
             status => status,
@@ -481,7 +628,8 @@ impl Known {
             (Some(home), None) if status == MatchStatus::TemporarilyRegistered => home.clone(),
             _ => entry.row.authority.clone(),
         };
-        Some((person, entry, status, authority))
+        let epoch = leads_by.filter(|(leader, _)| *leader == authority).and_then(|(_, epoch)| epoch);
+        Some(Speaking { person, entry, status, authority, epoch })
     }
 }
 
@@ -491,17 +639,19 @@ impl Known {
 /// [`RegisterError::Insufficient`] when there is too little to search on; or the database fails.
 pub fn find(snapshot: &mut Snapshot<'_>, region: &Region, question: Question, principal: &Principal) -> Result<Searched, RegisterError> {
     let enquirer = Enquirer::of(principal, &question);
-    let id = CheckId::new_at(snapshot.now());
+    let asked_at = snapshot.now();
+    let id = CheckId::new_at(asked_at);
     let mut tag_key = [0_u8; 16];
     SystemRandom::new().fill(&mut tag_key).map_err(|_| StoreError::Corrupt("the random source"))?;
-    let mut searched = search(snapshot, region, question, enquirer, id, tag_key)?;
+    let mut searched = search(snapshot, region, question, enquirer, id, tag_key, asked_at)?;
     searched.numbers = numbers_in_place(snapshot.connection, region, principal, searched.shown())?;
     searched.mark = Some(patterns::mark(snapshot, region, principal, &searched.query, searched.shown(), id)?);
     Ok(searched)
 }
 
 /// The same for whoever asks: a person of this region, or of another. Under `tag_key` likely matches get their tags, when
-/// there are other regions to compare them with.
+/// there are other regions to compare them with. A child whom another authority took over since `asked_at` is told of as one who
+/// moves.
 ///
 /// # Errors
 /// As [`find`].
@@ -512,6 +662,7 @@ pub fn search(
     enquirer: Enquirer,
     id: CheckId,
     tag_key: [u8; 16],
+    asked_at: DateTime<Utc>,
 ) -> Result<Searched, RegisterError> {
     let watch = Stopwatch::now();
     let as_of = snapshot.now();
@@ -533,7 +684,7 @@ pub fn search(
         .map(|candidate| candidate.id)
         .chain(found.same_address.iter().copied())
         .collect();
-    let known = Known::of(snapshot.connection, &named)?;
+    let known = Known::of(snapshot.connection, &named, asked_at)?;
     let mut shown = matches(&found, &known, day);
     mark_superseded(snapshot.connection, &question.person, &mut shown)?;
     let mut salt = [0_u8; 16];
@@ -541,12 +692,19 @@ pub fn search(
     if question.search.len() > 1 || other_region(&enquirer.key).is_some() {
         tag(snapshot.connection, &known, &mut shown, &query, tag_key)?;
     }
+    let is_same = |one: Id, other: Id| known.is_same_person(one, other);
+    let hits = if region.matching { hits::look(snapshot.connection, region, &query, &mut shown, is_same)? } else { Vec::new() };
     let (earlier, elsewhere) = earlier(snapshot.connection, region, &enquirer, &query, &shown, &known, as_of)?;
     // A region that searched nobody did not answer.
     let notices = whom_to_tell(&question, &known, &shown, &found, id, day);
-    let reply = if region.matching { Reply::Answered(Answer { as_of, findings: shown }) } else { Reply::Unreachable };
-    // With a number or a full date of birth the rare keys lead to the child; without, a narrowed search must say so.
-    let strong = region.matcher.keyer.query_keys(&query).iter().any(|key| matches!(key.kind, KeyKind::Identifier | KeyKind::Birth));
+    let reply = if !region.matching {
+        Reply::Unreachable
+    } else if found.incomplete {
+        // Nor did one that compared only some of those who may be meant, and found nobody among them.
+        Reply::Refused
+    } else {
+        Reply::Answered(Answer { as_of, findings: shown })
+    };
     Ok(Searched {
         id,
         as_of,
@@ -557,9 +715,11 @@ pub fn search(
             earlier: Some(earlier),
             signed: None,
             code: None,
+            alerts: hits.clone(),
         },
         elsewhere,
-        narrowed: found.truncated && !strong,
+        hits,
+        narrowed: found.incomplete,
         notices,
         salt,
         tag_key,
@@ -603,7 +763,8 @@ pub fn judge(search: SearchSet, replies: &[PeerReply]) -> Result<(Outcome, Vec<S
         coverage.record(&reply.region, reply.reply.clone(), reply.duration_ms).map_err(|_| StoreError::Corrupt("the search set"))?;
     }
     let outcome = coverage.judge();
-    let ordered = coverage.findings().into_iter().map(|(_, found)| found.clone()).collect();
+    let mut ordered: Vec<StoredMatch> = coverage.findings().into_iter().map(|(_, found)| found.clone()).collect();
+    naming::name_one(&mut ordered);
     let rows = coverage
         .rows()
         .map(|row| StoredCoverage {
@@ -635,7 +796,10 @@ pub fn together(parts: &BTreeMap<String, StoredEarlier>) -> StoredEarlier {
 pub fn conclude(ending: &mut Ending<'_>, region: &Region, searched: Searched, others: Vec<PeerReply>) -> Result<Checked, RegisterError> {
     let own = region.code().as_str();
     let asked = searched.to_ask(region).map(|(_, question)| question);
+    let sightings = searched.sightings(region)?;
     let Searched { id, question, enquirer, query, as_of, own: own_reply, elsewhere, narrowed, salt, notices, mark, numbers, .. } = searched;
+    // What this region holds is told whichever regions are asked.
+    let mut alerts = own_reply.alerts.clone();
     let shown: Vec<StoredMatch> = match &own_reply.reply {
         Reply::Answered(answer) => answer.findings.clone(),
         _ => Vec::new(),
@@ -670,13 +834,18 @@ pub fn conclude(ending: &mut Ending<'_>, region: &Region, searched: Searched, ot
         ordered.retain(|found| found.status.is_current() || found.region.is_some());
     }
     let earlier = together(&earlier_parts);
+    for reply in &replies {
+        alerts.extend(reply.alerts.iter().cloned());
+    }
+    let alerts = not_carried(alerts, &ordered);
     let answer = StoredAnswer {
-        advice: advice(region, &outcome, &ordered, &earlier, narrowed),
+        advice: advice(region, &outcome, (&ordered, &alerts), &earlier, narrowed),
         matches: ordered,
         coverage,
         earlier,
         earlier_parts,
         signed,
+        alerts,
     };
     let audit = ending.audit();
     for child in answer.own_children() {
@@ -689,6 +858,9 @@ pub fn conclude(ending: &mut Ending<'_>, region: &Region, searched: Searched, ot
     audit.commit_to_question(id, &question.document)?;
     audit.detail("outcome", outcome.as_str());
     audit.detail("matches", answer.matches.len());
+    if !sightings.is_empty() {
+        audit.detail("alerts", sightings.len());
+    }
     if !silent.is_empty() {
         audit.detail("silent", silent.join(" "));
     }
@@ -720,6 +892,7 @@ pub fn conclude(ending: &mut Ending<'_>, region: &Region, searched: Searched, ot
         asked: asked.map(|asked| sha256(&[&salt, asked.child.as_bytes()])),
         mark,
         waiting,
+        sightings,
         answer,
         numbers,
     })
@@ -801,6 +974,7 @@ pub fn kept_for_peer(region: &Region, searched: Searched) -> Result<Checked, Reg
         earlier: own.earlier.unwrap_or_else(|| together(&BTreeMap::new())),
         earlier_parts: BTreeMap::new(),
         signed: BTreeMap::new(),
+        alerts: Vec::new(),
     };
     let row = row(region, &question, &enquirer, &query, id, as_of, &outcome, &answer, &salt)?;
     let matches = matched(&shown, id, row.asked_at);
@@ -814,6 +988,7 @@ pub fn kept_for_peer(region: &Region, searched: Searched) -> Result<Checked, Reg
         asked: None,
         mark: None,
         waiting: Vec::new(),
+        sightings: Vec::new(),
         answer,
         numbers: NumbersInUse::default(),
     })
@@ -822,11 +997,12 @@ pub fn kept_for_peer(region: &Region, searched: Searched) -> Result<Checked, Reg
 /// The people who may be meant, with the entry that speaks for each.
 fn matches(found: &Found, known: &Known, day: NaiveDate) -> Vec<StoredMatch> {
     let one = |candidate: &Candidate<i64>| {
-        let (person, entry, status, authority) = known.entry(candidate.id, day)?;
+        let Speaking { person, entry, status, authority, epoch } = known.entry(candidate.id, day)?;
         Some(StoredMatch {
             region: None,
             child: Some(person.id.0),
             registration: Some(entry.row.id.0),
+            entry: None,
             tags: Vec::new(),
             grade: grade(candidate.grade),
             score: (candidate.score * 10_000.0).round() / 10_000.0,
@@ -836,10 +1012,12 @@ fn matches(found: &Found, known: &Known, day: NaiveDate) -> Vec<StoredMatch> {
             flags: candidate.flags.clone(),
             status,
             authority,
+            epoch,
             registered_on: entry.state.registered_on,
             coordinator: entry.coordinator().map(|coordinator| coordinator.name.clone()),
             shielded: person.shielded,
             superseded_number: false,
+            alert: None,
         })
     };
     let mut shown: Vec<StoredMatch> = found.current.candidates.iter().chain(&found.former.candidates).filter_map(one).collect();
@@ -893,17 +1071,9 @@ fn earlier(
         found.sort_by_key(|row| row.id);
         found.dedup_by_key(|row| row.id);
     }
-    let under_keys = rows::under_keys(connection, &enquiry_keys(region, query), since)?;
-    if !under_keys.is_empty() {
-        let context = region.matcher.context(connection, query)?;
-        for row in under_keys {
-            if found.iter().any(|known| known.id == row.id) {
-                continue;
-            }
-            let record = Record::decode(&row.packed).map_err(|_| StoreError::Corrupt("enquiry"))?;
-            if matching::same_child(query, &record, &context).is_some_and(|grade| grade >= matching::Grade::Probable) {
-                found.push(row);
-            }
+    for (row, _) in about_same_child(connection, region, query, since)? {
+        if !found.iter().any(|known| known.id == row.id) {
+            found.push(row);
         }
     }
     found.retain(|row| row.agency != enquirer.agency && row.asked_by != enquirer.key);
@@ -924,6 +1094,31 @@ fn earlier(
     Ok((told(own), elsewhere.into_iter().map(|(code, rows)| (code, told(rows))).collect()))
 }
 
+/// The questions since an instant that are probably about the same child, on a register or not, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn about_same_child(
+    connection: &mut AnyConnection,
+    region: &Region,
+    query: &Query,
+    since: DateTime<Utc>,
+) -> Result<Vec<(EarlierRow, Grade)>, RegisterError> {
+    let under_keys = rows::under_keys(connection, &enquiry_keys(region, query), since)?;
+    if under_keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let context = region.matcher.context(connection, query)?;
+    let mut found = Vec::new();
+    for row in under_keys {
+        let record = Record::decode(&row.packed).map_err(|_| StoreError::Corrupt("enquiry"))?;
+        if let Some(likely) = matching::same_child(query, &record, &context).filter(|grade| *grade >= matching::Grade::Probable) {
+            found.push((row, grade(likely)));
+        }
+    }
+    Ok(found)
+}
+
 /// The few strong keys under which a question can be found again: number, full date of birth, both names, the mother's names.
 fn enquiry_keys(region: &Region, query: &Query) -> Vec<i64> {
     region
@@ -937,8 +1132,20 @@ fn enquiry_keys(region: &Region, query: &Query) -> Vec<i64> {
 }
 
 /// What an answer means and does not mean, in codes.
-pub fn advice(region: &Region, outcome: &Outcome, shown: &[StoredMatch], earlier: &StoredEarlier, narrowed: bool) -> Vec<String> {
+pub fn advice(
+    region: &Region,
+    outcome: &Outcome,
+    (shown, alerts): (&[StoredMatch], &[ToldAlert]),
+    earlier: &StoredEarlier,
+    narrowed: bool,
+) -> Vec<String> {
     let mut codes = vec![outcome.as_str()];
+    let live = || shown.iter().filter_map(|found| found.alert.as_ref()).chain(alerts);
+    if live().any(|alert| !alert.exercise) {
+        codes.push("missing-alert");
+    } else if live().next().is_some() {
+        codes.push("missing-alert-exercise");
+    }
     let current: Vec<_> = shown.iter().filter(|found| found.status.is_current()).collect();
     if current.iter().any(|found| found.flags.contains(&Flag::PossibleSiblingOrTwin)) {
         codes.push("possible-sibling");
@@ -969,11 +1176,28 @@ pub fn advice(region: &Region, outcome: &Outcome, shown: &[StoredMatch], earlier
     if earlier.count > 0 {
         codes.push("earlier-enquiries");
     }
-    if current.is_empty() && narrowed {
+    if narrowed {
         codes.push("search-narrowed");
     }
     codes.push("report-anyway");
     codes.into_iter().map(str::to_owned).collect()
+}
+
+/// The alerts that no match carries, each once, surest first, and of those that are equally sure the latest: a region that has not
+/// heard yet that an earlier one is over still tells of it.
+pub fn not_carried(alerts: Vec<ToldAlert>, matches: &[StoredMatch]) -> Vec<ToldAlert> {
+    let carried = |id| matches.iter().filter_map(|found| found.alert.as_ref()).any(|alert| alert.id == id);
+    let mut left: BTreeMap<uuid::Uuid, ToldAlert> = BTreeMap::new();
+    for alert in alerts.into_iter().filter(|alert| !carried(alert.id)) {
+        match left.get(&alert.id) {
+            Some(known) if known.grade >= alert.grade => {}
+            _ => drop(left.insert(alert.id, alert)),
+        }
+    }
+    let mut left: Vec<_> = left.into_values().collect();
+    // A real one before an exercise, whatever the grade.
+    left.sort_by_key(|alert| (alert.exercise, std::cmp::Reverse(alert.grade), std::cmp::Reverse(alert.id)));
+    left
 }
 
 /// Whether two different persons stand so close that nobody can say which is meant.
@@ -1032,6 +1256,52 @@ pub fn receipt(
     Ok(region.signer.sign_at(RECEIPT_TYPE, &claims, promise.recorded_at).map_err(|_| StoreError::Corrupt("the signing key"))?)
 }
 
+/// A child who is meant, and an entry of theirs in force.
+#[derive(Debug)]
+pub struct Concerned {
+    /// The child.
+    pub child: Id,
+    /// The entry.
+    pub registration: Id,
+    /// The authority whose entry it is.
+    pub authority: String,
+    /// The co-ordinator, if the entry names one with an identity.
+    pub coordinator: Option<String>,
+}
+
+/// Whose entries in force are concerned by what is said of somebody: those of everybody who is meant certainly or probably. What
+/// is only possible is no ground to tell anybody of somebody else's child.
+///
+/// # Errors
+/// [`RegisterError::Insufficient`] when there is too little to search on; or the database fails.
+pub fn concerned(
+    connection: &mut AnyConnection,
+    region: &Region,
+    person: &matching::Person,
+    now: DateTime<Utc>,
+) -> Result<Vec<Concerned>, RegisterError> {
+    let day = today(now);
+    let query = Query::new(person);
+    if enough_to_search(&query).is_err() {
+        return Err(RegisterError::Insufficient);
+    }
+    let found = if region.matching { region.matcher.search(connection, &query)? } else { Found::unsearched() };
+    let named: Vec<i64> = found.current.candidates.iter().map(|candidate| candidate.id).collect();
+    let known = Known::of(connection, &named, now)?;
+    let meant = matches(&found, &known, day).into_iter().filter(|found| found.status.is_current() && found.grade >= Grade::Probable);
+    let entries = meant.filter_map(|found| found.child).flat_map(|child| {
+        let live = known.entries_of(Id(child)).into_iter().filter(|entry| entry.is_live_on(day));
+        live.map(move |entry| Concerned {
+            child: Id(child),
+            registration: entry.row.id,
+            authority: entry.row.authority.clone(),
+            coordinator: entry.coordinator().and_then(|coordinator| coordinator.person.clone()),
+        })
+        .collect::<Vec<_>>()
+    });
+    Ok(entries.collect())
+}
+
 /// Who must hear of the enquiry: custodian and co-ordinator of every person who may be meant, and of every child who lives at
 /// the address asked about.
 fn whom_to_tell(question: &Question, known: &Known, shown: &[StoredMatch], found: &Found, id: CheckId, day: NaiveDate) -> Vec<Notice> {
@@ -1043,6 +1313,7 @@ fn whom_to_tell(question: &Question, known: &Known, shown: &[StoredMatch], found
         child,
         registration: entry.row.id,
         enquiry: id.into(),
+        routine: question.reason.allows_silent(),
     };
     let mut told = Vec::new();
     for found in shown {
@@ -1059,7 +1330,7 @@ fn whom_to_tell(question: &Question, known: &Known, shown: &[StoredMatch], found
         }
     }
     for pid in &found.same_address {
-        if let Some((person, entry, status, _)) = known.entry(*pid, day)
+        if let Some(Speaking { person, entry, status, .. }) = known.entry(*pid, day)
             && status.is_current()
             && !shown.iter().filter_map(|shown| shown.child).any(|child| known.is_same_person(Id(child), person.id))
         {
@@ -1079,12 +1350,14 @@ pub fn record(tx: &mut Tx<'_>, region: &Region, checked: &Checked) -> Result<(),
         mark.insert(tx)?;
     }
     waiting_rows::wait_for(tx, &checked.waiting)?;
+    for sighting in &checked.sightings {
+        sighting.add(tx.connection)?;
+    }
     for notice in &checked.notices {
-        notices::give(tx, notice)?;
+        notices::give(tx, notice, region.together)?;
     }
     if checked.repeat {
-        let id = CheckId::try_from(checked.row.id.0).map_err(|_| StoreError::Corrupt("check id"))?;
-        tasks::raise(tx, tasks::Kind::RepeatEnquiry, region.code().as_str(), None, None, Some(id))?;
+        tasks::raise(tx, tasks::Kind::RepeatEnquiry, region.code().as_str(), None, None, Some(checked.id()?))?;
     }
     Ok(())
 }
@@ -1132,6 +1405,22 @@ pub fn numbers_in_place(
     Ok(NumbersInUse(numbers.iter().filter(is_in_use).map(|row| (row.child_id.0, row.value.clone())).collect()))
 }
 
+/// Who at the authorities has confirmed having read of a check: those of this region, and those of whom other regions have told.
+///
+/// # Errors
+/// When the database fails.
+pub fn readings(connection: &mut AnyConnection, id: CheckId) -> Result<Readings, RegisterError> {
+    let here = crate::store::notices::read_of(connection, id.into())?.into_iter();
+    let here = here.filter(|row| notices::is_told_back(&row.kind)).filter_map(|row| {
+        let at = row.acknowledged_at?.get();
+        Some((EntryRead::Here(row.registration_id?.0), Reading { role: row.to_role, at }))
+    });
+    let there = ReadingRow::of_check(connection, id.into())?.into_iter();
+    let there =
+        there.map(|row| (EntryRead::There { region: row.region, entry: row.entry }, Reading { role: row.role, at: row.read_at.get() }));
+    Ok(Readings(here.chain(there).collect()))
+}
+
 /// The answer of a kept check.
 ///
 /// # Errors
@@ -1140,15 +1429,27 @@ pub fn stored_answer(row: &EnquiryRow) -> Result<StoredAnswer, RegisterError> {
     serde_json::from_str(&row.answer).map_err(|_| StoreError::Corrupt("answer").into())
 }
 
-/// On which day each entry that an answer tells of ended; nothing for those in force.
+/// When an entry ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// The day.
+    pub on: NaiveDate,
+    /// When the child was expected, of one of whom no birth is known.
+    pub due_on: Option<NaiveDate>,
+}
+
+/// When each entry that an answer tells of ended; nothing for those in force.
 ///
 /// # Errors
 /// When the database fails.
-pub fn ends(connection: &mut AnyConnection, answer: &StoredAnswer) -> Result<Vec<Option<NaiveDate>>, RegisterError> {
+pub fn ends(connection: &mut AnyConnection, answer: &StoredAnswer) -> Result<Vec<Option<End>>, RegisterError> {
     let children: Vec<Id> = answer.own_children().map(Id).collect();
     let entries = registrations::told_in_a_check(connection, &children)?;
+    let births = ParticularsRow::current(connection, &children)?;
     let end = |found: &StoredMatch| {
-        entries.iter().find(|entry| Some(entry.row.id.0) == found.registration).and_then(|entry| entry.state.removed_on)
+        let entry = entries.iter().find(|entry| Some(entry.row.id.0) == found.registration)?;
+        let expected = births.iter().find(|row| Some(row.child_id.0) == found.child).filter(|row| row.birth_kind == "expected");
+        Some(End { on: entry.state.removed_on?, due_on: expected.and_then(|row| row.birth_from) })
     };
     Ok(answer.matches.iter().map(end).collect())
 }
@@ -1214,4 +1515,31 @@ pub fn list(
         Reach::Own => Some(own.as_str()),
     };
     Ok(rows::list(connection, asked_by, reference.map(ShortReference::as_str), before.map(Id::from), limit)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_real_is_told_first_then_what_is_surest_then_what_is_latest() {
+        let told = |number: u128, grade: Grade, exercise: bool| ToldAlert {
+            id: uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + number),
+            grade,
+            authority: "W06000011".into(),
+            exercise,
+            reconfirm_by: DateTime::UNIX_EPOCH,
+            instructions: None,
+        };
+        let all = vec![
+            told(5, Grade::Certain, true),
+            told(1, Grade::Certain, false),
+            told(2, Grade::Certain, false),
+            told(4, Grade::Possible, false),
+            // Another region is less sure of the same one.
+            told(2, Grade::Possible, false),
+        ];
+        let order: Vec<u128> = not_carried(all, &[]).iter().map(|alert| alert.id.as_u128() & 0xff).collect();
+        assert_eq!(order, [2, 1, 4, 5]);
+    }
 }

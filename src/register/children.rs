@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::bulk::Bulk;
 use super::identities::Groups;
+use super::transfers::suspected;
 use super::{Region, RegisterError, corrections, duplicates, matcher};
 use crate::authz::{Principal, Reach};
 use crate::domain::census::{CensusItems, Disability, Referral};
@@ -20,7 +21,9 @@ use crate::domain::sex::Sex;
 use crate::domain::text::{Line, Note};
 use crate::store::break_glass::BreakGlassRow;
 use crate::store::census::{CensusRow, ReferralRow, WithdrawalRow};
-use crate::store::children::{self as rows, AddressRow, ChildRow, HouseholdRow, IdentifierRow, NameRow, ParticularsRow, PregnancyRow};
+use crate::store::children::{
+    self as rows, AddressRow, ChildRow, HouseholdRow, IdentifierRow, NameRow, ParticularsRow, PracticeRow, PregnancyRow,
+};
 use crate::store::connection::AnyConnection;
 use crate::store::registrations as registration_rows;
 use crate::store::types::{Id, Instant};
@@ -187,6 +190,8 @@ pub struct Child {
     pub identifiers: Vec<IdentifierRow>,
     /// Addresses.
     pub addresses: Vec<AddressRow>,
+    /// General practices, the one that holds now among them.
+    pub practices: Vec<PracticeRow>,
     /// Household and carers.
     pub household: Vec<HouseholdRow>,
     /// What returns ask.
@@ -252,6 +257,7 @@ pub fn facts_as(id: ChildId, new: &NewChild, at: DateTime<Utc>, by: &str) -> Res
         names: new.names.iter().map(|name| name_row(id, name, at, by)).collect(),
         identifiers: new.identifiers.iter().map(|identifier| identifier_row(id, identifier, at, by)).collect(),
         addresses: new.addresses.iter().map(|address| address_row(id, address, at, by)).collect::<Result<_, _>>()?,
+        practices: Vec::new(),
         household: new.household.iter().map(|member| household_row(id, member, at, by)).collect(),
         census: new.census.has_particulars().then(|| census_row(id, &new.census, at, by)),
         referrals: new.census.referral.iter().map(|referral| referral_row(id, referral, at, by)).collect(),
@@ -425,11 +431,13 @@ pub(super) fn address_row(child: ChildId, new: &NewAddress, at: DateTime<Utc>, b
     })
 }
 
-/// Adds an address. The caller re-indexes the person.
+/// Adds an address; one where no child of the register lives raises the question whether the child has moved. The caller re-indexes the
+/// person.
 ///
 /// # Errors
 /// When the database refuses or fails.
 pub fn insert_address(tx: &mut Tx<'_>, child: ChildId, new: &NewAddress, by: &str) -> Result<AddressId, RegisterError> {
+    suspected::by_address(tx, child, new)?;
     let row = address_row(child, new, tx.now(), by)?;
     row.insert(tx.connection)?;
     Ok(typed(row.id)?)
@@ -544,6 +552,7 @@ pub fn load(connection: &mut AnyConnection, row: ChildRow) -> Result<Child, Regi
         names: NameRow::current(connection, &parents)?,
         identifiers: IdentifierRow::current(connection, &parents)?,
         addresses: AddressRow::current(connection, &parents)?,
+        practices: PracticeRow::current(connection, &parents)?,
         household: HouseholdRow::current(connection, &parents)?,
         census: CensusRow::current(connection, &parents)?.pop(),
         referrals: ReferralRow::current(connection, &parents)?,

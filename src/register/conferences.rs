@@ -235,7 +235,8 @@ impl Held {
     pub fn with(entry: &Registration) -> Option<Self> {
         let state = &entry.state;
         let conference = state.conference_id?;
-        let (at, by) = (state.recorded_at, state.recorded_by.clone());
+        let (at, by) = (state.recorded_at, state.recorded_by.as_str());
+        let categories = codes(&entry.categories.iter().map(|row| row.category.clone()).collect::<Vec<_>>());
         Some(Self {
             row: ConferenceRow {
                 id: conference,
@@ -244,55 +245,12 @@ impl Held {
                 created_at: at,
                 changed_at: at,
             },
-            state: ConferenceStateRow {
-                id: Id(uuid::Uuid::now_v7()),
-                conference_id: conference,
-                kind: state.conference_kind.clone()?,
-                held_on: state.conference_held_on?,
-                chair: None,
-                chair_person: None,
-                language: None,
-                quorate: None,
-                quorum_reason: None,
-                departure_reason: None,
-                departure_approved_by: None,
-                entered_in_error: false,
-                error_reason: None,
-                valid_from: None,
-                valid_to: None,
-                recorded_at: at,
-                recorded_by: by.clone(),
-                superseded_at: None,
-            },
+            state: ConferenceStateRow::bare(conference, state.conference_kind.as_deref()?, state.conference_held_on?, at, by),
             attendees: Vec::new(),
             decisions: vec![DecisionRow {
-                id: Id(uuid::Uuid::now_v7()),
-                conference_id: conference,
-                child_id: entry.row.child_id,
-                section47_id: None,
                 registration_id: Some(entry.row.id),
-                decision: Decision::Register.as_str().into(),
-                categories: codes(&entry.categories.iter().map(|row| row.category.clone()).collect::<Vec<_>>()),
-                consensus: None,
-                dissent: None,
-                reasons: None,
-                evidence: None,
-                child_views: None,
-                child_views_how: None,
-                child_participation: None,
-                parent_views: None,
-                parent_views_how: None,
-                views_language: None,
-                advocacy_offered_on: None,
-                advocacy_offered_by: None,
-                advocacy_response: None,
                 review_due_on: state.review_due_on,
-                core_group_due_on: None,
-                valid_from: None,
-                valid_to: None,
-                recorded_at: at,
-                recorded_by: by,
-                superseded_at: None,
+                ..DecisionRow::bare(conference, entry.row.child_id, Decision::Register.as_str(), categories, at, by)
             }],
         })
     }

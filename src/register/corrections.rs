@@ -8,6 +8,7 @@ use super::children::{
     NewAddress, NewHouseholdMember, NewIdentifier, NewName, address_row, birth_columns, changed_after_claim, check_related, claim,
     household_row, identifier_row, name_row, typed,
 };
+use super::transfers::suspected;
 use super::{Region, RegisterError};
 use crate::domain::dates::BirthDate;
 use crate::domain::ids::ChildId;
@@ -112,7 +113,10 @@ corrections! {
     /// Puts another name in the place of one, or ends it.
     correct_name, withdraw_name, NameRow, NewName, Name, |tx, child, new, by| name_row(child, new, tx.now(), by);
     /// Puts another address in the place of one, or ends it.
-    correct_address, withdraw_address, AddressRow, NewAddress, Address, |tx, child, new, by| address_row(child, new, tx.now(), by)?;
+    correct_address, withdraw_address, AddressRow, NewAddress, Address, |tx, child, new, by| {
+        suspected::by_address(tx, child, new)?;
+        address_row(child, new, tx.now(), by)?
+    };
     /// Puts another identifier in the place of one, or ends it.
     correct_identifier, withdraw_identifier, IdentifierRow, NewIdentifier, Identifier,
         |tx, child, new, by| identifier_row(child, new, tx.now(), by);

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::alerts::hits;
 use super::children::{self, Child};
 use super::identities::{Groups, told_apart};
 use super::{Region, RegisterError, matcher, tasks};
@@ -81,7 +82,7 @@ pub fn check(tx: &mut Tx<'_>, region: &Region, child: Id) -> Result<(), Register
     if raised > 0 {
         tx.audit().detail("possibleDuplicates", raised);
     }
-    Ok(())
+    hits::compare_record(tx, region, &child.row, &matcher::own_person(&child))
 }
 
 /// Looks for those whom an import brought, as many as wait. Any number of servers may do this; a pair is asked about once.
@@ -101,13 +102,15 @@ pub async fn work_off(store: &Store, region: &Arc<Region>) -> Result<usize, Regi
                     for row in child_rows::by_ids(snapshot.connection, &queued)? {
                         let child = children::load(snapshot.connection, row)?;
                         let others = alike(snapshot.connection, &reader, &child)?;
-                        found.push((child.row, others));
+                        let person = matcher::own_person(&child);
+                        found.push((child.row, others, person));
                     }
                     Ok((queued, found))
                 },
                 move |tx, (queued, found)| {
                     let mut raised = 0;
-                    for (child, others) in found {
+                    for (child, others, person) in found {
+                        hits::compare_record(tx, &writer, child, person)?;
                         raised += ask(tx, &writer, child, others)?;
                     }
                     rows::unqueue(tx.connection, queued)?;

@@ -14,13 +14,16 @@ use crate::store::connection::AnyConnection;
 use crate::store::enquiries::{self, EnquiryRow};
 use crate::store::events::{self as rows, EventRow, NewEvent, Place};
 use crate::store::notices::NoticeRow;
+use crate::store::types::Id;
 
-use super::notices::Kind;
+use super::checks::other_region;
+use super::notices::is_told_back;
+use super::peers::readings;
 
 /// The event that tells an enquirer that a person at the authority has read of the enquiry.
 pub const READ_BY_AUTHORITY: &str = "check.read-by-authority";
 
-fn of_authority(code: &str) -> String {
+pub(super) fn of_authority(code: &str) -> String {
     format!("authority:{code}")
 }
 
@@ -64,18 +67,39 @@ pub fn give_notice(tx: &mut Tx<'_>, notice: NoticeRow) -> Result<(), RegisterErr
     Ok(notice.insert(tx)?)
 }
 
-/// Tells whoever asked that a person has read of it. Of notices that the answer says nothing of – about the same address, or
-/// a former entry – nothing is told: the event would be the only sign of them.
+/// Tells the programs of an authority, or of every authority of the region, of something about an alert.
 ///
 /// # Errors
 /// When the database refuses or fails.
-pub fn notice_read(tx: &mut Tx<'_>, notice: &NoticeRow) -> Result<(), RegisterError> {
-    let told = [Kind::Enquiry, Kind::PossibleMatch].iter().any(|kind| kind.as_str() == notice.kind);
-    let Some(enquiry) = notice.enquiry_id.filter(|_| told) else { return Ok(()) };
-    match enquiries::find(tx.connection, enquiry)? {
-        Some(check) => to_enquirer(tx, READ_BY_AUTHORITY.into(), &check),
-        None => Ok(()),
+pub fn of_alert(tx: &mut Tx<'_>, kind: &str, authority: &str, alert: Id, child: Option<Id>) -> Result<(), RegisterError> {
+    let subject = format!("/v1/alerts/{}", alert.0);
+    Ok(rows::tell(tx, NewEvent { kind: kind.to_owned(), audience: of_authority(authority), subject, child })?)
+}
+
+/// Tells whoever asked, here or in another region, that a person has read of it: by the check, and by an event. Of notices that the answer says nothing of –
+/// about the same address, or a former entry – nothing is told: it would be the only sign of them.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn notice_read(tx: &mut Tx<'_>, region: &Region, notice: &NoticeRow) -> Result<(), RegisterError> {
+    let Some(enquiry) = notice.enquiry_id.filter(|_| is_told_back(&notice.kind)) else { return Ok(()) };
+    let Some(check) = enquiries::find(tx.connection, enquiry)? else { return Ok(()) };
+    match other_region(&check.asked_by) {
+        Some(asking) => {
+            enquiries::advance(tx.connection, check.id)?;
+            readings::tell(tx, region, asking, &check, notice)
+        }
+        None => told_of(tx, &check),
     }
+}
+
+/// Tells whoever asked a check that its answer says more than before of who has read of it.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn told_of(tx: &mut Tx<'_>, check: &EnquiryRow) -> Result<(), RegisterError> {
+    enquiries::advance(tx.connection, check.id)?;
+    to_enquirer(tx, READ_BY_AUTHORITY.into(), check)
 }
 
 /// Tells the partner system through which a check was asked what became of it. Of checks, not of children.

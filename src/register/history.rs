@@ -12,7 +12,7 @@ use super::identities::Groups;
 use super::registrations::Registration;
 use crate::domain::facts::{Days, Fact, days_between};
 use crate::store::children::{
-    AddressRow, Bitemporal, ChildRow, CorrectionRow, HouseholdRow, IdentifierRow, NameRow, ParticularsRow, PregnancyRow,
+    AddressRow, Bitemporal, ChildRow, CorrectionRow, HouseholdRow, IdentifierRow, NameRow, ParticularsRow, PracticeRow, PregnancyRow,
 };
 use crate::store::connection::AnyConnection;
 use crate::store::registrations::{self as entry_rows, CategoryRow, CoordinatorRow, CoreGroupRow, RegistrationRow, StateRow};
@@ -101,6 +101,7 @@ pub fn on_day(connection: &mut AnyConnection, row: ChildRow, on: NaiveDate, know
         names: as_known(NameRow::ever(connection, &of)?, on, known),
         identifiers: as_known(IdentifierRow::ever(connection, &of)?, on, known),
         addresses: as_known(AddressRow::ever(connection, &of)?, on, known),
+        practices: as_known(PracticeRow::ever(connection, &of)?, on, known),
         household: as_known(HouseholdRow::ever(connection, &of)?, on, known),
         // What the census asks is shown with the record alone.
         census: None,

@@ -29,6 +29,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::{Deserialize, Serialize};
 
+use super::webhooks::signing::WebhookSecrets;
 use crate::store::clock::Clock;
 use crate::store::merkle::Hash;
 use crate::store::note::{self, Checkpoint};
@@ -572,6 +573,14 @@ impl Signer {
     pub fn open(folder: KeyFolder) -> Result<Self, KeyError> {
         let in_use = folder.signing_keys()?;
         Ok(Self { folder, in_use: RwLock::new(in_use) })
+    }
+
+    /// What follows from the region's secret for those to whom events are sent.
+    ///
+    /// # Errors
+    /// When the folder has no such secret.
+    pub fn webhook_secrets(&self) -> Result<WebhookSecrets, KeyError> {
+        WebhookSecrets::of(&self.folder.matcher_secret()?).map_err(|_| KeyError::Cryptography)
     }
 
     /// Looks into the folder again. What cannot be read leaves the present keys in use.

@@ -32,13 +32,34 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Records decoded at once while statistics are counted.
 const PAGE: i64 = 2_000;
 
+/// About how many people are compared for one question.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Those who share its rarest particulars.
+    pub usual: usize,
+    /// Those who share any, when nobody was found among the others.
+    pub most: usize,
+}
+
+impl Budget {
+    /// As a region is set up.
+    pub fn of(settings: &crate::config::Matching) -> Self {
+        Self { usual: settings.candidate_budget, most: settings.candidate_limit }
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { usual: 600, most: 20_000 }
+    }
+}
+
 /// The matcher of a region.
 #[derive(Clone)]
 pub struct Matcher {
     /// Makes keys under the region's secret.
     pub keyer: Keyer,
-    /// At most this many people are compared for one question.
-    pub budget: usize,
+    budget: Budget,
     /// Over how many years the people were born, when they are no children: only for measuring on public data. A register
     /// that answers checks is always one of children.
     all_ages: Option<u16>,
@@ -63,8 +84,9 @@ pub struct Found {
     pub same_address: Vec<i64>,
     /// The keyed hash of the health number of each person compared who has one.
     pub persons: HashMap<i64, i64>,
-    /// Whether common keys were left out.
-    pub truncated: bool,
+    /// Whether so many share what the question says that not all of them were compared, and none of those who were compared
+    /// has a live entry that may be meant: nobody can say then that nobody is meant.
+    pub incomplete: bool,
     /// How many people were compared.
     pub compared: usize,
 }
@@ -73,7 +95,7 @@ impl Found {
     /// Nobody, because nobody was searched: for measuring what a check costs without matching.
     pub fn unsearched() -> Self {
         let nobody = || Ranking { verdict: Verdict::None, candidates: Vec::new() };
-        Self { current: nobody(), former: nobody(), same_address: Vec::new(), persons: HashMap::new(), truncated: false, compared: 0 }
+        Self { current: nobody(), former: nobody(), same_address: Vec::new(), persons: HashMap::new(), incomplete: false, compared: 0 }
     }
 }
 
@@ -227,7 +249,7 @@ pub fn standing(entries: &[Registration], day: NaiveDate) -> &'static str {
 
 impl Matcher {
     /// The matcher of a register of children.
-    pub fn new(keyer: Keyer, budget: usize) -> Self {
+    pub fn new(keyer: Keyer, budget: Budget) -> Self {
         Self { keyer, budget, all_ages: None, statistics: Arc::default() }
     }
 
@@ -264,19 +286,35 @@ impl Matcher {
         Context::new(query, &self.keyer, register, |counter| statistics.tokens.get(counter).map_or(0, u64::from))
     }
 
-    /// Finds who may be meant.
+    /// Finds who may be meant. The rarest particulars lead; when those who share them are not meant and the question has neither
+    /// a number nor a full date of birth, everybody who shares the common ones is compared too.
     ///
     /// # Errors
     /// When the database fails.
     pub fn search(&self, connection: &mut AnyConnection, query: &Query) -> Result<Found, RegisterError> {
         let statistics = self.statistics(connection)?;
-        let plan = plan(&self.keyer.query_keys(query), |key| statistics.keys.get(key).unwrap_or(1), self.budget);
+        let keys = self.keyer.query_keys(query);
+        let count = |key| statistics.keys.get(key).unwrap_or(1);
         let context = self.context_of(&statistics, query);
-        let mut current = Ranker::new(query, &context);
-        let mut former = Ranker::new(query, &context);
+        let first = plan(&keys, count, self.budget.usual);
+        let found = Self::compare(connection, query, &context, &first.keys)?;
+        // With a number or a full date of birth the rare keys lead to the child, also past faults: measured, see `match-report`.
+        let leads = keys.iter().any(|key| matches!(key.kind, KeyKind::Identifier | KeyKind::Birth));
+        if !first.truncated || leads || !found.current.candidates.is_empty() {
+            return Ok(found);
+        }
+        let whole = plan(&keys, count, self.budget.most);
+        let found = Self::compare(connection, query, &context, &whole.keys)?;
+        Ok(Found { incomplete: whole.truncated && found.current.candidates.is_empty(), ..found })
+    }
+
+    /// Compares everybody behind some keys with a question.
+    fn compare(connection: &mut AnyConnection, query: &Query, context: &Context, keys: &[i64]) -> Result<Found, RegisterError> {
+        let mut current = Ranker::new(query, context);
+        let mut former = Ranker::new(query, context);
         let mut same_address = Vec::new();
         let mut persons = HashMap::new();
-        let candidates = rows::candidates(connection, &plan.keys)?;
+        let candidates = rows::candidates(connection, keys)?;
         let compared = candidates.len();
         for packed in candidates {
             let ranker = match packed.standing.as_str() {
@@ -294,7 +332,7 @@ impl Matcher {
                 same_address.push(packed.pid);
             }
         }
-        Ok(Found { current: current.finish(), former: former.finish(), same_address, persons, truncated: plan.truncated, compared })
+        Ok(Found { current: current.finish(), former: former.finish(), same_address, persons, incomplete: false, compared })
     }
 
     /// The other people who are probably the same person, best first: whether they have an entry or not, and without brothers,
@@ -308,7 +346,7 @@ impl Matcher {
             return Ok(Vec::new());
         }
         let statistics = self.statistics(connection)?;
-        let plan = plan(&self.keyer.query_keys(&query), |key| statistics.keys.get(key).unwrap_or(1), self.budget);
+        let plan = plan(&self.keyer.query_keys(&query), |key| statistics.keys.get(key).unwrap_or(1), self.budget.usual);
         let context = self.context_of(&statistics, &query);
         let mut ranker = Ranker::new(&query, &context);
         for packed in rows::candidates(connection, &plan.keys)?.into_iter().filter(|packed| packed.pid != own) {

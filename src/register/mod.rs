@@ -3,6 +3,7 @@
 //! Synchronous functions on a snapshot or a transaction. None of them decides who may call it: that was decided when the
 //! permit was made. What lies outside the caller's reach is [`RegisterError::NotFound`], like what does not exist.
 
+pub mod alerts;
 pub mod amendments;
 pub mod audit;
 pub mod births;
@@ -12,6 +13,7 @@ pub mod checks;
 pub mod children;
 pub mod clients;
 pub mod clocks;
+pub mod comparisons;
 pub mod conferences;
 pub mod corrections;
 pub mod duplicates;
@@ -23,10 +25,12 @@ pub mod identities;
 pub mod imports;
 pub mod keys;
 pub mod matcher;
+pub mod missed;
 pub mod notices;
 pub mod patterns;
 pub mod peers;
 pub mod plans;
+pub mod practices;
 pub mod receipts;
 mod region;
 pub mod registrations;
@@ -40,6 +44,7 @@ pub mod shielding;
 pub mod statistics;
 pub mod tasks;
 pub mod transfers;
+pub mod webhooks;
 
 pub use region::{AuthorityEntry, Disclosure, Region, RegionEntry, RegionError};
 
@@ -80,6 +85,9 @@ pub enum RegisterError {
     /// What was to be done about a move is not to be done now, or by others.
     #[error("this is not to be done about the move now: {}", .0.why.code())]
     OutOfTurn(Box<transfers::OutOfTurn>),
+    /// What was to be done about an alert is not to be done now, or by others.
+    #[error("this is not to be done about the alert now: {}", .0.why.code())]
+    AlertOutOfTurn(Box<alerts::OutOfTurn>),
     /// It was marked as entered in error before, or there is nothing that could be.
     #[error("the present state does not allow this")]
     Conflict,
@@ -217,6 +225,7 @@ impl Failure for RegisterError {
             Self::StillRegistered => "still-registered",
             Self::NotInForce => "not-in-force",
             Self::OutOfTurn(refused) => refused.why.code(),
+            Self::AlertOutOfTurn(refused) => refused.why.code(),
             Self::Conflict => "conflict",
             Self::Replayed => "replayed-message",
             Self::NotUnborn => "not-unborn",

@@ -1,6 +1,6 @@
 //! Notices: what a named person must read and confirm. That it was delivered is not that somebody read it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::registrations::Registration;
 use super::{Region, RegisterError, events, work_lists};
@@ -73,6 +73,10 @@ crate::domain::coded::closed_set! {
         TransferDisputed = "transfer-disputed",
         /// A move is a temporary stay.
         StayAgreed = "stay-agreed",
+        /// A child of another authority stays here for a time: the stay has begun, changed or ended.
+        StayHere = "stay-here",
+        /// The host of a stay has told what it saw of the child.
+        StayContact = "stay-contact",
         /// Two authorities say that they lead.
         CustodyDispute = "custody-dispute",
         /// The register learned from others what it should have known.
@@ -81,6 +85,26 @@ crate::domain::coded::closed_set! {
         CustodyTaken = "custody-taken",
         /// Another authority leads.
         CustodyPassed = "custody-passed",
+        /// A child of this authority is missing, or a family is not where it is expected: whether to circulate is to be decided.
+        AlertRaised = "alert-raised",
+        /// Whether an alert is circulated was decided.
+        AlertDecided = "alert-decided",
+        /// A child is missing: an alert is circulated, or there is more to it.
+        AlertReceived = "alert-received",
+        /// An alert was stood down.
+        AlertStoodDown = "alert-stood-down",
+        /// Somebody asked about a missing child, saw them, or has a record that may be theirs.
+        AlertHit = "alert-hit",
+        /// An alert has come here with the responsibility for the child.
+        AlertTakenOver = "alert-taken-over",
+        /// An alert has passed to another authority.
+        AlertPassedOn = "alert-passed-on",
+        /// Something about an alert was not done in time.
+        AlertEscalated = "alert-escalated",
+        /// Whatever concerns an alert that is an exercise.
+        AlertExercise = "alert-exercise",
+        /// A partner reported that a child on the register missed an appointment.
+        MissedAppointment = "missed-appointment",
     }
 }
 
@@ -119,13 +143,30 @@ impl Kind {
             | Self::TransferDeferred
             | Self::TransferEscalated
             | Self::TransferDisputed
+            | Self::StayHere
+            | Self::StayContact
             | Self::StayAgreed
             | Self::CustodyDispute
             | Self::CustodyIncident
             | Self::CustodyTaken
-            | Self::CustodyPassed => None,
+            | Self::CustodyPassed
+            | Self::AlertRaised
+            | Self::AlertDecided
+            | Self::AlertReceived
+            | Self::AlertStoodDown
+            | Self::AlertHit
+            | Self::AlertTakenOver
+            | Self::AlertPassedOn
+            | Self::AlertEscalated
+            | Self::AlertExercise
+            | Self::MissedAppointment => None,
         }
     }
+}
+
+/// Whether whoever asked may know that a notice of this kind was given and read: the answer says of whom it is.
+pub fn is_told_back(kind: &str) -> bool {
+    [Kind::Enquiry, Kind::PossibleMatch].iter().any(|told| told.as_str() == kind)
 }
 
 /// Tells of what happened to an entry: its custodian, the co-ordinators named, and for a child without a co-ordinator the
@@ -141,24 +182,7 @@ pub fn tell(tx: &mut Tx<'_>, kind: Kind, entry: &Registration, people: &[&str]) 
     let people = people.iter().map(|person| (Role::Coordinator, Some((*person).to_owned())));
     for (role, person) in std::iter::once((Role::Custodian, None)).chain(manager).chain(people) {
         let urgency = if matches!(kind, Kind::CoordinatorEnded | Kind::Reinstated) { Notify::Urgent } else { Notify::Normal };
-        let row = NoticeRow {
-            id: NoticeId::new_at(tx.now()).into(),
-            version: 1,
-            kind: kind.as_str().into(),
-            urgency: urgency.as_str().into(),
-            to_role: role.as_str().into(),
-            to_person: person,
-            authority: entry.row.authority.clone(),
-            child_id: Some(entry.row.child_id),
-            registration_id: Some(entry.row.id),
-            enquiry_id: None,
-            created_at: tx.now().into(),
-            acknowledged_at: None,
-            acknowledged_by: None,
-            acknowledgement_note: None,
-            clock: None,
-            due_on: None,
-        };
+        let row = about(tx.now(), kind, urgency, (role, person), &entry.row.authority, entry.row.child_id, entry.row.id);
         events::give_notice(tx, row)?;
     }
     Ok(())
@@ -169,25 +193,8 @@ pub fn tell(tx: &mut Tx<'_>, kind: Kind, entry: &Registration, people: &[&str]) 
 /// # Errors
 /// When the database refuses or fails.
 pub fn to_enquirer(tx: &mut Tx<'_>, kind: Kind, urgency: Notify, region: &str, check: &EnquiryRow) -> Result<(), RegisterError> {
-    NoticeRow {
-        id: NoticeId::new_at(tx.now()).into(),
-        version: 1,
-        kind: kind.as_str().into(),
-        urgency: urgency.as_str().into(),
-        to_role: check.role.clone(),
-        to_person: Some(check.asked_by.clone()),
-        authority: region.to_owned(),
-        child_id: None,
-        registration_id: None,
-        enquiry_id: Some(check.id),
-        created_at: tx.now().into(),
-        acknowledged_at: None,
-        acknowledged_by: None,
-        acknowledgement_note: None,
-        clock: None,
-        due_on: None,
-    }
-    .insert(tx)?;
+    let to = (check.role.as_str(), Some(check.asked_by.clone()));
+    NoticeRow { enquiry_id: Some(check.id), ..row(tx.now(), kind, urgency, to, region) }.insert(tx)?;
     events::to_enquirer(tx, format!("notice.{}", kind.as_str()), check)
 }
 
@@ -208,36 +215,30 @@ pub struct Notice {
     pub registration: Id,
     /// The check.
     pub enquiry: Id,
+    /// Whether the check is routine: nobody fears for the child.
+    pub routine: bool,
 }
 
-/// Tells the custodian and, if known, the co-ordinator: a notice each, so that each confirms for themselves.
+/// Tells the custodian and, if known, the co-ordinator: a notice each, so that each confirms for themselves. What is told of
+/// routine checks is put together with what the same reader has not read yet of the last while, `together`: whoever confirms the
+/// same every hour soon reads nothing. Each is kept, and an event, all the same; what is urgent always stands alone.
 ///
 /// # Errors
 /// When the database refuses or fails.
 ///
 /// # Source
 /// Invariant I14 (MK-REC, WSP-4.12).
-pub fn give(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), RegisterError> {
-    let coordinator = notice.coordinator.as_ref().map(|person| ("coordinator", Some(person.clone())));
-    for (role, person) in std::iter::once(("custodian", None)).chain(coordinator) {
-        let row = NoticeRow {
-            id: NoticeId::new_at(tx.now()).into(),
-            version: 1,
-            kind: notice.kind.as_str().into(),
-            urgency: notice.urgency.as_str().into(),
-            to_role: role.into(),
-            to_person: person,
-            authority: notice.authority.clone(),
-            child_id: Some(notice.child),
-            registration_id: Some(notice.registration),
+pub fn give(tx: &mut Tx<'_>, notice: &Notice, together: TimeDelta) -> Result<(), RegisterError> {
+    let coordinator = notice.coordinator.as_ref().map(|person| (Role::Coordinator, Some(person.clone())));
+    for to in std::iter::once((Role::Custodian, None)).chain(coordinator) {
+        let mut row = NoticeRow {
             enquiry_id: Some(notice.enquiry),
-            created_at: tx.now().into(),
-            acknowledged_at: None,
-            acknowledged_by: None,
-            acknowledgement_note: None,
-            clock: None,
-            due_on: None,
+            ..about(tx.now(), notice.kind, notice.urgency, to, &notice.authority, notice.child, notice.registration)
         };
+        if notice.routine && notice.urgency == Notify::Normal && together > TimeDelta::zero() {
+            let since = tx.now() - together;
+            row.together_id = rows::put_together(tx.connection, &row, since.into())?.or(Some(row.id));
+        }
         events::give_notice(tx, row)?;
     }
     Ok(())
@@ -253,16 +254,21 @@ pub fn about(
     child: Id,
     registration: impl Into<Option<Id>>,
 ) -> NoticeRow {
+    NoticeRow { child_id: Some(child), registration_id: registration.into(), ..row(at, kind, urgency, (to.0.as_str(), to.1), authority) }
+}
+
+/// A notice to a role, or to one person in it, that is about nothing yet.
+pub(super) fn row(at: DateTime<Utc>, kind: Kind, urgency: Notify, to: (&str, Option<String>), authority: &str) -> NoticeRow {
     NoticeRow {
         id: NoticeId::new_at(at).into(),
         version: 1,
         kind: kind.as_str().into(),
         urgency: urgency.as_str().into(),
-        to_role: to.0.as_str().into(),
+        to_role: to.0.to_owned(),
         to_person: to.1,
         authority: authority.to_owned(),
-        child_id: Some(child),
-        registration_id: registration.into(),
+        child_id: None,
+        registration_id: None,
         enquiry_id: None,
         created_at: at.into(),
         acknowledged_at: None,
@@ -270,6 +276,8 @@ pub fn about(
         acknowledgement_note: None,
         clock: None,
         due_on: None,
+        alert_id: None,
+        together_id: None,
     }
 }
 
@@ -301,11 +309,11 @@ pub fn find(
         .ok_or(RegisterError::NotFound)
 }
 
-/// Acknowledges a notice: a named person read it.
+/// Acknowledges a notice: a named person read it, and what was put together in it.
 ///
 /// # Errors
 /// [`RegisterError::AlreadyAcknowledged`], [`RegisterError::Stale`].
-pub fn acknowledge(tx: &mut Tx<'_>, notice: &NoticeRow, by: &str, note: Option<&str>) -> Result<NoticeRow, RegisterError> {
+pub fn acknowledge(tx: &mut Tx<'_>, region: &Region, notice: &NoticeRow, by: &str, note: Option<&str>) -> Result<NoticeRow, RegisterError> {
     if notice.acknowledged_at.is_some() {
         return Err(RegisterError::AlreadyAcknowledged);
     }
@@ -316,6 +324,14 @@ pub fn acknowledge(tx: &mut Tx<'_>, notice: &NoticeRow, by: &str, note: Option<&
     if let Some(child) = notice.child_id {
         tx.audit().child(child);
     }
-    events::notice_read(tx, notice)?;
+    events::notice_read(tx, region, notice)?;
+    if notice.together_id == Some(notice.id) {
+        for other in rows::unread_together(tx.connection, notice.id)? {
+            // Whoever was quicker has confirmed it by itself.
+            if rows::acknowledge(tx.connection, other.id, other.version, by, note, now.into())? {
+                events::notice_read(tx, region, &other)?;
+            }
+        }
+    }
     rows::find(tx.connection, notice.id)?.ok_or(RegisterError::NotFound)
 }

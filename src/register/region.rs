@@ -5,12 +5,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::RegisterError;
 use super::budgets::Budgets;
 use super::keys::Signer;
 use super::matcher::Matcher;
 use super::peers::directory::Known;
-use super::peers::statement::{Believed, CAPABILITIES, Said, StatedAuthority};
+use super::peers::statement::{CAPABILITIES, Descent, Said, StatedAuthority};
 use super::peers::{Membership, message};
+use super::webhooks::Sending;
+use super::webhooks::signing::WebhookSecrets;
 use crate::authz::Principal;
 use crate::config::{BothNames, Config, ConfigError, Contacts, Federation, Fishing, MemberRegion};
 use crate::domain::calendar::Calendar;
@@ -20,7 +23,7 @@ use crate::domain::nation::Nation;
 use crate::domain::procedures::Procedures;
 use crate::domain::retention::RetentionRule;
 use crate::domain::roles::{Role, Sector};
-use crate::domain::search_set::Member;
+use crate::domain::search_set::{Member, Standing};
 use crate::domain::shift::{AuthorityContacts, WeeklyHours};
 use crate::words::Language;
 
@@ -161,6 +164,8 @@ pub struct Region {
     pub procedures: &'static Procedures,
     /// After how long each level is told of an urgent notice that nobody has read.
     pub unread: Vec<(TimeDelta, Role)>,
+    /// For how long notices of routine checks about a child are put together; zero: not at all.
+    pub together: TimeDelta,
     /// Authorities that have retention rules of their own.
     retention: BTreeMap<String, Vec<RetentionRule>>,
     /// For how many months a check that found nobody is kept.
@@ -181,6 +186,10 @@ pub struct Region {
     pub break_glass_minutes: i64,
     /// How recently somebody must have signed in to open one, in minutes; `None` when that is not asked.
     pub recent_sign_in_minutes: Option<i64>,
+    /// How events are sent to partner systems.
+    pub sending: Sending,
+    /// The secrets by which they are signed.
+    pub webhooks: WebhookSecrets,
     /// Whether this is a sandbox.
     pub sandbox: bool,
     /// Whether questions are searched; a sandbox can be without it, for measuring.
@@ -236,6 +245,8 @@ impl Region {
     /// # Errors
     /// When a code, nation or contact cannot be used.
     pub fn new(config: &Config, matcher: Matcher, signer: Arc<Signer>) -> Result<Self, RegionError> {
+        let webhooks =
+            signer.webhook_secrets().map_err(|error| RegionError::Entry { place: "keys.folder".into(), problem: error.to_string() })?;
         let mut members = BTreeMap::new();
         let mut stated = None;
         for member in config.member_regions()? {
@@ -271,6 +282,7 @@ impl Region {
         Ok(Self {
             procedures: procedures(config)?,
             unread: unread(config)?,
+            together: TimeDelta::hours(config.escalation.together_hours.into()),
             own,
             issuer: config.server.public_url.trim_end_matches('/').to_owned(),
             membership: RwLock::new(Arc::new(Membership::alone(members.clone()))),
@@ -297,6 +309,8 @@ impl Region {
             batch_limit: config.enquiries.batch_limit,
             break_glass_minutes: config.access.break_glass_minutes,
             recent_sign_in_minutes: config.access.require_recent_authentication.then_some(config.access.recent_authentication_minutes),
+            sending: Sending::of(&config.webhooks),
+            webhooks,
             sandbox: config.sandbox.enabled,
             matching: config.sandbox.matching,
         })
@@ -328,13 +342,13 @@ impl Region {
     }
 
     /// Takes up a directory with the newest statements of its members, and this region's own statement.
-    pub fn take_up(&self, known: Arc<Known>, newer: &BTreeMap<String, String>, own: Arc<Believed>, now: DateTime<Utc>) {
+    pub fn take_up(&self, known: Arc<Known>, newer: &BTreeMap<String, Vec<String>>, own: Arc<Descent>, now: DateTime<Utc>) {
         let membership = Membership::of(known, newer, Some((Arc::clone(&self.own), own)), &self.file, now);
         *self.membership.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(membership);
     }
 
     /// Takes up this region's own statement while there is no directory.
-    pub fn take_up_alone(&self, own: Arc<Believed>) {
+    pub fn take_up_alone(&self, own: Arc<Descent>) {
         let membership = Membership { own: Some(own), ..Membership::alone(self.file.clone()) };
         *self.membership.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(membership);
     }
@@ -366,6 +380,13 @@ impl Region {
         self.membership().regions.values().cloned().collect()
     }
 
+    /// The other regions that are members in good standing and can compare registers.
+    pub fn compared_with(&self) -> Vec<RegionCode> {
+        let membership = self.membership();
+        let can = membership.peers.iter().filter(|(_, peer)| peer.standing == Standing::Active && peer.can("comparisons"));
+        can.map(|(code, _)| code.clone()).filter(|code| code != self.code()).collect()
+    }
+
     /// A region by its code.
     pub fn member(&self, code: &RegionCode) -> Option<Arc<RegionEntry>> {
         self.membership().regions.get(code).cloned()
@@ -377,6 +398,15 @@ impl Region {
             let authority = region.authorities.iter().find(|authority| authority.gss == gss)?;
             Some((Arc::clone(region), authority.clone()))
         })
+    }
+
+    /// Refuses work in the name of an authority that is another region's, or none of the caller's.
+    ///
+    /// # Errors
+    /// [`RegisterError::OutsideScope`].
+    pub fn within_scope(&self, principal: &Principal, authority: &str) -> Result<(), RegisterError> {
+        let own = self.authorities().iter().any(|own| own.gss == authority);
+        if own && principal.scope.covers(authority) { Ok(()) } else { Err(RegisterError::OutsideScope) }
     }
 
     /// The retention rules of an authority: its own, else the examples of the procedures.

@@ -238,6 +238,36 @@ pub fn find(
     assemble(connection, vec![row])?.pop().ok_or(RegisterError::NotFound)
 }
 
+/// The entry of a child that is in force by a decision, of those that the caller may see.
+///
+/// # Errors
+/// [`RegisterError::NotFound`] when the caller may see none of the child; [`RegisterError::NotInForce`] when none of those is in force;
+/// a broken rule when several are: then one is to be named.
+pub fn find_in_force(
+    connection: &mut AnyConnection,
+    child: ChildId,
+    principal: &Principal,
+    reach: Reach,
+    today: NaiveDate,
+) -> Result<Registration, RegisterError> {
+    let coordinates = rows::coordinates(connection, &principal.key(), child.into())?;
+    let mut entries = of(connection, &[child.into()])?;
+    entries.retain(|entry| match reach {
+        Reach::Scope => principal.scope.covers(&entry.row.authority),
+        Reach::Own => coordinates,
+    });
+    if entries.is_empty() {
+        return Err(RegisterError::NotFound);
+    }
+    entries.retain(|entry| entry.is_live_on(today) && entry.state.kind != "temporary");
+    let entry = entries.pop().ok_or(RegisterError::NotInForce)?;
+    if entries.is_empty() {
+        return Ok(entry);
+    }
+    let detail = "name the entry: the child has several in force".into();
+    Err(RegisterError::Rule { pointer: "/childId".into(), code: "several-entries", detail })
+}
+
 /// Takes the core group out of entries whose children's records are restricted, unless the reader may read those: who is in it
 /// says where a child goes to school and to the doctor.
 ///

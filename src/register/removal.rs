@@ -100,6 +100,10 @@ pub fn remove(tx: &mut Tx<'_>, region: &Region, entry: &Registration, new: &NewR
     if let Some(conference) = new.conference {
         held.extend(evidence_by_conference(tx.connection, entry, conference.into())?);
     }
+    // Of an authority that no message reaches nothing is recorded here but what it wrote: that it held its conference, and accepts.
+    if held.contains(&Evidence::WrittenAcceptance) && transfers::responsibility::is_outside(tx.connection, entry)? {
+        held.insert(Evidence::TransferInConference);
+    }
     end_with(tx, region, entry, new, &held, by)
 }
 
@@ -172,14 +176,29 @@ pub fn handed_over(
 /// [`RegisterError::Stale`]; or the database fails.
 pub(super) fn settled(tx: &mut Tx<'_>, region: &Region, entry: &Registration, new: &NewRemoval, by: &str) -> Result<(), RegisterError> {
     end(tx, region, entry, new, by)?;
+    end_resting(tx, region, entry, new.ground, new.removed_on, by)
+}
+
+/// Ends the temporary entries that rest on an entry which has ended.
+///
+/// # Errors
+/// [`RegisterError::Stale`]; or the database fails.
+pub(super) fn end_resting(
+    tx: &mut Tx<'_>,
+    region: &Region,
+    entry: &Registration,
+    ground: RemovalGround,
+    on: NaiveDate,
+    by: &str,
+) -> Result<(), RegisterError> {
     for row in rows::resting_on(tx.connection, entry.row.id)? {
         let resting = load(tx.connection, row.id)?;
         let day_after = resting.state.registered_on.succ_opt().unwrap_or(resting.state.registered_on);
         let ended = NewRemoval {
-            removed_on: new.removed_on.max(day_after),
+            removed_on: on.max(day_after),
             ground: RemovalGround::HomeAuthorityEnded,
             conference: None,
-            evidence: format!("The home registration {} ended: {}.", entry.row.id.0, new.ground).parse().ok(),
+            evidence: format!("The home registration {} ended: {}.", entry.row.id.0, ground).parse().ok(),
             reasons: None,
         };
         end(tx, region, &resting, &ended, by)?;
@@ -200,8 +219,11 @@ fn end(tx: &mut Tx<'_>, region: &Region, entry: &Registration, new: &NewRemoval,
     };
     restate(tx, entry, state, by)?;
     tx.audit().detail("ground", new.ground);
-    use tasks::Kind::{AdvocacyUnmet, CategoryMissing, CoordinatorMissing, ReviewDateMissing, TellAgencies, TellAgenciesWithoutLetters};
-    let obsolete = [CoordinatorMissing, ReviewDateMissing, CategoryMissing, AdvocacyUnmet];
+    use tasks::Kind::{
+        AdvocacyUnmet, CategoryMissing, ChildOutside, CoordinatorMissing, ReviewDateMissing, SuspectedMove, TellAgencies,
+        TellAgenciesWithoutLetters,
+    };
+    let obsolete = [CoordinatorMissing, ReviewDateMissing, CategoryMissing, AdvocacyUnmet, ChildOutside, SuspectedMove];
     tasks::settle(tx, entry.row.id, &obsolete, by, "The entry has ended.")?;
     let (task, notice) = if letters(new.ground) {
         (TellAgencies, notices::Kind::Removed)
@@ -281,8 +303,11 @@ fn would_overlap(tx: &mut Tx<'_>, entry: &Registration) -> Result<bool, Register
         .any(|other| other.period().overlaps(&runs_on)))
 }
 
-/// The facts of an entry that runs on, and what goes with it.
-fn run_on(tx: &mut Tx<'_>, region: &Region, entry: &Registration, reason: &str, by: &str) -> Result<(), RegisterError> {
+/// The facts of an entry that runs on, and what goes with it. Whether it may was decided before.
+///
+/// # Errors
+/// [`RegisterError::Stale`]; or the database fails.
+pub(super) fn run_on(tx: &mut Tx<'_>, region: &Region, entry: &Registration, reason: &str, by: &str) -> Result<(), RegisterError> {
     let state = StateRow {
         removed_on: None,
         removal_ground: None,

@@ -16,7 +16,7 @@ use chrono::{DateTime, Months, NaiveDate, Utc};
 use super::children::today;
 use super::identities::Groups;
 use super::registrations::{self, Registration};
-use super::{Region, RegisterError};
+use super::{Region, RegisterError, alerts};
 use crate::authz::policy::action::{EraseRecord, PlanErasure};
 use crate::authz::program_permit;
 use crate::domain::ids::ChildId;
@@ -99,6 +99,8 @@ struct Around {
     holds: Vec<HoldRow>,
     /// Of whom a move is open.
     moving: HashSet<Id>,
+    /// For whom an alert is not closed.
+    sought: HashSet<Id>,
 }
 
 impl Around {
@@ -134,6 +136,7 @@ impl Around {
             born,
             holds: holds::lying_on(connection, &ids)?,
             moving: CustodyRow::moving(connection, &ids)?.into_iter().collect(),
+            sought: alerts::sought(connection, &ids)?.into_iter().collect(),
         })
     }
 
@@ -141,10 +144,11 @@ impl Around {
         self.groups.members(child).into_iter().filter_map(|record| self.entries.get(&record)).flatten()
     }
 
-    /// Alerts are not kept yet; whoever adds their tables is asked about them where rows are erased.
     fn live(&self, child: Id, day: NaiveDate) -> Live {
-        let transfer = self.groups.members(child).iter().any(|record| self.moving.contains(record));
-        Live { registration: self.entries(child).any(|entry| entry.is_live_on(day)), alert: false, transfer }
+        let records = self.groups.members(child);
+        let transfer = records.iter().any(|record| self.moving.contains(record));
+        let alert = records.iter().any(|record| self.sought.contains(record));
+        Live { registration: self.entries(child).any(|entry| entry.is_live_on(day)), alert, transfer }
     }
 
     fn decide(&self, region: &Region, row: &ChildRow, day: NaiveDate) -> RetentionDecision {

@@ -235,7 +235,7 @@ mod tests {
     use crate::config::{Config, DEMO};
     use crate::matching::Keyer;
     use crate::register::keys::{KeyFolder, Signer};
-    use crate::register::matcher::Matcher;
+    use crate::register::matcher::{Budget, Matcher};
 
     /// Rare things, such as a temporary entry for a child from Scotland, come up in a few of them; 200 were tried once.
     const SEEDS: u64 = 4;
@@ -255,7 +255,7 @@ mod tests {
         fn region(&self, code: &str) -> Region {
             let keys = KeyFolder::new(self.0.join("keys"));
             keys.make_missing(crate::store::clock::Clock::default().wall()).unwrap();
-            let matcher = Matcher::new(Keyer::new(keys.matcher_secret().unwrap()), 600);
+            let matcher = Matcher::new(Keyer::new(keys.matcher_secret().unwrap()), Budget::default());
             let text = format!("{DEMO}\n[region]\ncode = \"{code}\"\n[[issuers]]\nissuer = \"i\"\naudience = \"a\"\njwks_file = \"k\"\n");
             Region::new(&Config::from_text(&text).unwrap(), matcher, Arc::new(Signer::open(keys).unwrap())).unwrap()
         }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Region, RegisterError, work_lists};
-use crate::authz::Principal;
+use crate::authz::{Principal, Reach};
 use crate::domain::ids::{CheckId, ChildId, RegistrationId, TaskId};
 use crate::domain::roles::Role;
 use crate::store::connection::AnyConnection;
@@ -44,10 +44,33 @@ crate::domain::coded::closed_set! {
         TransferWhoIsResponsible = "transfer-who-is-responsible",
         /// The other authority's conference did not register the child: only the own review conference ends the entry (I1).
         TransferNotRegistered = "transfer-not-registered",
+        /// There are signs that the child has moved away, and nobody has said so (WSP-4.10).
+        SuspectedMove = "suspected-move",
+        /// A child is with an authority or in a country that no message reaches: write and ring until it is accepted in writing
+        /// (federation notes, E4).
+        ChildOutside = "child-outside",
+        /// A stay has lasted so long that a transfer-in conference has to be asked for.
+        StayReview = "stay-review",
+        /// The last day of a stay has passed.
+        StayEnd = "stay-end",
         /// Two authorities say that they lead: settle who does.
         CustodyDispute = "custody-dispute",
         /// The register learned from others what it should have known: find out why.
         CustodyIncident = "custody-incident",
+        /// Another region refuses what this authority has to say of a child: settle with it why (federation notes, D1).
+        MessageParked = "message-parked",
+        /// What this region and another hold of a child's move, stay or alert differs although it was told again (federation notes, D1).
+        RegistersDiffer = "registers-differ",
+        /// A child is missing: decide whether to circulate an alert (WSP-4.11).
+        AlertDecision = "alert-decision",
+        /// Somebody asked about a missing child, or saw them: ring them now (scenario S34).
+        AlertHit = "alert-hit",
+        /// The date by which an alert was to be confirmed has passed (invariant I20).
+        AlertRenewal = "alert-renewal",
+        /// A missing child was found in another area: see whether the family has settled there, and begin the move (WSP-4.11).
+        AlertFoundElsewhere = "alert-found-elsewhere",
+        /// A file that is imported and the register say different things: decide which is right.
+        ImportMismatch = "import-mismatch",
     }
 }
 
@@ -72,8 +95,16 @@ impl Kind {
             | Self::BreakGlassReview
             | Self::TransferWhoIsResponsible
             | Self::TransferNotRegistered
-            | Self::CustodyIncident => Role::Custodian,
-            Self::TransferIncoming => Role::TeamManager,
+            | Self::CustodyIncident
+            | Self::ChildOutside
+            | Self::MessageParked
+            | Self::RegistersDiffer
+            | Self::AlertDecision
+            | Self::AlertRenewal
+            | Self::AlertFoundElsewhere
+            | Self::ImportMismatch => Role::Custodian,
+            Self::AlertHit => Role::EmergencyDuty,
+            Self::TransferIncoming | Self::SuspectedMove | Self::StayReview | Self::StayEnd => Role::TeamManager,
             Self::CustodyDispute => Role::SeniorSafeguardingManager,
         }
     }
@@ -100,8 +131,19 @@ impl Kind {
             | Self::TransferIncoming
             | Self::TransferWhoIsResponsible
             | Self::TransferNotRegistered
+            | Self::SuspectedMove
+            | Self::ChildOutside
+            | Self::StayReview
+            | Self::StayEnd
             | Self::CustodyDispute
-            | Self::CustodyIncident => None,
+            | Self::CustodyIncident
+            | Self::MessageParked
+            | Self::RegistersDiffer
+            | Self::AlertDecision
+            | Self::AlertHit
+            | Self::AlertRenewal
+            | Self::AlertFoundElsewhere
+            | Self::ImportMismatch => None,
         }
     }
 }
@@ -191,6 +233,15 @@ pub fn row(
         about: None,
         clock: None,
         due_on: None,
+        alert_id: None,
+    }
+}
+
+/// The role whose tasks alone a person sees; `None` for whoever sees those of everybody.
+pub fn own_role(principal: &Principal, reach: Reach) -> Option<&'static str> {
+    match reach {
+        Reach::Scope => None,
+        Reach::Own => Some(principal.role.as_str()),
     }
 }
 
@@ -198,10 +249,19 @@ pub fn row(
 ///
 /// # Errors
 /// [`RegisterError::NotFound`] when there is none, or none for this caller.
-pub fn find(connection: &mut AnyConnection, region: &Region, id: TaskId, principal: &Principal) -> Result<TaskRow, RegisterError> {
+pub fn find(
+    connection: &mut AnyConnection,
+    region: &Region,
+    id: TaskId,
+    principal: &Principal,
+    reach: Reach,
+) -> Result<TaskRow, RegisterError> {
     let lists = work_lists(principal, region);
     let about_them = |task: &TaskRow| task.about.as_ref() == Some(&principal.key());
-    rows::find(connection, id.into())?.filter(|task| lists.contains(&task.authority) && !about_them(task)).ok_or(RegisterError::NotFound)
+    let is_theirs = |task: &TaskRow| own_role(principal, reach).is_none_or(|role| task.to_role == role);
+    rows::find(connection, id.into())?
+        .filter(|task| lists.contains(&task.authority) && is_theirs(task) && !about_them(task))
+        .ok_or(RegisterError::NotFound)
 }
 
 /// Closes a task with a reason.

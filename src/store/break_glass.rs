@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::schema::break_glass;
-use super::types::{Id, Instant};
+use super::types::{Id, Instant, shows_only};
 
 /// A restricted record opened for one person, for a time.
 #[derive(Clone, Queryable, Selectable, Insertable)]
@@ -21,11 +21,7 @@ pub struct BreakGlassRow {
     pub ends_at: Instant,
 }
 
-impl std::fmt::Debug for BreakGlassRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BreakGlassRow").field("id", &self.id).finish_non_exhaustive()
-    }
-}
+shows_only!(BreakGlassRow: id);
 
 impl BreakGlassRow {
     /// Adds the opening.

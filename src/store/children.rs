@@ -8,10 +8,10 @@ use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::fixed::among;
 use super::schema::{
-    child, child_address, child_identifier, child_name, child_particulars, child_shielding, correction, household_member,
-    identity_decision, pregnancy,
+    child, child_address, child_identifier, child_name, child_particulars, child_practice, child_shielding, correction, household_member,
+    identity_decision, pregnancy, registration, registration_state,
 };
-use super::types::{Id, Instant};
+use super::types::{Id, Instant, shows_only};
 use chrono::NaiveDate;
 
 /// A person.
@@ -83,11 +83,7 @@ macro_rules! fact_rows {
                 pub superseded_at: Option<Instant>,
             }
 
-            impl std::fmt::Debug for $name {
-                fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                    f.debug_struct(stringify!($name)).field("id", &self.id).finish_non_exhaustive()
-                }
-            }
+            $crate::store::types::shows_only!($name: id);
 
             impl $name {
                 /// Adds the fact.
@@ -199,6 +195,11 @@ fact_rows! {
         source: Option<String>,
         confidential: bool,
     }
+    /// The general practice with which the child is registered.
+    PracticeRow, child_practice, child_id {
+        name: String,
+        ods_code: Option<String>,
+    }
     /// A member of the household, or a carer elsewhere.
     HouseholdRow, household_member, child_id {
         relationship: String,
@@ -240,11 +241,7 @@ pub struct CorrectionRow {
     pub corrected_by: String,
 }
 
-impl std::fmt::Debug for CorrectionRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CorrectionRow").field("fact_id", &self.fact_id).finish_non_exhaustive()
-    }
-}
+shows_only!(CorrectionRow: fact_id);
 
 impl CorrectionRow {
     /// Adds the correction.
@@ -422,4 +419,30 @@ pub fn page(connection: &mut AnyConnection, after: i64, limit: i64) -> Result<Ve
         .limit(limit)
         .select(ChildRow::as_select())
         .load(c))?)
+}
+
+/// The postcodes at which the children live whom an authority has on its register by a decision of its own, but for one child.
+///
+/// # Errors
+/// When the database fails.
+pub fn postcodes(connection: &mut AnyConnection, authority: &str, but: Id) -> Result<Vec<String>, StoreError> {
+    let decided = registration_state::table
+        .filter(registration_state::superseded_at.is_null())
+        .filter(registration_state::removed_on.is_null())
+        .filter(registration_state::kind.ne("temporary"))
+        .select(registration_state::registration_id);
+    let children = registration::table
+        .filter(registration::authority.eq(authority))
+        .filter(registration::id.eq_any(decided))
+        .select(registration::child_id);
+    let found: Vec<Option<String>> = with!(connection, |c| child_address::table
+        .filter(child_address::child_id.eq_any(children))
+        .filter(child_address::child_id.ne(but))
+        .filter(child_address::superseded_at.is_null())
+        .filter(child_address::valid_to.is_null())
+        .filter(child_address::postcode.is_not_null())
+        .select(child_address::postcode)
+        .distinct()
+        .load(c))?;
+    Ok(found.into_iter().flatten().collect())
 }

@@ -336,7 +336,66 @@ impl ConferenceRow {
     }
 }
 
+impl ConferenceStateRow {
+    /// What holds of a conference of which no more than its kind and its day was said.
+    pub fn bare(conference: Id, kind: &str, held_on: NaiveDate, at: Instant, by: &str) -> Self {
+        Self {
+            id: Id(uuid::Uuid::now_v7()),
+            conference_id: conference,
+            kind: kind.to_owned(),
+            held_on,
+            chair: None,
+            chair_person: None,
+            language: None,
+            quorate: None,
+            quorum_reason: None,
+            departure_reason: None,
+            departure_approved_by: None,
+            entered_in_error: false,
+            error_reason: None,
+            valid_from: None,
+            valid_to: None,
+            recorded_at: at,
+            recorded_by: by.to_owned(),
+            superseded_at: None,
+        }
+    }
+}
+
 impl DecisionRow {
+    /// A decision for a child of which no more than the categories was said.
+    pub fn bare(conference: Id, child: Id, decision: &str, categories: String, at: Instant, by: &str) -> Self {
+        Self {
+            id: Id(uuid::Uuid::now_v7()),
+            conference_id: conference,
+            child_id: child,
+            section47_id: None,
+            registration_id: None,
+            decision: decision.to_owned(),
+            categories,
+            consensus: None,
+            dissent: None,
+            reasons: None,
+            evidence: None,
+            child_views: None,
+            child_views_how: None,
+            child_participation: None,
+            parent_views: None,
+            parent_views_how: None,
+            views_language: None,
+            advocacy_offered_on: None,
+            advocacy_offered_by: None,
+            advocacy_response: None,
+            review_due_on: None,
+            core_group_due_on: None,
+            valid_from: None,
+            valid_to: None,
+            recorded_at: at,
+            recorded_by: by.to_owned(),
+            superseded_at: None,
+        }
+    }
+
     /// The decisions about these people that are held to be true now, oldest first.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::schema::{custody, custody_inbox, custody_outbox, transfer, transfer_step};
-use super::types::{Id, Instant};
+use super::types::{Id, Instant, shows_only};
 use super::{Store, Tx};
 
 /// What an authority holds of a child's custody.
@@ -32,11 +32,7 @@ pub struct CustodyRow {
     pub changed_at: Instant,
 }
 
-impl std::fmt::Debug for CustodyRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CustodyRow").field("custody_id", &self.custody_id).field("authority", &self.authority).finish_non_exhaustive()
-    }
-}
+shows_only!(CustodyRow: custody_id, authority);
 
 /// Who leads, as an authority of this region knows it: what a check tells.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -45,6 +41,8 @@ impl std::fmt::Debug for CustodyRow {
 pub struct LeadRow {
     pub child_id: Option<Id>,
     pub authority: String,
+    pub standing: String,
+    pub is_open: bool,
     pub is_pending: bool,
     pub leader: Option<String>,
     pub epoch: Option<i64>,
@@ -131,7 +129,7 @@ impl CustodyRow {
 }
 
 impl LeadRow {
-    /// Who leads the custody of these children, as those authorities know it that lead or await it.
+    /// Who leads the custody of these children, as those authorities know it that lead it, await it or passed it on.
     ///
     /// # Errors
     /// When the database fails.
@@ -141,7 +139,7 @@ impl LeadRow {
         }
         Ok(with!(connection, |c| custody::table
             .filter(custody::child_id.eq_any(children.iter().copied().map(Some)))
-            .filter(custody::standing.eq_any(["lead", "none"]).or(custody::is_open.eq(true)))
+            .filter(custody::standing.ne("closed").or(custody::is_open.eq(true)))
             .select(Self::as_select())
             .load(c))?)
     }
@@ -163,7 +161,13 @@ pub struct TransferRow {
     pub is_open: bool,
     pub created_at: Instant,
     pub changed_at: Instant,
+    pub kind: String,
 }
+
+/// A move: custody is to pass.
+pub const MOVE: &str = "move";
+/// A temporary stay: custody stays where it is.
+pub const STAY: &str = "stay";
 
 /// Whose moves a list shows.
 #[derive(Debug, Clone)]
@@ -200,6 +204,20 @@ impl TransferRow {
         let change = (transfer::version.eq(transfer::version + 1), transfer::is_open.eq(is_open), transfer::changed_at.eq(at));
         with!(connection, |c| diesel::update(transfer::table.find(id)).set(change).execute(c))?;
         Ok(())
+    }
+
+    /// The custodies of which a move or a stay between this region and another is open.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn open_with(connection: &mut AnyConnection, region: &str) -> Result<Vec<Id>, StoreError> {
+        Ok(with!(connection, |c| transfer::table
+            .filter(transfer::is_open.eq(true))
+            .filter(transfer::from_region.eq(region).or(transfer::to_region.eq(region)))
+            .order(transfer::custody_id)
+            .select(transfer::custody_id)
+            .distinct()
+            .load(c))?)
     }
 
     /// A page of moves, newest first.
@@ -254,11 +272,7 @@ pub struct StepRow {
     pub recorded_by: String,
 }
 
-impl std::fmt::Debug for StepRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StepRow").field("id", &self.id).field("action", &self.action).finish_non_exhaustive()
-    }
-}
+shows_only!(StepRow: id, action);
 
 impl StepRow {
     /// Adds it.
@@ -290,6 +304,9 @@ pub const DELIVERED: &str = "delivered";
 /// A message that the other side refused for good.
 pub const PARKED: &str = "parked";
 
+/// The kind of the message that a person has read of a check.
+pub const CHECK_READ: &str = "check-read";
+
 /// A message on its way.
 #[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = custody_outbox, treat_none_as_default_value = false)]
@@ -312,13 +329,40 @@ pub struct OutboxRow {
     pub ended_at: Option<Instant>,
 }
 
-impl std::fmt::Debug for OutboxRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OutboxRow").field("id", &self.id).field("kind", &self.kind).finish_non_exhaustive()
-    }
-}
+shows_only!(OutboxRow: id, kind);
 
 impl OutboxRow {
+    /// A message that waits for its first turn: about a custody, from one authority, or region, to another in a region.
+    pub fn waiting(id: Id, custody: Id, (from, to, region): (&str, &str, &str), kind: &str, body: String, at: Instant) -> Self {
+        Self {
+            id,
+            custody_id: custody,
+            transfer_id: None,
+            from_authority: from.to_owned(),
+            to_authority: to.to_owned(),
+            region: region.to_owned(),
+            kind: kind.to_owned(),
+            body,
+            state: WAITING.to_owned(),
+            attempts: 0,
+            refused: 0,
+            problem: None,
+            next_at: at,
+            created_at: at,
+            ended_at: None,
+        }
+    }
+
+    /// Whether it is a region's to another about an alert. What is neither that nor of a check is an authority's about custody.
+    pub fn is_of_an_alert(&self) -> bool {
+        self.kind == "alert" || self.kind.starts_with("alert-")
+    }
+
+    /// Whether it is a region's to another about a check: `custody_id` names the check then.
+    pub fn is_of_a_check(&self) -> bool {
+        self.kind == CHECK_READ
+    }
+
     /// Adds it.
     ///
     /// # Errors
@@ -336,32 +380,41 @@ impl OutboxRow {
         Ok(with!(connection, |c| custody_outbox::table.find(id).select(Self::as_select()).first(c).optional())?)
     }
 
-    /// Whether anything of an authority about a custody waits to be sent.
+    /// To whom something of an authority about a custody waits to be sent: each authority, with its region.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn any_waiting(connection: &mut AnyConnection, custody: Id, from: &str) -> Result<bool, StoreError> {
-        let found: i64 = with!(connection, |c| custody_outbox::table
+    pub fn awaited_by(connection: &mut AnyConnection, custody: Id, from: &str) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(with!(connection, |c| custody_outbox::table
             .filter(custody_outbox::custody_id.eq(custody))
             .filter(custody_outbox::from_authority.eq(from))
             .filter(custody_outbox::state.eq(WAITING))
-            .count()
-            .get_result(c))?;
-        Ok(found > 0)
+            .select((custody_outbox::to_authority, custody_outbox::region))
+            .distinct()
+            .load(c))?)
     }
 
-    /// The messages of one state, newest first.
+    /// The messages of some states, newest first; only those from some, if so asked.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn list(connection: &mut AnyConnection, state: &str, before: Option<Id>, limit: i64) -> Result<Vec<Self>, StoreError> {
+    pub fn list(
+        connection: &mut AnyConnection,
+        states: &[&str],
+        from: Option<&[String]>,
+        before: Option<Id>,
+        limit: i64,
+    ) -> Result<Vec<Self>, StoreError> {
         with!(connection, |c| {
             let mut query = custody_outbox::table
-                .filter(custody_outbox::state.eq(state))
+                .filter(custody_outbox::state.eq_any(states))
                 .select(Self::as_select())
                 .order(custody_outbox::id.desc())
                 .limit(limit)
                 .into_boxed();
+            if let Some(from) = from {
+                query = query.filter(custody_outbox::from_authority.eq_any(from));
+            }
             if let Some(before) = before {
                 query = query.filter(custody_outbox::id.lt(before));
             }
@@ -379,17 +432,32 @@ impl OutboxRow {
         Ok(with!(connection, |c| diesel::update(here).set(change).execute(c))? == 1)
     }
 
-    /// Sends it again from the beginning: a person looked at it. Says whether it was parked.
+    /// Sends it again from the beginning: a person looked at it. Says whether it was still to be delivered.
     ///
     /// # Errors
     /// When the database fails.
     pub fn replay(connection: &mut AnyConnection, id: Id, at: Instant) -> Result<bool, StoreError> {
-        let here = custody_outbox::table.filter(custody_outbox::id.eq(id)).filter(custody_outbox::state.eq(PARKED));
+        let here = custody_outbox::table.filter(custody_outbox::id.eq(id)).filter(custody_outbox::state.ne(DELIVERED));
         let change = (
             custody_outbox::state.eq(WAITING),
             custody_outbox::refused.eq(0),
             custody_outbox::next_at.eq(at),
             custody_outbox::ended_at.eq(None::<Instant>),
+        );
+        Ok(with!(connection, |c| diesel::update(here).set(change).execute(c))? == 1)
+    }
+
+    /// The other side refused it for good. Says whether it was waiting.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn park(connection: &mut AnyConnection, id: Id, at: Instant, refused: i64, problem: &str) -> Result<bool, StoreError> {
+        let here = custody_outbox::table.filter(custody_outbox::id.eq(id)).filter(custody_outbox::state.eq(WAITING));
+        let change = (
+            custody_outbox::state.eq(PARKED),
+            custody_outbox::ended_at.eq(Some(at)),
+            custody_outbox::refused.eq(refused),
+            custody_outbox::problem.eq(Some(problem.to_owned())),
         );
         Ok(with!(connection, |c| diesel::update(here).set(change).execute(c))? == 1)
     }
@@ -422,18 +490,20 @@ pub fn came_in(connection: &mut AnyConnection, sender: &str, message: Id) -> Res
 // What the upkeep of a server does: no access to anybody's record, and so without an entry in the audit log. What it leads to has
 // one.
 impl Store {
-    /// Takes the next messages that are due, at most `limit`, so that no other server takes them within `lease`. Of each custody and
-    /// pair of authorities only the oldest that waits is due: what follows waits for it.
+    /// Takes the next messages that are due, at most `limit`, so that no other server takes them within `lease`; none to the regions
+    /// in `but`. Of each custody and pair of authorities only the oldest that waits is due: what follows waits for it.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn take_outbox(&self, limit: i64, lease: TimeDelta) -> Result<Vec<OutboxRow>, StoreError> {
+    pub async fn take_outbox(&self, limit: i64, lease: TimeDelta, but: Vec<String>) -> Result<Vec<OutboxRow>, StoreError> {
         let now = self.clock().wall();
+        let not_to = but.clone();
         let is_due = self
             .upkeep_reading(move |connection| {
                 let due: i64 = with!(connection, |c| custody_outbox::table
                     .filter(custody_outbox::state.eq(WAITING))
                     .filter(custody_outbox::next_at.le(Instant::new(now)))
+                    .filter(custody_outbox::region.ne_all(&not_to))
                     .limit(1)
                     .count()
                     .get_result(c))?;
@@ -458,6 +528,7 @@ impl Store {
                     custody_outbox::table
                         .filter(custody_outbox::state.eq(WAITING))
                         .filter(custody_outbox::next_at.le(Instant::new(now)))
+                        .filter(custody_outbox::region.ne_all(&but))
                         .filter(is_first)
                         .order(custody_outbox::id)
                         .limit(limit)
@@ -479,19 +550,15 @@ impl Store {
         .await
     }
 
-    /// A message was not stored by the other side: it is sent again at an instant, or parked.
+    /// A message was not stored by the other side: it is sent again at an instant.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn put_off(&self, id: Id, again_at: Option<DateTime<Utc>>, refused: i64, problem: String) -> Result<(), StoreError> {
-        let now = self.clock().wall();
+    pub async fn put_off(&self, id: Id, again_at: DateTime<Utc>, refused: i64, problem: String) -> Result<(), StoreError> {
         self.upkeep(move |connection| {
             let here = custody_outbox::table.filter(custody_outbox::id.eq(id)).filter(custody_outbox::state.eq(WAITING));
-            let (state, ended) = if again_at.is_some() { (WAITING, None) } else { (PARKED, Some(Instant::new(now))) };
             let change = (
-                custody_outbox::state.eq(state),
-                custody_outbox::ended_at.eq(ended),
-                custody_outbox::next_at.eq(Instant::new(again_at.unwrap_or(now))),
+                custody_outbox::next_at.eq(Instant::new(again_at)),
                 custody_outbox::refused.eq(refused),
                 custody_outbox::problem.eq(Some(problem)),
             );

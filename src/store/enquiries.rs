@@ -9,7 +9,7 @@ use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::fixed::{ByNumbers, fixed};
 use super::schema::{enquiry, enquiry_key, enquiry_match};
-use super::types::{DbInstant, DbUuid, Id, Instant};
+use super::types::{DbInstant, DbUuid, Id, Instant, shows_only};
 
 /// A check that was asked.
 #[derive(Clone, Queryable, Selectable, Insertable)]
@@ -41,11 +41,7 @@ pub struct EnquiryRow {
     pub receipt: String,
 }
 
-impl std::fmt::Debug for EnquiryRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EnquiryRow").field("id", &self.id).finish_non_exhaustive()
-    }
-}
+shows_only!(EnquiryRow: id);
 
 /// A person whom an enquiry matched.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -107,6 +103,16 @@ pub fn complete(connection: &mut AnyConnection, row: &EnquiryRow) -> Result<bool
     Ok(with!(connection, |c| diesel::update(before).set(change).execute(c))? == 1)
 }
 
+/// Notes that something is told of a check that was not before: its version goes on.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn advance(connection: &mut AnyConnection, id: Id) -> Result<(), StoreError> {
+    let check = enquiry::table.filter(enquiry::id.eq(id));
+    with!(connection, |c| diesel::update(check).set(enquiry::version.eq(enquiry::version + 1)).execute(c))?;
+    Ok(())
+}
+
 /// A page of checks, newest first; of one asker, or of all.
 ///
 /// # Errors
@@ -151,11 +157,7 @@ pub struct EarlierRow {
     pub packed: Vec<u8>,
 }
 
-impl std::fmt::Debug for EarlierRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EarlierRow").field("id", &self.id).finish_non_exhaustive()
-    }
-}
+shows_only!(EarlierRow: id);
 
 /// What is told of an access to a child's record by a check.
 #[derive(Debug, Clone, Queryable)]

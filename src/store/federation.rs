@@ -1,12 +1,14 @@
 //! Rows of the federation: directories and statements taken up, messages that came already, regions still to answer.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
-use super::schema::{check_waiting, federation_directory, member_statement, peer_message};
-use super::types::{Id, Instant};
+use super::schema::{check_reading, check_waiting, federation_directory, member_statement, peer_message};
+use super::types::{Id, Instant, shows_only};
 use super::{Snapshot, Store, Tx};
 
 /// What is known of the members.
@@ -14,8 +16,8 @@ use super::{Snapshot, Store, Tx};
 pub struct News {
     /// The newest directory.
     pub directory: Option<String>,
-    /// The newest statements: region, text.
-    pub statements: Vec<(String, String)>,
+    /// The statements of each region, oldest first: the newest, after those over which it follows from the directory's.
+    pub statements: BTreeMap<String, Vec<String>>,
 }
 
 /// By which it is seen that nothing changed: the directory's version and every statement's serial.
@@ -33,9 +35,48 @@ pub struct WaitingRow {
     pub next_at: Instant,
 }
 
-impl std::fmt::Debug for WaitingRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WaitingRow").field("enquiry_id", &self.enquiry_id).field("region", &self.region).finish_non_exhaustive()
+shows_only!(WaitingRow: enquiry_id, region);
+
+/// That a person at an authority of another region has read of a check that was asked here.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = check_reading)]
+#[allow(missing_docs)] // the columns are explained in the migration
+pub struct ReadingRow {
+    pub region: String,
+    pub message_id: Id,
+    pub enquiry_id: Id,
+    pub entry: String,
+    pub role: String,
+    pub read_at: Instant,
+}
+
+impl ReadingRow {
+    /// Adds it; false when it is there already.
+    ///
+    /// # Errors
+    /// When the database refuses or fails.
+    pub fn add(&self, connection: &mut AnyConnection) -> Result<bool, StoreError> {
+        Ok(with!(connection, |c| diesel::insert_into(check_reading::table).values(self).on_conflict_do_nothing().execute(c))? == 1)
+    }
+
+    /// What a region told by a message.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn find(connection: &mut AnyConnection, region: &str, message: Id) -> Result<Option<Self>, StoreError> {
+        Ok(with!(connection, |c| check_reading::table.find((region, message)).select(Self::as_select()).first(c).optional())?)
+    }
+
+    /// Those about a check, the first first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn of_check(connection: &mut AnyConnection, check: Id) -> Result<Vec<Self>, StoreError> {
+        Ok(with!(connection, |c| check_reading::table
+            .filter(check_reading::enquiry_id.eq(check))
+            .order((check_reading::read_at, check_reading::message_id))
+            .select(Self::as_select())
+            .load(c))?)
     }
 }
 
@@ -61,7 +102,15 @@ pub fn news(connection: &mut AnyConnection) -> Result<(News, Marks), StoreError>
         .order(federation_directory::version.desc())
         .first(c)
         .optional())?;
-    let statements = with!(connection, |c| member_statement::table.select((member_statement::region, member_statement::document)).load(c))?;
+    let rows: Vec<(String, String, String)> = with!(connection, |c| member_statement::table
+        .select((member_statement::region, member_statement::earlier, member_statement::document))
+        .load(c))?;
+    let mut statements = BTreeMap::new();
+    for (region, earlier, newest) in rows {
+        let mut texts: Vec<String> = serde_json::from_str(&earlier).map_err(|_| StoreError::Corrupt("statements of a member"))?;
+        texts.push(newest);
+        statements.insert(region, texts);
+    }
     Ok((News { directory, statements }, marks))
 }
 
@@ -77,13 +126,40 @@ pub fn keep_directory(tx: &mut Tx<'_>, version: i64, document: &str) -> Result<(
     Ok(())
 }
 
-/// Keeps a statement in the place of an older one.
+/// Keeps this region's own next statement, with those over which it follows from the directory's, in the place of the one after
+/// which it was signed (its serial); false when another server was quicker.
 ///
 /// # Errors
 /// When the database refuses or fails.
-pub fn keep_statement(tx: &mut Tx<'_>, region: &str, serial: i64, document: &str) -> Result<(), StoreError> {
+pub fn keep_own_statement(
+    tx: &mut Tx<'_>,
+    region: &str,
+    after: Option<i64>,
+    serial: i64,
+    document: &str,
+    earlier: &[String],
+) -> Result<bool, StoreError> {
+    if let Some(after) = after {
+        let replaced = with!(&mut *tx.connection, |c| {
+            diesel::delete(member_statement::table.filter(member_statement::region.eq(region)).filter(member_statement::serial.eq(after)))
+                .execute(c)
+        })?;
+        if replaced == 0 {
+            return Ok(false);
+        }
+    }
+    keep_statement(tx, region, serial, document, earlier)
+}
+
+/// Keeps a statement in the place of an older one, with those over which it follows from the directory's; false when there is a newer
+/// one.
+///
+/// # Errors
+/// When the database refuses or fails.
+pub fn keep_statement(tx: &mut Tx<'_>, region: &str, serial: i64, document: &str, earlier: &[String]) -> Result<bool, StoreError> {
     let at = Instant::new(tx.wall());
-    with!(&mut *tx.connection, |c| {
+    let earlier = serde_json::to_string(earlier).map_err(|_| StoreError::Corrupt("statements of a member"))?;
+    let kept = with!(&mut *tx.connection, |c| {
         diesel::delete(member_statement::table.filter(member_statement::region.eq(region)).filter(member_statement::serial.lt(serial)))
             .execute(c)?;
         diesel::insert_into(member_statement::table)
@@ -91,12 +167,13 @@ pub fn keep_statement(tx: &mut Tx<'_>, region: &str, serial: i64, document: &str
                 member_statement::region.eq(region),
                 member_statement::serial.eq(serial),
                 member_statement::document.eq(document),
+                member_statement::earlier.eq(earlier),
                 member_statement::taken_up_at.eq(at),
             ))
             .on_conflict_do_nothing()
             .execute(c)
     })?;
-    Ok(())
+    Ok(kept == 1)
 }
 
 /// Forgets the statement of a member for whom the directory has vouched anew.

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::schema::legal_hold;
-use super::types::{Id, Instant};
+use super::types::{Id, Instant, shows_only};
 
 /// A legal hold.
 #[derive(Clone, Queryable, Selectable, Insertable)]
@@ -24,11 +24,7 @@ pub struct HoldRow {
     pub lift_reason: Option<String>,
 }
 
-impl std::fmt::Debug for HoldRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HoldRow").field("id", &self.id).finish_non_exhaustive()
-    }
-}
+shows_only!(HoldRow: id);
 
 impl HoldRow {
     /// Adds the hold.

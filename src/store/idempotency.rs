@@ -6,7 +6,7 @@ use super::Tx;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::schema::idempotency;
-use super::types::Instant;
+use super::types::{Instant, shows_only};
 
 /// A kept answer.
 #[derive(Clone, Queryable, Selectable, Insertable)]
@@ -25,11 +25,7 @@ pub struct KeptRow {
     pub created_at: Instant,
 }
 
-impl std::fmt::Debug for KeptRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeptRow").field("operation", &self.operation).finish_non_exhaustive()
-    }
-}
+shows_only!(KeptRow: operation);
 
 /// The answer kept for a caller's key.
 ///

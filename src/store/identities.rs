@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::schema::{duplicate_check, identity_decision, possible_duplicate};
-use super::types::{Id, Instant};
+use super::types::{Id, Instant, shows_only};
 
 /// Records that one statement adds.
 const ROWS_PER_STATEMENT: usize = 1_000;
@@ -29,11 +29,7 @@ pub struct DecisionRow {
     pub undo_reason: Option<String>,
 }
 
-impl std::fmt::Debug for DecisionRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DecisionRow").field("id", &self.id).finish_non_exhaustive()
-    }
-}
+shows_only!(DecisionRow: id);
 
 impl DecisionRow {
     /// Adds the decision.

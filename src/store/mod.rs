@@ -9,6 +9,7 @@
 //! Nothing reaches the database except by spending a [`Permit`], which only the access decision makes. The store owns begin
 //! and commit and writes the audit entry in the same transaction – for refusals, failures and empty results too.
 
+pub mod alerts;
 pub mod audit;
 pub mod break_glass;
 pub mod budgets;
@@ -17,6 +18,7 @@ pub mod children;
 pub mod clients;
 pub mod clock;
 pub mod clocks;
+pub mod comparisons;
 pub mod conferences;
 pub mod connection;
 pub mod custody;
@@ -28,12 +30,14 @@ mod fixed;
 pub mod holds;
 pub mod idempotency;
 pub mod identities;
+pub mod import_runs;
 pub mod imports;
 mod lanes;
 pub mod log;
 pub mod matching;
 pub mod merkle;
 pub mod migrations;
+pub mod missed;
 pub mod note;
 pub mod notices;
 pub mod patterns;
@@ -51,6 +55,7 @@ pub mod statistics;
 pub mod tasks;
 pub mod types;
 pub mod verify;
+pub mod webhooks;
 mod writer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -492,6 +497,40 @@ impl Store {
         self.on_reader(move |database| database.with_transaction("BEGIN", |connection| sessions::find(connection, &digest))).await
     }
 
+    /// Notes until when a session may rest, after somebody did something there. What they did leaves its own entries.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn touch_session(&self, digest: String, idle_ends: DateTime<Utc>) -> Result<(), StoreError> {
+        self.upkeep(move |connection| sessions::touch(connection, &digest, idle_ends)).await
+    }
+
+    /// Forgets what was kept for a session.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_kept(&self, digest: String) -> Result<(), StoreError> {
+        self.upkeep(move |connection| sessions::forget_kept(connection, &digest)).await
+    }
+
+    /// Keeps what somebody must bring back from the identity provider. Nobody is known yet, and nothing of anybody is seen: that they
+    /// signed in, or that it failed, leaves its entry when they come back.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn keep_sign_in(&self, row: sessions::SignInRow, most_forgotten: i64) -> Result<(), StoreError> {
+        let now = self.inner.clock.wall();
+        self.upkeep(move |connection| row.insert(connection, now, most_forgotten)).await
+    }
+
+    /// Takes what was kept for somebody who comes back; the second who asks for it gets nothing.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take_sign_in(&self, digest: String) -> Result<Option<sessions::SignInRow>, StoreError> {
+        self.upkeep(move |connection| sessions::take_sign_in(connection, &digest)).await
+    }
+
     /// The same for long work, of which others must not wait for the end: on PostgreSQL in a transaction of its own, beside
     /// theirs. SQLite has one writer.
     ///
@@ -731,8 +770,10 @@ where
     }
 
     fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
-        let Self { done, answer, .. } = *self;
+        let Self { done, answer, work, .. } = *self;
         let result = committed.and_then(|()| done.ok_or(StoreError::Stopped));
+        // With the work goes the caller's turn: whoever asks again as soon as they have the answer is not told that it is under way.
+        drop(work);
         // The caller may have gone away; the work is kept all the same.
         let _ = answer.send(result.map_err(E::from));
     }
@@ -741,6 +782,7 @@ where
         let Self { access, draft, now, wall, work, answer, .. } = *self;
         let result = catch_unwind(AssertUnwindSafe(|| alone(database, &access, &draft, now, wall, &work)))
             .unwrap_or_else(|_| Err(StoreError::Panicked.into()));
+        drop(work);
         let _ = answer.send(result);
     }
 }

@@ -9,7 +9,7 @@ use super::children::ROWS_PER_STATEMENT;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::schema::{audit_entry, enquiry, enquiry_mark, task_evidence};
-use super::types::{Id, Instant};
+use super::types::{Id, Instant, shows_only};
 
 /// What is noted of a check when it is kept.
 #[derive(Debug, Clone, Insertable)]
@@ -55,11 +55,7 @@ pub struct SeenRow {
     pub packed: Vec<u8>,
 }
 
-impl std::fmt::Debug for SeenRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SeenRow").field("id", &self.id).finish_non_exhaustive()
-    }
-}
+shows_only!(SeenRow: id);
 
 /// The checks since an instant of the wall clock, newest first.
 ///

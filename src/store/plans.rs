@@ -8,7 +8,7 @@ use super::children::fact_rows;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::schema::{clock_departure, clock_escalation, core_group_meeting, plan_milestone, plan_withdrawal, visit};
-use super::types::{Id, Instant};
+use super::types::{Id, Instant, shows_only};
 
 fact_rows! {
     /// A visit to the child.
@@ -106,11 +106,7 @@ pub struct WithdrawalRow {
     pub recorded_by: String,
 }
 
-impl std::fmt::Debug for WithdrawalRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WithdrawalRow").field("fact_id", &self.fact_id).finish_non_exhaustive()
-    }
-}
+shows_only!(WithdrawalRow: fact_id);
 
 impl WithdrawalRow {
     /// Adds it. Says whether nobody was quicker.

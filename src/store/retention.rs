@@ -12,13 +12,14 @@ use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::matching;
 use super::schema::{
-    audit_child, audit_commitment, audit_entry, break_glass, check_waiting, child, child_address, child_census, child_identifier,
-    child_name, child_particulars, child_shielding, child_withdrawal, clock_departure, clock_due, clock_escalation, clock_watch,
-    conference, conference_attendee, conference_decision, conference_state, core_group_meeting, core_group_member, correction, custody,
-    custody_inbox, custody_outbox, duplicate_check, enquiry, enquiry_key, enquiry_mark, enquiry_match, household_member, idempotency,
-    identity_decision, import_record, legal_hold, notice, notice_escalation, plan_milestone, plan_withdrawal, possible_duplicate,
-    pregnancy, referral, registration, registration_category, registration_coordinator, registration_state, section47, section47_state,
-    task, task_evidence, transfer, transfer_step, visit,
+    alert, alert_report, alert_step, audit_child, audit_commitment, audit_entry, break_glass, check_reading, check_waiting, child,
+    child_address, child_census, child_identifier, child_name, child_particulars, child_practice, child_shielding, child_withdrawal,
+    clock_departure, clock_due, clock_escalation, clock_watch, conference, conference_attendee, conference_decision, conference_state,
+    core_group_meeting, core_group_member, correction, custody, custody_inbox, custody_outbox, duplicate_check, enquiry, enquiry_key,
+    enquiry_mark, enquiry_match, household_member, idempotency, identity_decision, import_mismatch, import_record, import_result,
+    legal_hold, missed_appointment, notice, notice_escalation, plan_milestone, plan_withdrawal, possible_duplicate, pregnancy, referral,
+    registration, registration_category, registration_coordinator, registration_state, section47, section47_state, task, task_evidence,
+    transfer, transfer_step, visit,
 };
 use super::types::{Id, Instant};
 use crate::domain::shift::london_date;
@@ -109,7 +110,7 @@ pub fn lock(connection: &mut AnyConnection) -> Result<(), StoreError> {
         // There is one writer.
         AnyConnection::Sqlite(_) => Ok(()),
         AnyConnection::Pg(_) => Ok(connection.execute(
-            "LOCK TABLE child, household_member, registration, registration_state, legal_hold, custody IN SHARE ROW EXCLUSIVE MODE",
+            "LOCK TABLE child, household_member, registration, registration_state, legal_hold, custody, alert IN SHARE ROW EXCLUSIVE MODE",
         )?),
     }
 }
@@ -158,6 +159,10 @@ pub fn erase(connection: &mut AnyConnection, person: &ChildRow, keys: &[i64]) ->
         conference: conference::id.eq_any(&empty);
         section47_state: section47_state::section47_id.eq_any(&enquiries);
         section47: section47::id.eq_any(&enquiries);
+        missed_appointment: missed_appointment::child_id.eq(id);
+        // What a file said of the person; the file itself goes when it has been answered.
+        import_mismatch: import_mismatch::child_id.eq(id).or(import_mismatch::other_id.eq(id));
+        import_result: import_result::child_id.eq(id);
         // What asks whether this and another record are of one person goes, whichever of the two it is kept with.
         possible_duplicate: possible_duplicate::task_id.eq_any(&asking);
         task_evidence: task_evidence::task_id.eq_any(&asking);
@@ -178,7 +183,11 @@ pub fn erase(connection: &mut AnyConnection, person: &ChildRow, keys: &[i64]) ->
     matching::remove(connection, person.pid, keys)?;
     let custodies: Vec<Id> =
         with!(&mut *connection, |c| custody::table.filter(custody::child_id.eq(id)).select(custody::custody_id).load(c))?;
+    let alerts: Vec<Id> = with!(&mut *connection, |c| alert::table.filter(alert::child_id.eq(id)).select(alert::id).load(c))?;
     erase! {
+        alert_report: alert_report::alert_id.eq_any(&alerts);
+        alert_step: alert_step::alert_id.eq_any(&alerts);
+        alert: alert::child_id.eq(id);
         custody_inbox: custody_inbox::custody_id.eq_any(&custodies);
         custody_outbox: custody_outbox::custody_id.eq_any(&custodies);
         transfer_step: transfer_step::transfer_id.eq_any(transfer::table.filter(transfer::child_id.eq(id)).select(transfer::id));
@@ -205,6 +214,7 @@ pub fn erase(connection: &mut AnyConnection, person: &ChildRow, keys: &[i64]) ->
     unlink(connection, id)?;
     erase! {
         child_address: child_address::child_id.eq(id);
+        child_practice: child_practice::child_id.eq(id);
         child_identifier: child_identifier::child_id.eq(id);
         child_name: child_name::child_id.eq(id);
         child_particulars: child_particulars::child_id.eq(id);
@@ -247,6 +257,9 @@ fn erase_checks(connection: &mut AnyConnection, checks: &[Id]) -> Result<[(&'sta
         diesel::delete(idempotency::table.filter(idempotency::location.eq_any(places.iter().map(Some)))).execute(c)?;
         // Long gone: a check waits for other regions for an hour.
         diesel::delete(check_waiting::table.filter(check_waiting::enquiry_id.eq_any(checks))).execute(c)?;
+        // That somebody has read of it: told by others, and told to others.
+        diesel::delete(check_reading::table.filter(check_reading::enquiry_id.eq_any(checks))).execute(c)?;
+        diesel::delete(custody_outbox::table.filter(custody_outbox::custody_id.eq_any(checks))).execute(c)?;
         let notices = notice::table.filter(notice::enquiry_id.eq_any(&some)).select(notice::id);
         let tasks = task::table.filter(task::enquiry_id.eq_any(&some)).select(task::id);
         let evidence = task_evidence::enquiry_id.eq_any(checks).or(task_evidence::task_id.eq_any(tasks));
@@ -322,13 +335,22 @@ mod tests {
     use super::super::migrations;
 
     /// The tables from which rows of a person go.
-    const ERASED: [&str; 58] = [
+    const ERASED: [&str; 67] = [
+        "alert",
+        "alert_report",
+        "alert_step",
+        "missed_appointment",
+        // Files that are imported lie here until every row is answered, for an hour at most when nobody asked for it.
+        "import_chunk",
+        "import_result",
+        "import_mismatch",
         "custody",
         "custody_inbox",
         "custody_outbox",
         "transfer",
         "transfer_step",
         "check_waiting",
+        "check_reading",
         "break_glass",
         "child_shielding",
         "correction",
@@ -342,6 +364,7 @@ mod tests {
         "child_identifier",
         "child_name",
         "child_particulars",
+        "child_practice",
         "child_withdrawal",
         "clock_departure",
         "clock_due",
@@ -385,7 +408,7 @@ mod tests {
     ];
 
     /// The tables that hold nothing of a person but opaque identifiers, or nothing of people at all.
-    const KEPT: [&str; 17] = [
+    const KEPT: [&str; 23] = [
         "audit_checkpoint",
         "audit_child",
         "audit_entry",
@@ -395,7 +418,10 @@ mod tests {
         "check_budget",
         "client",
         "client_assertion",
+        "comparison",
+        "comparison_difference",
         "federation_directory",
+        "import_run",
         "member_statement",
         "peer_message",
         "event",
@@ -403,6 +429,9 @@ mod tests {
         "revocation",
         "session",
         "setting",
+        "sign_in",
+        "webhook",
+        "webhook_delivery",
     ];
 
     #[test]

@@ -6,14 +6,28 @@ use super::error::StoreError;
 
 /// The tables that a reset empties: children, and everything that rests on them. What refers stands before what it refers
 /// to.
-const EMPTIED: [&str; 61] = [
+const EMPTIED: [&str; 76] = [
+    "comparison_difference",
+    "comparison",
+    "webhook_delivery",
+    "webhook",
+    "missed_appointment",
+    "import_mismatch",
+    "import_result",
+    "import_chunk",
+    "import_run",
     "session",
+    "sign_in",
+    "alert_report",
+    "alert_step",
+    "alert",
     "custody_inbox",
     "custody_outbox",
     "transfer_step",
     "transfer",
     "custody",
     "check_waiting",
+    "check_reading",
     "break_glass",
     "duplicate_check",
     "possible_duplicate",
@@ -64,6 +78,7 @@ const EMPTIED: [&str; 61] = [
     "registration",
     "household_member",
     "child_address",
+    "child_practice",
     "child_identifier",
     "child_name",
     "child_particulars",

@@ -94,6 +94,22 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
+    child_practice (id) {
+        id -> crate::store::types::DbUuid,
+        child_id -> crate::store::types::DbUuid,
+        name -> Text,
+        ods_code -> Nullable<Text>,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+        superseded_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
     household_member (id) {
         id -> crate::store::types::DbUuid,
         child_id -> crate::store::types::DbUuid,
@@ -227,6 +243,85 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
+    import_run (id) {
+        id -> crate::store::types::DbUuid,
+        version -> BigInt,
+        authority -> Text,
+        source -> Text,
+        format -> Text,
+        digest -> Text,
+        bytes -> BigInt,
+        lines -> BigInt,
+        status -> Text,
+        failure -> Nullable<Text>,
+        rows_done -> BigInt,
+        counts -> Text,
+        asked_at -> crate::store::types::DbInstant,
+        asked_by -> Text,
+        begun_at -> Nullable<crate::store::types::DbInstant>,
+        ended_at -> Nullable<crate::store::types::DbInstant>,
+        leased_until -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    import_chunk (run_id, number) {
+        run_id -> crate::store::types::DbUuid,
+        number -> BigInt,
+        content -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    import_result (run_id, number) {
+        run_id -> crate::store::types::DbUuid,
+        number -> BigInt,
+        external_id -> Nullable<Text>,
+        outcome -> Text,
+        codes -> Text,
+        remarks -> Text,
+        child_id -> Nullable<crate::store::types::DbUuid>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    import_mismatch (source, external_id, code) {
+        source -> Text,
+        external_id -> Text,
+        code -> Text,
+        said_digest -> Text,
+        task_id -> crate::store::types::DbUuid,
+        run_id -> Nullable<crate::store::types::DbUuid>,
+        child_id -> Nullable<crate::store::types::DbUuid>,
+        other_id -> Nullable<crate::store::types::DbUuid>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    missed_appointment (id) {
+        id -> crate::store::types::DbUuid,
+        child_id -> Nullable<crate::store::types::DbUuid>,
+        registration_id -> Nullable<crate::store::types::DbUuid>,
+        kind -> Text,
+        service -> Text,
+        missed_on -> Date,
+        agency -> Text,
+        reported_by -> Text,
+        received_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
     match_record (pid) {
         pid -> BigInt,
         standing -> Text,
@@ -342,6 +437,8 @@ diesel::table! {
         acknowledgement_note -> Nullable<Text>,
         clock -> Nullable<Text>,
         due_on -> Nullable<Date>,
+        alert_id -> Nullable<crate::store::types::DbUuid>,
+        together_id -> Nullable<crate::store::types::DbUuid>,
     }
 }
 
@@ -365,6 +462,7 @@ diesel::table! {
         about -> Nullable<Text>,
         clock -> Nullable<Text>,
         due_on -> Nullable<Date>,
+        alert_id -> Nullable<crate::store::types::DbUuid>,
     }
 }
 
@@ -901,6 +999,7 @@ diesel::table! {
         serial -> BigInt,
         document -> Text,
         taken_up_at -> crate::store::types::DbInstant,
+        earlier -> Text,
     }
 }
 
@@ -923,6 +1022,19 @@ diesel::table! {
         question -> Text,
         attempts -> BigInt,
         next_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    check_reading (region, message_id) {
+        region -> Text,
+        message_id -> crate::store::types::DbUuid,
+        enquiry_id -> crate::store::types::DbUuid,
+        entry -> Text,
+        role -> Text,
+        read_at -> crate::store::types::DbInstant,
     }
 }
 
@@ -1034,6 +1146,19 @@ diesel::table! {
         digest -> Text,
         sealed_token -> Text,
         ends_at -> crate::store::types::DbInstant,
+        began_at -> Nullable<crate::store::types::DbInstant>,
+        idle_ends_at -> Nullable<crate::store::types::DbInstant>,
+        sealed_kept -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    sign_in (digest) {
+        digest -> Text,
+        sealed -> Text,
+        ends_at -> crate::store::types::DbInstant,
     }
 }
 
@@ -1100,6 +1225,7 @@ diesel::table! {
         is_open -> Bool,
         created_at -> crate::store::types::DbInstant,
         changed_at -> crate::store::types::DbInstant,
+        kind -> Text,
     }
 }
 
@@ -1155,6 +1281,123 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    alert (id) {
+        id -> crate::store::types::DbUuid,
+        custody_id -> crate::store::types::DbUuid,
+        child_id -> Nullable<crate::store::types::DbUuid>,
+        registration_id -> Nullable<crate::store::types::DbUuid>,
+        authority -> Text,
+        owner -> Text,
+        version -> BigInt,
+        status -> Text,
+        is_shown -> Bool,
+        is_exercise -> Bool,
+        state -> Text,
+        kept -> Text,
+        body -> Binary,
+        raise_at -> Nullable<crate::store::types::DbInstant>,
+        raised_at -> Nullable<crate::store::types::DbInstant>,
+        drive_at -> Nullable<crate::store::types::DbInstant>,
+        created_at -> crate::store::types::DbInstant,
+        changed_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    alert_step (id) {
+        id -> crate::store::types::DbUuid,
+        alert_id -> crate::store::types::DbUuid,
+        authority -> Text,
+        action -> Text,
+        role -> Text,
+        name -> Text,
+        reason -> Nullable<Text>,
+        words -> Nullable<Text>,
+        recorded_at -> crate::store::types::DbInstant,
+        recorded_by -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    alert_report (alert_id, sighting_id) {
+        alert_id -> crate::store::types::DbUuid,
+        sighting_id -> crate::store::types::DbUuid,
+        details -> Text,
+        is_taken -> Bool,
+        created_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    webhook (id) {
+        id -> crate::store::types::DbUuid,
+        version -> BigInt,
+        owner -> Text,
+        url -> Text,
+        kinds -> Nullable<Text>,
+        signing -> Text,
+        generation -> BigInt,
+        rotated_at -> Nullable<crate::store::types::DbInstant>,
+        status -> Text,
+        status_reason -> Nullable<Text>,
+        after_leaf -> BigInt,
+        after_event -> crate::store::types::DbUuid,
+        created_at -> crate::store::types::DbInstant,
+        created_by -> Text,
+        changed_at -> crate::store::types::DbInstant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    webhook_delivery (webhook_id, event_id) {
+        webhook_id -> crate::store::types::DbUuid,
+        event_id -> crate::store::types::DbUuid,
+        leaf_index -> BigInt,
+        child_id -> Nullable<crate::store::types::DbUuid>,
+        status -> Text,
+        attempts -> BigInt,
+        next_at -> crate::store::types::DbInstant,
+        answered -> Nullable<BigInt>,
+        problem -> Nullable<Text>,
+        attempted_at -> Nullable<crate::store::types::DbInstant>,
+        done_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    comparison (region) {
+        region -> Text,
+        next_at -> crate::store::types::DbInstant,
+        compared_at -> Nullable<crate::store::types::DbInstant>,
+        status -> Nullable<Text>,
+        differing -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    comparison_difference (region, item_id) {
+        region -> Text,
+        item_id -> crate::store::types::DbUuid,
+        first_seen_at -> crate::store::types::DbInstant,
+        reported_at -> Nullable<crate::store::types::DbInstant>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     pregnancy,
     correction,
@@ -1168,6 +1411,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     child_name,
     child_identifier,
     child_address,
+    child_practice,
     household_member,
     registration,
     registration_state,
@@ -1175,6 +1419,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     registration_coordinator,
     core_group_member,
     import_record,
+    import_run,
+    import_chunk,
+    import_result,
+    import_mismatch,
+    missed_appointment,
     match_record,
     match_key,
     match_key_stat,
@@ -1223,7 +1472,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     member_statement,
     peer_message,
     check_waiting,
+    check_reading,
     session,
+    sign_in,
     event,
     event_acknowledgement,
     custody,
@@ -1231,6 +1482,13 @@ diesel::allow_tables_to_appear_in_same_query!(
     transfer_step,
     custody_outbox,
     custody_inbox,
+    alert,
+    alert_step,
+    alert_report,
+    webhook,
+    webhook_delivery,
+    comparison,
+    comparison_difference,
 );
 
 diesel::joinable!(enquiry_match -> enquiry (enquiry_id));

@@ -31,6 +31,7 @@ pub struct TaskRow {
     pub about: Option<String>,
     pub clock: Option<String>,
     pub due_on: Option<NaiveDate>,
+    pub alert_id: Option<Id>,
 }
 
 impl TaskRow {
@@ -118,6 +119,7 @@ pub fn list(
     connection: &mut AnyConnection,
     authorities: &[String],
     reader: &str,
+    to_role: Option<&str>,
     open: Option<bool>,
     before: Option<Id>,
     limit: i64,
@@ -130,6 +132,9 @@ pub fn list(
             .order(task::id.desc())
             .limit(limit)
             .into_boxed();
+        if let Some(role) = to_role {
+            query = query.filter(task::to_role.eq(role));
+        }
         match open {
             Some(true) => query = query.filter(task::closed_at.is_null()),
             Some(false) => query = query.filter(task::closed_at.is_not_null()),

@@ -32,6 +32,18 @@ pub struct DbInstant;
 #[diesel(sql_type = DbUuid)]
 pub struct Id(pub Uuid);
 
+/// `Debug` of a row that holds what must be in no log and no panic: these columns, and nothing of the others.
+macro_rules! shows_only {
+    ($row:ident: $($column:ident),+) => {
+        impl std::fmt::Debug for $row {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($row))$(.field(stringify!($column), &self.$column))+.finish_non_exhaustive()
+            }
+        }
+    };
+}
+pub(crate) use shows_only;
+
 macro_rules! from_typed {
     ($($name:ident),+) => {$(
         impl From<crate::domain::ids::$name> for Id {
@@ -56,12 +68,17 @@ from_typed!(
     RevocationId,
     HoldId,
     ClientId,
+    WebhookId,
+    ImportId,
     IdentityDecisionId,
     BreakGlassId,
     EventId,
     CustodyId,
     TransferId,
-    MessageId
+    StayId,
+    MessageId,
+    AlertId,
+    SightingId
 );
 
 impl ToSql<DbUuid, Pg> for Id {

@@ -7,14 +7,17 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage};
+use actix_web::web::Data;
+use actix_web::{Error, HttpMessage, HttpRequest};
 use uuid::Uuid;
 
+use crate::api::app::App;
+use crate::api::deprecation::Ending;
 use crate::api::fhir;
 use crate::api::gate::{AsIs, RequestFacts};
 use crate::api::limits::Told;
 use crate::api::problem::{Kind, Problem};
-use crate::authz::Context;
+use crate::authz::{Context, Operation};
 use crate::words::Language;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -53,6 +56,14 @@ fn method_name(method: &Method) -> &'static str {
     KNOWN.iter().position(|known| known == method).map_or("other", |place| NAMES[place])
 }
 
+/// What is to be said when the operation of a request is going to end.
+fn ending(request: &HttpRequest) -> Vec<(HeaderName, HeaderValue)> {
+    let operation = request.extensions().get::<Operation>().copied();
+    let app = request.app_data::<Data<App>>();
+    let ending = operation.zip(app).and_then(|(operation, app)| app.endings.iter().find(|ending| ending.operation == operation));
+    ending.map(Ending::headers).unwrap_or_default()
+}
+
 /// The middleware.
 ///
 /// # Errors
@@ -74,6 +85,7 @@ pub async fn around(request: ServiceRequest, next: Next<impl MessageBody + 'stat
     // The route, never the path: a path may hold an identifier, and nobody knows what a caller put there.
     let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let told = response.request().extensions().get::<Told>().map(Told::fields).unwrap_or_default();
+    let ending = ending(response.request());
     let mut response = explained(response, language, request_id);
     let is_docs = route.starts_with("/docs");
     let headers = response.headers_mut();
@@ -87,7 +99,7 @@ pub async fn around(request: ServiceRequest, next: Next<impl MessageBody + 'stat
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    for (name, value) in told {
+    for (name, value) in told.into_iter().chain(ending) {
         headers.insert(name, value);
     }
     let policy = if is_docs {

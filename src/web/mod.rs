@@ -17,21 +17,26 @@ use chrono::TimeDelta;
 use rustls::pki_types::UnixTime;
 
 use crate::api::app::{App, Federated, Turns};
+use crate::api::deprecation::{DECLARED, Ending};
+use crate::api::gate;
 use crate::api::limits::{self, Limits};
 use crate::api::oauth::Issuing;
-use crate::api::{operational, routes};
+use crate::api::{events, operational, routes};
+use crate::authz::Operation;
 use crate::authz::assertion::FetchedKeys;
+use crate::authz::pages::IdTokens;
 use crate::authz::token::{Fetch, Home, KeySource, OwnKeys, TrustedIssuer, Verifier};
 use crate::config::Config;
 use crate::federation::members::{LearnError, Members};
 use crate::federation::peers::Peers;
+use crate::federation::sign_in::{Proof, Provider, Settings as SignInSettings};
 use crate::federation::tls::PeerCertificate;
 use crate::federation::{self, background as federation_work, tls as peer_tls};
 use crate::matching::Keyer;
 use crate::register::keys::{KeyError, KeyFolder, LogSigner, Signer};
-use crate::register::matcher::{self, Matcher};
-use crate::register::peers::statement::Statement;
-use crate::register::{Region, RegionError, RegisterError, clocks, duplicates, patterns, sandbox};
+use crate::register::matcher::{self, Budget, Matcher};
+use crate::register::peers::statement::{Descent, Statement};
+use crate::register::{Region, RegionError, RegisterError, clocks, duplicates, imports, patterns, sandbox};
 use crate::store::clock::Clock;
 use crate::store::connection::DatabaseUrl;
 use crate::store::{Sizes, Store, StoreError, migrations};
@@ -47,6 +52,12 @@ const SEQUENCE_EVERY: Duration = Duration::from_millis(200);
 const REVOCATIONS_EVERY: Duration = Duration::from_secs(1);
 /// How often the samples of the metrics are counted: until then they are kept one by one.
 const METRICS_EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked whether a file was sent to be imported.
+const IMPORTS_EVERY: Duration = Duration::from_millis(500);
+/// How long imports rest after the database failed.
+const IMPORTS_REST: Duration = Duration::from_secs(5);
+/// How often what is left of old imports is cleared away.
+const IMPORTS_TIDIED_EVERY: Duration = Duration::from_secs(600);
 /// How long to leave the audit log alone after its upkeep failed.
 const LOG_REST: Duration = Duration::from_secs(5);
 
@@ -76,12 +87,21 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// `sandbox.deprecated` names something that is no operation.
+    #[error("sandbox.deprecated: {0} is no operation; use an operationId of the OpenAPI document")]
+    UnknownOperation(String),
     /// The certificate or key for HTTPS cannot be used.
     #[error("the certificate for HTTPS cannot be used: {0}")]
     Certificate(String),
+    /// The client by which events are sent cannot be made.
+    #[error("events cannot be sent: {0}")]
+    Sending(String),
     /// What is known of the other regions cannot be used.
     #[error("the members of the federation cannot be read: {0}")]
     Members(#[source] LearnError),
+    /// The identity provider for the pages cannot be used as it is configured.
+    #[error("sign_in: {0}")]
+    SignIn(String),
     /// An issuer's key file cannot be read, or the HTTP client cannot be made.
     #[error("issuer {issuer}: {problem}")]
     Issuer {
@@ -123,7 +143,7 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
     let clock = Arc::new(Clock::default());
     folder.make_missing(clock.wall())?;
     let signer = Arc::new(Signer::open(folder.clone())?);
-    let matcher = Matcher::new(Keyer::new(folder.matcher_secret()?), config.matching.candidate_budget);
+    let matcher = Matcher::new(Keyer::new(folder.matcher_secret()?), Budget::of(&config.matching));
     let region = Arc::new(Region::new(config, matcher, signer)?);
     let url = DatabaseUrl::parse(&config.database.url)?;
     if config.database.migrate_at_start {
@@ -156,9 +176,21 @@ pub async fn open(config: &Config) -> Result<App, StartError> {
         turns: Turns::default(),
         limits: Limits::new(&config.limits, config.federation.requests_per_minute),
         body_limit: config.server.body_limit_bytes,
+        import_limit: config.imports.body_limit_bytes,
+        endings: Arc::new(endings(config)?),
     };
     app.refresh_revocations().await?;
     Ok(app)
+}
+
+/// What of the contract is going to end, and what an integrator rehearses the end of.
+fn endings(config: &Config) -> Result<Vec<Ending>, StartError> {
+    let today = Clock::default().wall().date_naive();
+    let named = config.sandbox.deprecated.iter().map(|name| {
+        let known = Operation::ALL.iter().find(|operation| operation.as_str() == name);
+        known.map(|operation| Ending::rehearsed(*operation, today)).ok_or_else(|| StartError::UnknownOperation(name.clone()))
+    });
+    DECLARED.iter().copied().map(Ok).chain(named).collect()
 }
 
 /// Takes up what is known of the other regions; for a region that stands alone, only what it says of itself.
@@ -166,7 +198,7 @@ async fn federated(store: &Store, region: &Arc<Region>, folder: KeyFolder) -> Re
     if !region.is_federated() && region.federation.directory_keys.is_empty() {
         let now = store.clock().wall();
         let own = Statement::sign(region.said(), region.code().as_str(), now.timestamp_millis(), &region.signer, now)?;
-        region.take_up_alone(Arc::new(own));
+        region.take_up_alone(Arc::new(Descent::of(own)));
         return Ok(None);
     }
     let peers = if region.is_federated() { Some(Peers::new(Arc::clone(region), folder, Arc::clone(store.clock()))?) } else { None };
@@ -200,7 +232,39 @@ fn verifier(config: &Config, region: &Region, lifetime: TimeDelta, fetch: Fetch)
         region: region.code().to_string(),
         authorities: region.authorities().iter().map(|authority| authority.gss.clone()).collect(),
     };
-    Ok(Verifier::new(home, issuers, fetch))
+    let settings = &config.sign_in;
+    let id_tokens = (!settings.issuer.is_empty()).then(|| IdTokens {
+        issuer: settings.issuer.clone(),
+        client_id: settings.client_id.clone(),
+        role_claim: settings.role_claim.clone(),
+        roles: settings.roles.clone(),
+    });
+    Ok(Verifier::new(home, issuers, fetch).with_id_tokens(id_tokens))
+}
+
+/// The identity provider through which people sign in to the pages.
+fn provider(config: &Config) -> Result<Option<Provider>, StartError> {
+    let settings = &config.sign_in;
+    if settings.issuer.is_empty() {
+        return Ok(None);
+    }
+    let read = |file: &str| std::fs::read_to_string(file).map_err(|error| StartError::SignIn(format!("{file}: {error}")));
+    let proof = if settings.client_key_file.is_empty() {
+        Proof::Secret(read(&settings.client_secret_file)?.trim().to_owned().into())
+    } else {
+        let file = &settings.client_key_file;
+        let refused = || StartError::SignIn(format!("{file}: needs a private key (PKCS #8 in PEM): RSA, P-256 or Ed25519"));
+        Proof::read_key(&read(file)?, &settings.client_key_id).ok_or_else(refused)?
+    };
+    let own = config.server.public_url.trim_end_matches('/');
+    let reached = SignInSettings {
+        issuer: settings.issuer.clone(),
+        client_id: settings.client_id.clone(),
+        scopes: settings.scopes.clone(),
+        back: format!("{own}/sign-in/return"),
+        after: format!("{own}/signed-out"),
+    };
+    Provider::new(reached, proof).map(Some).map_err(StartError::SignIn)
 }
 
 /// Starts a server. Must be called inside an actix (tokio) runtime.
@@ -219,7 +283,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let address = listener.local_addr().map_err(listen_error)?;
     let data = Data::new(app.clone());
     let with_sandbox = config.sandbox.enabled;
-    let pages = Pages::new(config);
+    let pages = Pages::new(config, provider(config)?);
     let mut server = HttpServer::new(move || {
         Application::new()
             .app_data(data.clone())
@@ -240,8 +304,8 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let server = if config.server.tls_certificate.is_empty() {
         server.listen(listener)
     } else {
-        let tls = tls(Path::new(&config.server.tls_certificate), Path::new(&config.server.tls_key))?;
-        server.listen_rustls_0_23(listener, tls)
+        let tls = tls(&config.server)?;
+        server.on_connect(note_certificate).listen_rustls_0_23(listener, tls)
     }
     .map_err(listen_error)?
     .run();
@@ -250,10 +314,12 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         federation_work::start(&app.store, members, peers);
     }
     federation::custody::start(&app.store, &app.region, app.federation.as_ref().and_then(|federated| federated.peers.as_ref()));
+    federation::webhooks::start(&app.store, &app.region, events::document).map_err(|error| StartError::Sending(error.to_string()))?;
     background(&app, Duration::from_secs(config.matching.refresh_minutes * 60));
     keep_clocks(&app, Duration::from_millis(config.escalation.interval_ms));
     keep_log(&app, log, checkpoint_every);
     look_for_patterns(&app, Duration::from_millis(config.fishing.every_ms));
+    take_in_files(&app, TimeDelta::days(i64::from(config.imports.results_days)));
     Ok(Running { address, handle: server.handle(), server: ServerFuture(server), app })
 }
 
@@ -428,19 +494,55 @@ fn look_for_patterns(app: &App, every: Duration) {
     });
 }
 
-fn tls(certificate: &Path, key: &Path) -> Result<rustls::ServerConfig, StartError> {
+/// Takes in files that were sent, and forgets what became of their rows after `results` have passed.
+fn take_in_files(app: &App, results: TimeDelta) {
+    let (store, region) = (app.store.clone(), Arc::clone(&app.region));
+    actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(IMPORTS_EVERY).await;
+            if let Err(error) = imports::work_off(&store, &region).await {
+                tracing::error!(error = %error, "a file could not be taken in; it is gone on with from the row at which it stopped");
+                tokio::time::sleep(IMPORTS_REST).await;
+            }
+        }
+    });
+    let store = app.store.clone();
+    actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(IMPORTS_TIDIED_EVERY).await;
+            if let Err(error) = store.tidy_imports(store.clock().wall() - results).await {
+                tracing::error!(error = %error, "what is left of old imports could not be cleared away");
+            }
+        }
+    });
+}
+
+/// Notes which certificate a partner system shows, if any: its tokens are bound to it.
+fn note_certificate(connection: &dyn std::any::Any, extensions: &mut actix_web::dev::Extensions) {
+    let session = connection.downcast_ref::<TlsStream<actix_web::rt::net::TcpStream>>().map(|stream| stream.get_ref().1);
+    let shown = session.and_then(|session| session.peer_certificates()).and_then(<[_]>::first);
+    if let Some(der) = shown {
+        extensions.insert(gate::PeerCertificate(peer_tls::thumbprint(der)));
+    }
+}
+
+fn tls(server: &crate::config::Server) -> Result<rustls::ServerConfig, StartError> {
     use rustls::pki_types::pem::PemObject;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+    let (certificate, key) = (Path::new(&server.tls_certificate), Path::new(&server.tls_key));
     let problem = |error: &dyn std::fmt::Display| StartError::Certificate(error.to_string());
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| problem(&format!("{}: {error}", certificate.display())))?;
     let key = PrivateKeyDer::from_pem_file(key).map_err(|error| problem(&format!("{}: {error}", key.display())))?;
-    rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+    let builder = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| problem(&error))?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| problem(&error))
+        .map_err(|error| problem(&error))?;
+    let builder = if server.ask_client_certificates {
+        builder.with_client_cert_verifier(peer_tls::partner_certificates())
+    } else {
+        builder.with_no_client_auth()
+    };
+    builder.with_single_cert(chain, key).map_err(|error| problem(&error))
 }

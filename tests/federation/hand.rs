@@ -25,6 +25,8 @@ pub struct Hand {
     code: String,
     to: String,
     path: String,
+    kind: &'static str,
+    sent_to: &'static str,
     version: String,
     age: i64,
     keys: PathBuf,
@@ -40,6 +42,8 @@ impl Hand {
             code: region.code.into(),
             to: to.code.into(),
             path: "/federation/v1/checks".into(),
+            kind: kind::QUESTION,
+            sent_to: "/federation/v1/checks",
             version: "1.1".into(),
             age: 0,
             keys: keys.path().to_owned(),
@@ -61,6 +65,11 @@ impl Hand {
     /// Signed for another path.
     pub fn at(&self, path: &str) -> Self {
         Self { path: path.into(), ..self.clone() }
+    }
+
+    /// Messages of another kind, at the place for them.
+    pub fn speaking(&self, kind: &'static str, place: &'static str) -> Self {
+        Self { path: place.into(), kind, sent_to: place, ..self.clone() }
     }
 
     /// Signed so many seconds ago.
@@ -112,7 +121,7 @@ impl Hand {
             htm: Some("POST".into()),
             htu: Some(self.path.clone()),
             ver: self.version.clone(),
-            kind: kind::QUESTION.into(),
+            kind: self.kind.into(),
             dirv: 1,
             stm: 1,
             corr: Uuid::now_v7(),
@@ -142,7 +151,7 @@ impl Hand {
     /// The same; answers status and body.
     pub fn send_raw(&self, message: &str) -> (u16, String) {
         let config = client(&self.identity);
-        let (address, message) = (format!("{}/federation/v1/checks", self.address), message.to_owned());
+        let (address, message) = (format!("{}{}", self.address, self.sent_to), message.to_owned());
         runtime().block_on(async move {
             let client = reqwest::Client::builder().tls_backend_preconfigured(config).no_proxy().build().expect("a client");
             let response = client.post(address).header(CONTENT_TYPE, "application/jose").body(message).send().await.expect("an answer");

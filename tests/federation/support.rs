@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use cofrestr::register::keys::{KeyFolder, directory_key};
 use cofrestr::register::peers::directory::{Keeper, Known};
+use rand::RngExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -68,17 +69,7 @@ impl Region {
 
     /// A person whose token is of this region.
     pub fn person(&self, caller: Caller) -> Caller {
-        let authority = match self.code {
-            "west-midlands" => BIRMINGHAM,
-            "north-wales" => WREXHAM,
-            _ => crate::support::tokens::NEWPORT,
-        };
-        let caller = match (caller.claim("region").is_some(), caller.claim("authority").is_some()) {
-            (true, _) => caller.with("region", json!(self.code)),
-            (_, true) => caller.with("authority", json!(authority)),
-            _ => caller,
-        };
-        caller.with("organisation", json!({"code": authority, "name": format!("Children's services of {}", self.code)}))
+        person_of(self.code, caller)
     }
 
     /// The audit log.
@@ -92,20 +83,43 @@ impl Region {
     }
 }
 
+/// A person whose token is of a region.
+pub fn person_of(region: &str, caller: Caller) -> Caller {
+    let authority = match region {
+        "west-midlands" => BIRMINGHAM,
+        "north-wales" => WREXHAM,
+        _ => crate::support::tokens::NEWPORT,
+    };
+    let caller = match (caller.claim("region").is_some(), caller.claim("authority").is_some()) {
+        (true, _) => caller.with("region", json!(region)),
+        (_, true) => caller.with("authority", json!(authority)),
+        _ => caller,
+    };
+    caller.with("organisation", json!({"code": authority, "name": format!("Children's services of {region}")}))
+}
+
 /// The federation.
 pub struct Federation {
     pub regions: Vec<Region>,
     pub folder: Folder,
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, and that no outgoing connection takes while a region is down: those have higher ones.
 fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).expect("a port").local_addr().expect("an address").port()
+    loop {
+        let port = rand::rng().random_range(10_000..20_000);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Runs the program's command line; answers what it printed.
 pub fn cofrestr(arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new(env!("CARGO_BIN_EXE_cofrestr")).args(arguments).output().expect("the program");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cofrestr"));
+    // Settings of tests, which the program would take for its own.
+    command.args(arguments).env_remove("COFRESTR_TRIALS").env_remove("COFRESTR_SEED");
+    let output = command.output().expect("the program");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }
@@ -136,6 +150,8 @@ impl Federation {
     pub fn on(codes: &[&'static str], database: impl Fn(&str) -> TestDatabase) -> Self {
         let folder = Folder::new();
         let path = |name: &str| folder.path().join(name).display().to_string();
+        std::fs::create_dir(path("people")).expect("a folder");
+        let people = path("people");
         let keeper = cofrestr(&["members", "key", &path("keeper.key")]).expect("a key").trim().to_owned();
         let regions: Vec<Region> = codes
             .iter()
@@ -145,7 +161,9 @@ impl Federation {
                 let reached = wire.address();
                 let configuration = format!(
                     "[region]\ncode = \"{code}\"\n[log]\nlevel = \"info\"\n[federation]\nbind = \"{peers}\"\naddress = \"https://{reached}\"\n\
-                     directory_keys = [\"{keeper}\"]\nrefresh_ms = 300\nretry_first_ms = 200\nretry_last_ms = 1000\nrest_ms = 500\n"
+                     directory_keys = [\"{keeper}\"]\nrefresh_ms = 300\nretry_first_ms = 200\nretry_last_ms = 1000\nrest_ms = 500\n\
+                     compare_every_ms = 3600000\ncompare_again_ms = 2000\n\
+                     [pages]\nsandbox_tokens = {people:?}\n"
                 );
                 let database = Arc::new(database(code));
                 let program = Program::start(Arc::clone(&database), &configuration);
@@ -166,6 +184,11 @@ impl Federation {
             wait("the directory", || (federation.version(region) == expected).then_some(()));
         }
         federation
+    }
+
+    /// Lets somebody sign in to the pages by choosing who they are.
+    pub fn lets_in(&self, person: &str, caller: &Caller) {
+        std::fs::write(self.folder.path().join("people").join(format!("{person}.token")), caller.token()).expect("a token");
     }
 
     /// `cofrestr members …` on the federation's directory.

@@ -51,6 +51,10 @@ enum Flaw {
     ForkIgnored,
     /// F14: both sides of a dispute give way.
     BothGiveWay,
+    /// F15: that a move is disputed is said once, and not again.
+    DisputeSaidOnce,
+    /// F16: the receipt of a dispute is taken for that of another.
+    DisputeReceiptBlurred,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -77,6 +81,8 @@ struct Setup {
     restore: bool,
     /// An offer may be forced while another has not answered.
     force: bool,
+    /// How often people put a move before the senior managers.
+    disputes: u8,
     /// Which offers are made, in this order; empty: any.
     route: &'static [(usize, usize)],
     flaw: Option<Flaw>,
@@ -95,6 +101,7 @@ const PLAIN: Setup = Setup {
     drops: false,
     restore: false,
     force: false,
+    disputes: 0,
     route: &[],
     flaw: None,
 };
@@ -118,6 +125,7 @@ struct World {
     closed: bool,
     offers: usize,
     crashes: u8,
+    disputes: u8,
     backup: Option<Sealed<Custody>>,
     restored: bool,
 }
@@ -153,6 +161,8 @@ enum Step {
     Withdraw(usize, TransferId),
     Close(usize),
     GiveWay(usize),
+    /// Puts a move before the senior managers of both sides.
+    Dispute(usize, TransferId),
     Send(usize),
     Stop(usize),
     Late(usize, TransferId, DutyKind),
@@ -253,6 +263,9 @@ impl Setup {
                 }
                 (Some(Flaw::DuplicatesDropped), Message::Complete(_)) if *custody == before => outcome.send.clear(),
                 (Some(Flaw::StaleCancelIgnored), Message::Cancel { .. }) if !known && *custody == before => outcome.send.clear(),
+                (Some(Flaw::DisputeReceiptBlurred), Message::DisputedReceipt { .. }) => {
+                    custody.contests.iter_mut().for_each(|contest| contest.told = true);
+                }
                 (Some(Flaw::ForkIgnored), _) if custody.dispute.is_some() => {
                     custody.dispute = None;
                     custody.settle_after_tampering();
@@ -350,9 +363,17 @@ impl Setup {
                     answer.ok()
                 })
             }
-            Step::Send(region) => {
-                self.step(world, region, key, |custody| Some(Outcome { send: custody.due_messages(), ..Outcome::default() }))
+            Step::Dispute(region, transfer) => {
+                world.disputes += 1;
+                self.act(world, region, Act::Contest { transfer, words: None })
             }
+            Step::Send(region) => self.step(world, region, key, |custody| {
+                let mut send = custody.due_messages();
+                if self.flaw == Some(Flaw::DisputeSaidOnce) {
+                    send.retain(|envelope| !matches!(envelope.message, Message::Disputed { .. }));
+                }
+                Some(Outcome { send, ..Outcome::default() })
+            }),
             Step::Stop(region) => {
                 world.crashes += 1;
                 let lost = self.flaw == Some(Flaw::DutiesInMemory);
@@ -480,6 +501,7 @@ impl Model for Setup {
             closed: false,
             offers: 0,
             crashes: 0,
+            disputes: 0,
             backup: None,
             restored: false,
         }]
@@ -555,8 +577,9 @@ impl Model for Setup {
             }),
             Property::always("S5 a receipt is for what is stored", |_, world| receipts_are_true(world)),
             Property::always("S6 agreed by people only", |_, world| agreements_are_true(world)),
-            Property::always("S7 what has ended stays ended", |_, world: &World| !world.closed || !world.regions.iter().any(leads)),
+            Property::always("S7 what has ended stays ended", |_, world| nobody_leads_after_the_end(world)),
             Property::always("L1 an open transfer has a duty", |_, world| every_open_transfer_has_a_duty(world)),
+            Property::always("D1 who is told to have heard of a dispute has", |_, world| disputes_are_heard(world)),
         ];
         if !self.force {
             properties.push(Property::always("S2 one leads in an epoch", |_, world: &World| {
@@ -605,6 +628,12 @@ impl Setup {
         if custody.dispute.is_some() {
             steps.push(Step::GiveWay(region));
         }
+        if world.disputes < self.disputes {
+            // Also what has ended: who is responsible now is what is disputed then.
+            let known = custody.outgoing.iter().map(|outgoing| outgoing.transfer);
+            let known = known.chain(custody.incoming.iter().map(|incoming| incoming.transfer));
+            steps.extend(known.map(|transfer| Step::Dispute(region, transfer)));
+        }
     }
 }
 
@@ -638,6 +667,30 @@ fn agreements_are_true(world: &World) -> bool {
     })
 }
 
+/// Nobody leads in the epoch in which the entry has ended, nor after it. Who led before it, and has not heard yet that custody passed on,
+/// still shows the child: their end is on its way.
+fn nobody_leads_after_the_end(world: &World) -> bool {
+    let ended = world.regions.iter().filter_map(|custody| match &custody.standing {
+        Standing::Closed { epoch, .. } => Some(*epoch),
+        Standing::None | Standing::Lead { .. } | Standing::Ended { .. } => None,
+    });
+    let ended = ended.max();
+    ended.is_none_or(|ended| world.regions.iter().all(|custody| custody.standing.leads() < Some(ended)))
+}
+
+/// What one side takes for heard stands at the other, once.
+fn disputes_are_heard(world: &World) -> bool {
+    world.regions.iter().enumerate().all(|(region, custody)| {
+        custody.contests.iter().filter(|contest| contest.mine && contest.told).all(|contest| {
+            let there = &world.regions[place(&contest.other)].contests;
+            let heard = there.iter().filter(|heard| {
+                !heard.mine && heard.other == code(region) && heard.transfer == contest.transfer && heard.number == contest.number
+            });
+            heard.count() == 1
+        })
+    })
+}
+
 fn every_open_transfer_has_a_duty(world: &World) -> bool {
     world.regions.iter().all(|custody| {
         custody.outgoing.iter().all(|outgoing| !outgoing.state.is_open() || !outgoing.duties.is_empty())
@@ -649,6 +702,7 @@ fn every_open_transfer_has_a_duty(world: &World) -> bool {
 fn is_settled(world: &World) -> bool {
     let leading = world.regions.iter().filter(|custody| leads(custody)).count();
     world.regions.iter().all(|custody| !custody.transfer_open() && custody.dispute.is_none() && custody.recovering.is_empty())
+        && world.regions.iter().all(|custody| custody.contests.iter().all(|contest| contest.told))
         && (leading == 1 || (leading == 0 && world.closed))
 }
 
@@ -669,6 +723,7 @@ impl Checked for Setup {
                 | Step::Stop(_)
                 | Step::Offer { .. }
                 | Step::Announce { .. }
+                | Step::Dispute(..)
                 | Step::Close(_)
                 | Step::Backup
                 | Step::Restore
@@ -686,6 +741,9 @@ const TWO: Setup = Setup { transfers: 2, ..PLAIN };
 const AGAIN: Setup = Setup { transfers: 2, tidy: true, route: &[(0, 1), (0, 1)], ..PLAIN };
 
 const THERE_AND_BACK: Setup = Setup { transfers: 2, tidy: true, cancel: false, refuse: false, route: &[(0, 1), (1, 0)], ..PLAIN };
+
+/// People dispute a move, at either end and whatever has become of it.
+const DISPUTED: Setup = Setup { disputes: 2, cancel: false, ..PLAIN };
 
 /// The origin forgets that it has offered, and offers the same epoch to a second.
 const FORK: Setup = Setup { regions: 3, transfers: 2, restore: true, refuse: false, cancel: false, route: &[(0, 1), (0, 2)], ..PLAIN };
@@ -730,6 +788,16 @@ fn what_was_announced_comes_about_or_does_not() {
 }
 
 #[test]
+fn what_one_side_disputes_the_other_hears() {
+    holds("TD: disputed twice, at either end", &DISPUTED);
+    never_stuck("TD: disputed, messages are lost, programs stop", &Setup { disputes: 1, drops: true, crashes: 1, ..DISPUTED });
+    never_stuck("TD: disputed, restored", &Setup { disputes: 1, restore: true, refuse: false, ..DISPUTED });
+    let once = Setup { disputes: 1, refuse: false, ..DISPUTED };
+    is_stuck(&without(Flaw::DisputeSaidOnce, &Setup { drops: true, ..once }));
+    is_caught(&without(Flaw::DisputeReceiptBlurred, &Setup { disputes: 2, ..once }), &["D1"]);
+}
+
+#[test]
 fn losses_and_stops_leave_nothing_stuck() {
     never_stuck("T4: messages are lost, programs stop", &Setup { tidy: true, ..LOSSES });
 }
@@ -768,7 +836,7 @@ fn each_safeguard_against_being_stuck_is_needed() {
 
 #[test]
 fn many_moves_between_many_authorities_hold_and_settle() {
-    let many = Setup { regions: 5, transfers: 8, announce: true, tidy: true, timers: true, drops: true, crashes: 5, ..PLAIN };
+    let many = Setup { regions: 5, transfers: 8, announce: true, tidy: true, timers: true, drops: true, crashes: 5, disputes: 4, ..PLAIN };
     walks("W1: five authorities, eight moves, losses and stops", &many, 300);
     walks("W2: the entry may be ended", &Setup { close: true, ..many }, 300);
     walks("W3: forced", &Setup { force: true, ..many }, 300);

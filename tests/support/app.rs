@@ -90,6 +90,11 @@ impl Server {
 pub struct Second(Option<Server>);
 
 impl Second {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.0.as_ref().expect("a running server").address
+    }
+
     /// Moves its procedure time: each server has its own clock.
     #[track_caller]
     pub fn set_clock(&self, now: &str) {
@@ -161,6 +166,18 @@ impl TestApp {
     /// Starts another server over the same database and keys.
     pub fn second(&self) -> Second {
         Second(Some(Server::start(&self.configuration).unwrap_or_else(|error| panic!("the second server did not start: {error}"))))
+    }
+
+    /// Starts another server over the same database and keys, with settings laid over this one's.
+    pub fn second_with(&self, settings: toml::Table) -> Second {
+        let text =
+            toml::to_string(&merge(toml::from_str(&self.configuration).expect("a configuration"), settings)).expect("a configuration");
+        Second(Some(Server::start(&text).unwrap_or_else(|error| panic!("the second server did not start: {error}"))))
+    }
+
+    /// The folder of its keys; gone with it.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// The address under which it listens.
@@ -317,6 +334,13 @@ impl TestApp {
         self.as_caller(caller).post("/v1/checks", &question.0).expect(201)
     }
 
+    /// Counts how common names and keys are, as the server does now and then.
+    pub fn count_names(&self) {
+        let App { store, region, .. } = &self.server.as_ref().expect("a running server").app;
+        let counted = cofrestr::register::matcher::refresh(store, region.code().as_str(), &region.matcher);
+        http::runtime().block_on(counted).expect("a count of names");
+    }
+
     /// Looks for records of one person among those that an import brought, as the server does once a minute.
     pub fn look_for_duplicates(&self) -> usize {
         let App { store, region, .. } = &self.server.as_ref().expect("a running server").app;
@@ -333,13 +357,16 @@ impl TestApp {
             user: "tester".into(),
             source: "old-register".into(),
             dry_run: false,
+            run: None,
         };
         let rules = Rules::of(region, store.clock().now().date_naive());
         let rows = rows.iter().zip(1..).map(|(row, number)| {
             let cells: Cells = row.iter().copied().collect();
             imports::read(&rules, number, &cells)
         });
-        http::runtime().block_on(importer.take(rows.collect())).expect("an import");
+        for done in http::runtime().block_on(importer.take(rows.collect())).expect("an import") {
+            assert!(done.errors.is_empty(), "row {}: {:?}", done.number, done.errors);
+        }
     }
 
     /// The audit log, oldest entry first.
@@ -446,7 +473,11 @@ pub(super) fn configuration_text(folder: &Folder, database: &str, key_set: &str,
 
         [database]
         connections = 4
-        wait_ms = 2000
+        wait_ms = 20000
+
+        // The walks over all operations subscribe more often than anybody would.
+        [webhooks]
+        most = 1000
 
         // The keeper of the clocks acts only in tests that ask for it.
         [escalation]
@@ -552,6 +583,9 @@ impl Request<'_> {
 
     /// With a JSON body.
     pub fn json(mut self, body: &Value) -> Self {
+        if let (Value::String(rows), true) = (body, self.path.starts_with("/v1/imports")) {
+            return self.body(rows.as_str()).header("content-type", "text/csv");
+        }
         self.app.remember(body);
         self.body = Some(body.to_string().into_bytes());
         self.header("content-type", "application/json")

@@ -9,6 +9,7 @@
 
 pub mod app;
 pub mod assertions;
+pub mod browser;
 pub mod canary;
 pub mod database;
 pub mod http;

@@ -100,6 +100,16 @@ fn moves(entry: &str, to: &str, certain: bool) -> Value {
     body
 }
 
+/// A child is missing.
+fn alert(entry: &str) -> Value {
+    let details = json!({
+        "lastSeen": {"at": "2026-11-16T15:40:00Z", "place": "Outside the leisure centre"}, "risk": "high", "riskNote": "Needs insulin",
+        "companions": "A man with a van", "instructions": "Keep the child with you", "sectors": ["health"],
+        "police": {"at": "2026-11-16T17:05:00Z", "name": "PC Rees", "reference": "GP-118834"},
+    });
+    json!({"registrationId": entry, "path": "child-missing", "exercise": false, "details": details, "note": "Not home from school"})
+}
+
 /// Where requests that succeed are made: what they need is entered first.
 pub struct Ground<'a> {
     send: &'a Send<'a>,
@@ -127,7 +137,13 @@ impl<'a> Ground<'a> {
             .then(|| Known::read(listed.body.trim(), &[directory_key(&keeper.public_key())], now).expect("the directory of the keeper"));
         let mut directory = Directory::next(known.as_ref(), "added gwent".into(), now);
         if directory.members.is_empty() {
-            directory.members.push(Listed { region: "gwent".into(), standing: Standing::Active, statement, vouched_in: None });
+            directory.members.push(Listed {
+                region: "gwent".into(),
+                standing: Standing::Active,
+                statement,
+                earlier: Vec::new(),
+                vouched_in: None,
+            });
         }
         json!({ "directory": keeper.sign(&directory).expect("a signature") })
     }
@@ -173,6 +189,15 @@ impl<'a> Ground<'a> {
     }
 
     fn task(&self, caller: &Caller) -> String {
+        if caller.role() == "emergency-duty" {
+            // What is the duty team's to do: somebody has seen a missing child.
+            let alert = self.sought(caller);
+            (self.send)(&Caller::custodian(), &format!("{alert}/sighting"), Some(&json!({"note": "At the bus station"}))).expect(200);
+            let all = self.items(&Caller::custodian(), "/v1/tasks?limit=200");
+            let task =
+                all.iter().find(|task| task["kind"] == "alert-hit" && task["alertId"].as_str().is_some_and(|id| alert.ends_with(id)));
+            return task.expect("a task")["id"].as_str().expect("an id").to_owned();
+        }
         let (_, child, _) = self.registered(caller);
         let all = self.items(&Caller::custodian(), "/v1/tasks?limit=200");
         all.iter().find(|task| task["childId"] == child.as_str()).expect("a task")["id"].as_str().expect("an id").to_owned()
@@ -217,6 +242,26 @@ impl<'a> Ground<'a> {
         }
     }
 
+    /// An import of one more child, and a path under it.
+    fn import(&self, rest: &str) -> String {
+        let child = (self.child)(self.entered.replace(self.entered.get() + 1));
+        let part = |name: &str| child["names"][0][name].as_str().unwrap_or("Mair").to_owned();
+        let rows = format!(
+            "id,given,family,authority,status,registeredOn,categories\n{},{},{},{NEWPORT},registered,2025-01-06,neglect\n",
+            self.entered.get(),
+            part("given"),
+            part("family")
+        );
+        let sent = self.post(&Caller::custodian(), "/v1/imports?source=ground", &Value::String(rows));
+        format!("/v1/imports/{}{rest}", sent.text("/id"))
+    }
+
+    /// A subscription of `caller`'s, or of a custodian's when they can have none.
+    fn webhook(&self, caller: &Caller, rest: &str) -> String {
+        let owner = if ["partner", "custodian"].contains(&caller.role()) { caller.clone() } else { Caller::custodian() };
+        format!("/v1/webhooks/{}{rest}", self.post(&owner, "/v1/webhooks", &webhook()).text("/id"))
+    }
+
     /// Another partner system, and a path under it.
     fn client(&self, rest: &str) -> String {
         let made = self.post(&Caller::of_region("operator"), "/v1/clients", &client());
@@ -242,6 +287,25 @@ impl<'a> Ground<'a> {
     fn moving(&self, caller: &Caller, to: &str, certain: bool) -> String {
         let entry = self.registered(caller).2;
         format!("/v1/transfers/{}", self.post(&Caller::custodian(), "/v1/transfers", &moves(&entry, to, certain)).text("/id"))
+    }
+
+    /// A message for a region that does not answer. It stays undelivered when a directory is published in which that region is not.
+    fn undelivered(&self) -> String {
+        let find = || {
+            let messages = self.items(&Caller::of_region("operator"), "/v1/messages");
+            let message = messages.into_iter().find(|message| message["to"] == SWANSEA)?;
+            Some(message["id"].as_str().expect("an id").to_owned())
+        };
+        find().unwrap_or_else(|| {
+            self.moving(&Caller::coordinator(), SWANSEA, true);
+            find().expect("a message")
+        })
+    }
+
+    /// An alert for another child, whose case `caller` co-ordinates; nobody else knows of it yet.
+    fn sought(&self, caller: &Caller) -> String {
+        let entry = self.registered(caller).2;
+        format!("/v1/alerts/{}", self.post(&Caller::custodian(), "/v1/alerts", &alert(&entry)).text("/id"))
     }
 
     /// An enquiry about another child, whose case `caller` co-ordinates.
@@ -359,6 +423,10 @@ impl<'a> Ground<'a> {
                 let born = (self.child)(self.entered.get())["dateOfBirth"].clone();
                 put(format!("/v1/children/{}/particulars", self.registered(caller).1), json!({"reason": "Misread", "dateOfBirth": born}))
             }
+            "statePractice" => {
+                let body = json!({"name": "Meddygfa Glan-yr-afon", "odsCode": "W93001"});
+                put(format!("/v1/children/{}/practice", self.registered(caller).1), body)
+            }
             "withdrawName" => post(format!("{}/entered-in-error", self.fact(caller, "names")), reason),
             "withdrawAddress" => post(format!("{}/entered-in-error", self.fact(caller, "addresses")), reason),
             "withdrawIdentifier" => post(format!("{}/entered-in-error", self.fact(caller, "identifiers")), reason),
@@ -392,6 +460,14 @@ impl<'a> Ground<'a> {
             // The removal was a change of the entry.
             "markRemovalInError" => Example { etag: "\"2\"", ..post(format!("{}/entered-in-error", self.removed(caller)), reason) },
             "addTransfer" => post("/v1/transfers".into(), moves(&self.registered(caller).2, CAERPHILLY, true)),
+            "addFamilyMove" => {
+                let entries = [self.registered(caller).2, self.registered(caller).2];
+                post("/v1/family-moves".into(), json!({"registrationIds": entries, "to": CAERPHILLY, "nature": "permanent"}))
+            }
+            "readResponsibility" => get(self.part(caller, "responsibility")),
+            "changeResponsibility" => {
+                put(self.part(caller, "responsibility"), json!({"courtOrder": "Interim care order of 3 November", "reason": "Seen today"}))
+            }
             "listTransfers" => get("/v1/transfers".into()),
             "readTransfer" => get(self.moving(caller, CAERPHILLY, true)),
             "actOnTransfer" => match caller.role() {
@@ -400,6 +476,16 @@ impl<'a> Ground<'a> {
                     post(format!("{}/dispute", self.moving(caller, SWANSEA, true)), json!({"note": "Not agreed who visits"}))
                 }
                 _ => post(format!("{}/papers", self.moving(caller, SWANSEA, true)), json!({"papers": ["chronology", "plan"]})),
+            },
+            "addAlert" => post("/v1/alerts".into(), alert(&self.registered(caller).2)),
+            "listAlerts" => get("/v1/alerts".into()),
+            "readAlert" => get(self.sought(caller)),
+            "actOnAlert" => match caller.role() {
+                "senior-safeguarding-manager" => post(format!("{}/authorise", self.sought(caller)), json!({"note": "Agreed at 17:15"})),
+                _ => {
+                    let more = json!({"details": {"companions": "An uncle", "police": {"at": "2026-11-16T17:05:00Z", "name": "PC Rees"}}});
+                    post(format!("{}/update", self.sought(caller)), more)
+                }
             },
             "addSection47Enquiry" => post("/v1/section-47-enquiries".into(), section47(&self.child().1)),
             "listSection47Enquiries" => get("/v1/section-47-enquiries".into()),
@@ -449,6 +535,13 @@ impl<'a> Ground<'a> {
                 post("/v1/revocations".into(), revocation)
             }
             "listRevocations" => get("/v1/revocations".into()),
+            "listMessages" => {
+                self.undelivered();
+                get("/v1/messages".into())
+            }
+            "replayMessage" => post(format!("/v1/messages/{}/replay", self.undelivered()), json!({})),
+            "listComparisons" => get("/v1/comparisons".into()),
+            "addComparison" => post("/v1/comparisons".into(), json!({})),
             "publishDirectory" => post("/v1/directory".into(), self.next_directory()),
             "readStatistics" => get("/v1/statistics/wales-register".into()),
             "readRetention" => get("/v1/retention".into()),
@@ -463,6 +556,24 @@ impl<'a> Ground<'a> {
             }
             "listEvents" => get("/v1/events".into()),
             "acknowledgeEvents" => post("/v1/events/acknowledgement".into(), json!({"cursor": self.event(caller)})),
+            "addWebhook" => post("/v1/webhooks".into(), webhook()),
+            "listWebhooks" => get("/v1/webhooks".into()),
+            "readWebhook" => get(self.webhook(caller, "")),
+            "readWebhookSecret" => get(self.webhook(caller, "/secret")),
+            "changeWebhook" => put(self.webhook(caller, ""), json!({"url": webhook()["url"], "status": "paused"})),
+            "rotateWebhookSecret" => post(self.webhook(caller, "/rotation"), json!({})),
+            "testWebhook" => post(self.webhook(caller, "/test"), json!({})),
+            "listWebhookDeliveries" => get(self.webhook(caller, "/deliveries")),
+            "replayWebhook" => post(self.webhook(caller, "/replay"), json!({"since": "2026-11-17T00:00:00Z"})),
+            "reportMissedAppointment" => {
+                let child = (self.question)(self.registered(caller).0)["child"].clone();
+                let report = json!({"kind": "was-not-brought", "service": "Outpatients", "missedOn": "2026-11-16", "child": child});
+                post("/v1/missed-appointments".into(), report)
+            }
+            "listMissedAppointments" => get(format!("/v1/children/{}/missed-appointments", self.registered(caller).1)),
+            "listImports" => get("/v1/imports".into()),
+            "readImport" => get(self.import("")),
+            "listImportRows" => get(self.import("/rows")),
             "addClient" => post("/v1/clients".into(), client()),
             "listClients" => get("/v1/clients".into()),
             "readClient" => get(self.client("")),
@@ -477,6 +588,11 @@ impl<'a> Ground<'a> {
             other => panic!("{other} has no request that succeeds: add one to tests/support/operations.rs"),
         }
     }
+}
+
+/// A subscription, to an address at which nobody listens.
+fn webhook() -> Value {
+    json!({"url": "https://events.hospital.example/cofrestr"})
 }
 
 /// A partner system as it is registered.

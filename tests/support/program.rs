@@ -77,6 +77,9 @@ impl Program {
             .args(["serve", "--config"])
             .arg(folder.path().join("region.toml"))
             .current_dir(folder.path())
+            // Settings of tests, which the program would take for its own.
+            .env_remove("COFRESTR_TRIALS")
+            .env_remove("COFRESTR_SEED")
             .stdin(Stdio::null())
             .stdout(file.try_clone().expect("a file"))
             .stderr(file)
@@ -161,8 +164,12 @@ impl Program {
     /// Creates as somebody, with a new idempotency key; or changes what is there, at whichever version it is.
     pub fn post(&self, path: &str, caller: Option<&Caller>, body: &Value) -> Answer {
         let key = Uuid::now_v7().to_string();
-        let headers = headers(caller, &[("content-type", "application/json"), ("idempotency-key", &key), ("if-match", "*")]);
-        self.send(&Method::POST, path, &headers, Some(body.to_string().into_bytes()))
+        let (kind, body) = match body {
+            Value::String(rows) if path.starts_with("/v1/imports") => ("text/csv", rows.clone()),
+            body => ("application/json", body.to_string()),
+        };
+        let headers = headers(caller, &[("content-type", kind), ("idempotency-key", &key), ("if-match", "*")]);
+        self.send(&Method::POST, path, &headers, Some(body.into_bytes()))
     }
 }
 

@@ -7,13 +7,18 @@ use serde_json::{Value, json};
 use super::{OWN, PATH, respond};
 use crate::api::app::App;
 
+/// What follows FHIR itself and no profile of UK Core.
+const PLAIN: [&str; 2] = ["Communication", "Subscription"];
+
 fn resource(kind: &str, interactions: &[&str], searches: &[(&str, &str, &str)], operations: &Value) -> Value {
     let mut resource = json!({
         "type": kind,
-        "supportedProfile": [format!("https://fhir.hl7.org.uk/StructureDefinition/UKCore-{kind}")],
         "versioning": "versioned",
         "interaction": interactions.iter().map(|code| json!({"code": code})).collect::<Vec<_>>(),
     });
+    if !PLAIN.contains(&kind) {
+        resource["supportedProfile"] = json!([format!("https://fhir.hl7.org.uk/StructureDefinition/UKCore-{kind}")]);
+    }
     if !searches.is_empty() {
         let parameters = searches.iter().map(|(name, kind, says)| json!({"name": name, "type": kind, "documentation": says}));
         resource["searchParam"] = parameters.collect();
@@ -63,6 +68,9 @@ pub async fn metadata(app: Data<App>) -> HttpResponse {
                 ], &Value::Null),
                 resource("CarePlan", &["read"], &[], &Value::Null),
                 resource("CareTeam", &["read", "search-type"], &[("patient:identifier", "token", cp_is)], &Value::Null),
+                resource("Task", &["read", "search-type"], &[("status", "token", "of moves: requested, in-progress, on-hold, completed, rejected or cancelled")], &Value::Null),
+                resource("Communication", &["read", "search-type"], &[("status", "token", "of alerts: preparation, not-done, in-progress or completed")], &Value::Null),
+                resource("Subscription", &["create", "read", "update", "delete", "search-type"], &[], &Value::Null),
                 resource("AuditEvent", &["search-type"], &[("patient:identifier", "token", cp_is)], &Value::Null),
             ],
         }],

@@ -26,7 +26,7 @@ use crate::api::problem::{Kind, Problem};
 use crate::authz::decide;
 use crate::authz::policy::action;
 use crate::domain::ids::CheckId;
-use crate::register::checks::{self, Access};
+use crate::register::checks::{self, Access, End};
 
 /// The header that says whether care is planned.
 const UNSCHEDULED: &str = "isunscheduledaccessevent";
@@ -36,6 +36,8 @@ const TRACE: &str = "traceid";
 const TRACE_LONGEST: usize = 128;
 /// For how long a plan is shown after it ended, in days.
 const SHOWN_AFTER_DAYS: i64 = 365;
+/// For how long one that ended is shown after the day on which the child was expected, in days, when no birth is known.
+const UNBORN_SHOWN_AFTER_DAYS: i64 = 28;
 /// The accesses that are shown.
 const ACCESSES: usize = 25;
 
@@ -94,7 +96,7 @@ impl Said {
 /// What was asked and found, and what is told of it here alone.
 struct Found {
     native: Value,
-    ends: Vec<Option<NaiveDate>>,
+    ends: Vec<Option<End>>,
     accesses: Vec<Access>,
     today: NaiveDate,
 }
@@ -131,12 +133,21 @@ async fn find(gate: Gate<action::AskCheck>, request: &HttpRequest, said: Result<
     Ok(Found { native, ends, accesses, today })
 }
 
+/// Whether a plan that ended is still shown: one in force is, however long ago the child was expected.
+fn is_shown(end: &End, today: NaiveDate) -> bool {
+    match end.due_on {
+        Some(due) => (today - due).num_days() <= UNBORN_SHOWN_AFTER_DAYS,
+        None => (today - end.on).num_days() <= SHOWN_AFTER_DAYS,
+    }
+}
+
 fn self_link(issuer: &str, kind: &str) -> Value {
     // Without the number: what is answered may be kept by whoever asked, in a log of theirs.
     json!({"relation": "self", "url": format!("{issuer}{PATH}/{kind}")})
 }
 
-/// `GET CareTeam?patient:identifier=…`: the plans of a child, those that ended within a year too, and whom to ring.
+/// `GET CareTeam?patient:identifier=…`: the plans of a child, those that ended within a year too, and whom to ring. By a mother's number
+/// those of the child whom she expects.
 ///
 /// # Errors
 /// CP-IS's three, and those of every check.
@@ -147,12 +158,12 @@ pub async fn care_teams(gate: Gate<action::AskCheck>, request: HttpRequest) -> R
     let mut entries = Vec::new();
     for (place, end) in found.ends.iter().enumerate() {
         let Some(one) = Match::of(&issuer, &found.native, place) else { break };
-        let shown = one.is_current() || end.is_some_and(|end| (found.today - end).num_days() <= SHOWN_AFTER_DAYS);
-        if shown {
+        if one.is_current() || end.is_some_and(|end| is_shown(&end, found.today)) {
             let mut more = Map::new();
-            if let Some(end) = end {
+            if let Some(End { on, due_on }) = end {
                 let start = found.native["matches"][place]["registeredOn"].clone();
-                more.insert("period".into(), json!({"start": start, "end": end}));
+                more.insert("period".into(), json!({"start": start, "end": on}));
+                more.insert("category".into(), json!([Match::plan(due_on.is_some())]));
             }
             entries.push(one.entry("CareTeam", one.care_team_with(more), json!({"mode": "match"})));
         }

@@ -18,10 +18,13 @@
 //! HL7 FHIR 4.0.1; UK Core.
 
 pub mod capability;
+pub mod communications;
 pub mod drop_in;
 mod outcome;
 mod question;
 mod resources;
+pub mod subscriptions;
+pub mod tasks;
 
 use std::collections::HashMap;
 
@@ -290,6 +293,24 @@ pub async fn care_plan(gate: Gate<action::ReadCheck>, request: HttpRequest) -> R
 /// As [`patient`].
 pub async fn care_team(gate: Gate<action::ReadCheck>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     one(gate, request, |found| found.care_team()).await
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A page of a list as a Bundle; `next` is where the native list goes on, `filters` what was asked for besides.
+fn page(url: &str, next: &str, filters: &str, entries: Vec<Value>) -> Value {
+    let mut links = vec![json!({"relation": "self", "url": url})];
+    if let Some((_, cursor)) = next.split_once('?') {
+        let cursor = cursor.replace("limit=", "_count=");
+        links.push(json!({"relation": "next", "url": format!("{url}?{cursor}{filters}")}));
+    }
+    let mut bundle = json!({"resourceType": "Bundle", "type": "searchset", "link": links});
+    if !entries.is_empty() {
+        bundle["entry"] = entries.into();
+    }
+    bundle
 }
 
 /// A coding of ours.

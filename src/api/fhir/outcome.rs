@@ -54,12 +54,16 @@ pub fn operation_outcome(problem: &Problem, language: Language, request_id: Uuid
     first["diagnostics"] = diagnostics;
     let items = document["errors"].as_array().into_iter().flatten().map(|error| {
         let code = error["code"].as_str().unwrap_or_default();
-        json!({
+        let mut issue = json!({
             "severity": "error",
             "code": if code == "missing" { "required" } else { "value" },
             "details": {"coding": [own_coding("problem", code)], "text": error["detail"]},
-            "diagnostics": error["pointer"],
-        })
+        });
+        // What is wrong with the whole has no place in it, and a text in FHIR is never empty.
+        if let Some(place) = error["pointer"].as_str().filter(|place| !place.is_empty()) {
+            issue["diagnostics"] = place.into();
+        }
+        issue
     });
     json!({
         "resourceType": "OperationOutcome",

@@ -7,7 +7,7 @@ use super::{OWN, PATH, own_coding};
 
 const UK_CORE: &str = "https://fhir.hl7.org.uk/StructureDefinition";
 const SNOMED: &str = "http://snomed.info/sct";
-const GSS: &str = "http://statistics.data.gov.uk/id/statistical-geography";
+pub(super) const GSS: &str = "http://statistics.data.gov.uk/id/statistical-geography";
 /// Points from a flag to what is behind it (FHIR 4.0.1, extension flag-detail).
 const FLAG_DETAIL: &str = "http://hl7.org/fhir/StructureDefinition/flag-detail";
 const MATCH_GRADE: &str = "http://hl7.org/fhir/StructureDefinition/match-grade";
@@ -69,16 +69,20 @@ impl<'a> Match<'a> {
         json!({"versionId": "1", "lastUpdated": self.check["asOf"], "profile": profile(kind)})
     }
 
-    /// What SNOMED CT calls the entry.
+    /// What SNOMED CT calls an entry.
     ///
     /// # Source
     /// NHS England, CP-IS plan types: SNOMED CT UK edition.
-    fn code(&self) -> Value {
-        let (code, display) = match text(self.found, "/status") {
-            "unborn-registered" => ("818901000000100", "Unborn child subject to child protection plan"),
-            _ => ("342191000000101", "Subject to child protection plan"),
+    pub(super) fn plan(unborn: bool) -> Value {
+        let (code, display) = match unborn {
+            true => ("818901000000100", "Unborn child subject to child protection plan"),
+            false => ("342191000000101", "Subject to child protection plan"),
         };
         json!({"coding": [{"system": SNOMED, "code": code, "display": display}], "text": display})
+    }
+
+    fn code(&self) -> Value {
+        Self::plan(self.found["status"] == "unborn-registered")
     }
 
     fn authority(&self) -> Value {

@@ -157,8 +157,8 @@ impl Custody {
         Some(if mine_is_lower { &self.me } else { &dispute.other })
     }
 
-    /// Row 13.
-    pub(super) fn give_way(&mut self) -> Result<Outcome, Refused> {
+    /// Row 13. What it had offered on meanwhile is asked back: it was not this one's to give.
+    pub(super) fn give_way(&mut self, now: DateTime<Utc>) -> Result<Outcome, Refused> {
         let Some(loser) = self.gives_way() else { return Err(self.refuse(Why::NoDispute, None)) };
         if *loser != self.me {
             return Err(self.refuse(Why::OtherGivesWay, None));
@@ -167,6 +167,9 @@ impl Custody {
         let mut outcome = Outcome::default();
         self.standing = Standing::Ended { to: dispute.other.clone(), epoch: dispute.epoch };
         self.dispute = None;
+        self.outside = None;
+        self.kept_by_order = None;
+        self.ask_back(now, &mut outcome);
         self.end_stays(&mut outcome);
         outcome.raise(Matter::LeadPassed, None);
         // Whose claim it was is told that nobody disputes it any more.

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Epoch;
-use super::record::{Custody, OriginState, ReceiverState};
+use super::message::Message;
+use super::record::{Custody, Envelope, OriginState, Outcome, ReceiverState};
+use super::stay::StayState;
 use crate::domain::coded::closed_set;
 use crate::domain::identifiers::GssCode;
 
@@ -145,7 +147,32 @@ impl Digest {
 }
 
 impl Custody {
-    /// The rows about open transfers with another authority. What has ended here is left out, so that a side that has tidied
+    /// Everything that this side has to say of one transfer or stay, whether or not the other side should know it already: what follows
+    /// when two registers differ. Each of these messages may come any number of times.
+    pub fn told_again(&self, id: &Uuid) -> Vec<Envelope> {
+        let mut told = Outcome::default();
+        if let Some(outgoing) = self.outgoing.iter().find(|outgoing| outgoing.transfer.as_uuid() == id) {
+            if let Some(message) = self.driven(outgoing) {
+                told.say(&outgoing.to, message);
+            }
+            if outgoing.state.is_open() && outgoing.papers.round > 0 {
+                told.say(&outgoing.to, outgoing.papers_message());
+            }
+        }
+        if let Some(incoming) = self.incoming.iter().find(|incoming| incoming.transfer.as_uuid() == id) {
+            told.send.extend(self.standing_of(incoming));
+        }
+        if let Some(stay) = self.stays.iter().find(|stay| stay.terms.stay.as_uuid() == id) {
+            told.say(&stay.host, Message::Stay(stay.terms()));
+        }
+        if let Some(hosted) = self.hosted.iter().find(|hosted| hosted.terms.stay.as_uuid() == id) {
+            told.say(&hosted.home, hosted.receipt());
+            hosted.untold().for_each(|message| told.say(&hosted.home, message));
+        }
+        told.send
+    }
+
+    /// The rows about open transfers and stays with another authority. What has ended here is left out, so that a side that has tidied
     /// up agrees with one that has not; what has ended on one side only differs, and is driven again.
     pub fn leaves_with<'a>(&'a self, other: &'a GssCode) -> impl Iterator<Item = Leaf> + 'a {
         let leaf = |id: &Uuid, phase, epoch: Epoch| Leaf { id: *id, phase, version: (epoch.number(), 0) };
@@ -153,9 +180,16 @@ impl Custody {
         let incoming = self.incoming.iter().filter(move |incoming| incoming.from == *other && incoming.is_open());
         let outgoing = outgoing.filter(|outgoing| outgoing.state != OriginState::Expected);
         let incoming = incoming.filter(|incoming| incoming.state != ReceiverState::Expected);
-        outgoing.map(move |outgoing| leaf(outgoing.transfer.as_uuid(), Phase::Open, outgoing.epoch)).chain(incoming.map(move |incoming| {
-            let phase = if incoming.state == ReceiverState::Completed { Phase::Completed } else { Phase::Open };
-            leaf(incoming.transfer.as_uuid(), phase, incoming.epoch)
-        }))
+        let moves = outgoing.map(move |outgoing| leaf(outgoing.transfer.as_uuid(), Phase::Open, outgoing.epoch)).chain(incoming.map(
+            move |incoming| {
+                let phase = if incoming.state == ReceiverState::Completed { Phase::Completed } else { Phase::Open };
+                leaf(incoming.transfer.as_uuid(), phase, incoming.epoch)
+            },
+        ));
+        // A stay has no epoch of its own: which version of it both have is what matters.
+        let stays = self.stays.iter().filter(move |stay| stay.host == *other).map(|stay| &stay.terms);
+        let hosted = self.hosted.iter().filter(move |hosted| hosted.home == *other).map(|hosted| &hosted.terms);
+        let open = stays.chain(hosted).filter(|terms| terms.state == StayState::Open);
+        moves.chain(open.map(|terms| Leaf { id: *terms.stay.as_uuid(), phase: Phase::Open, version: (0, terms.version) }))
     }
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::record::{Nature, Paper, Progress, RefusalReason};
-use super::stay::StayTerms;
+use super::record::{Nature, Paper, Progress, RefusalReason, Signature};
+use super::stay::{StayContact, StayTerms};
 use super::{Chain, Epoch, Proof, Stamp};
 use crate::domain::identifiers::GssCode;
 use crate::domain::ids::{FamilyMoveId, StayId, TransferId};
+use crate::domain::text::Note;
 
 /// A move that is expected: information, and the child is shown at both ends from now on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -164,6 +165,38 @@ pub enum Message {
         /// Whether a person has acknowledged that version.
         acknowledged: bool,
     },
+    /// Host → home: what was seen of the child.
+    StayContact {
+        /// The stay.
+        stay: StayId,
+        /// What.
+        contact: StayContact,
+    },
+    /// Home → host.
+    StayContactReceipt {
+        /// The stay.
+        stay: StayId,
+        /// Up to which number they are stored.
+        number: u32,
+    },
+    /// Either side → the other: the move was put before the senior managers of both.
+    Disputed {
+        /// The transfer.
+        transfer: TransferId,
+        /// From 1: how many-th of its side.
+        number: u32,
+        /// By whom.
+        by: Signature,
+        /// What there is to settle.
+        words: Option<Note>,
+    },
+    /// The other way: it is stored.
+    DisputedReceipt {
+        /// The transfer.
+        transfer: TransferId,
+        /// Which.
+        number: u32,
+    },
 }
 
 impl Message {
@@ -185,6 +218,10 @@ impl Message {
             Self::Claim(_) => "claim",
             Self::Stay(_) => "stay",
             Self::StayReceipt { .. } => "stay-receipt",
+            Self::StayContact { .. } => "stay-contact",
+            Self::StayContactReceipt { .. } => "stay-contact-receipt",
+            Self::Disputed { .. } => "disputed",
+            Self::DisputedReceipt { .. } => "disputed-receipt",
         }
     }
 
@@ -202,8 +239,10 @@ impl Message {
             | Self::DeclineAck { transfer, .. }
             | Self::Cancelled { transfer }
             | Self::CompleteAck { transfer }
+            | Self::Disputed { transfer, .. }
+            | Self::DisputedReceipt { transfer, .. }
             | Self::Conflict { transfer, .. } => Some(*transfer),
-            Self::Claim(_) | Self::Stay(_) | Self::StayReceipt { .. } => None,
+            Self::Claim(_) | Self::Stay(_) | Self::StayReceipt { .. } | Self::StayContact { .. } | Self::StayContactReceipt { .. } => None,
         }
     }
 }

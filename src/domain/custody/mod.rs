@@ -36,6 +36,7 @@
 pub mod alert;
 mod chain;
 mod claims;
+mod contest;
 mod digest;
 mod duties;
 mod message;
@@ -49,6 +50,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::chain::{CHAIN_LINKS_MAX, Chain, Link, Proof, ProofKind};
 pub use self::claims::Comparison;
+pub use self::contest::Contest;
 pub use self::digest::{BUCKETS, Difference, Digest, Hash256, Leaf, Phase};
 pub use self::duties::{Duty, DutyKind, DutyRule, Level, Timetable};
 pub use self::message::{Announcement, Claim, Completion, Message, Offer};
@@ -56,7 +58,7 @@ pub use self::record::{
     Custody, Dispute, DutyOf, Envelope, Incoming, Matter, Nature, OriginState, Outcome, Outgoing, Outside, Paper, Papers, Progress,
     ReceiverState, RefusalReason, Returned, Signature, WithdrawalReason,
 };
-pub use self::stay::{Hosted, Stay, StayChange, StayState, StayTerms};
+pub use self::stay::{Hosted, Stay, StayChange, StayContact, StayState, StayTerms};
 pub use self::turns::{Action, ActionKind, Part, Possible, Refused, Why};
 
 use super::identifiers::GssCode;

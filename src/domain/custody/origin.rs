@@ -11,6 +11,7 @@ use super::{Chain, Epoch, Link, Proof, ProofKind, Stamp, Standing};
 use crate::domain::identifiers::GssCode;
 use crate::domain::ids::{FamilyMoveId, StayId, TransferId};
 use crate::domain::registration::RemovalGround;
+use crate::domain::text::{Line, Note};
 
 /// A move as it is offered.
 struct NewOffer {
@@ -54,15 +55,14 @@ impl Custody {
                 })
             }
             Action::Close { ground } => self.close(ground, by.at),
-            Action::GiveWay => self.give_way(),
+            Action::GiveWay => self.give_way(by.at),
+            Action::Contest { transfer, words } => self.contest(transfer, words, by),
             Action::PlaceOutside { outside } => self.place_outside(outside),
-            Action::KeepByOrder { order } => {
-                self.kept_by_order = order;
-                Ok(Outcome::default())
-            }
+            Action::KeepByOrder { order } => self.keep_by_order(order),
             Action::BeginStay { host, terms } => self.begin_stay(host, terms, by.at),
             Action::ChangeStay { stay, change } => self.amend_stay(stay, change, by.at),
             Action::AcknowledgeStay { stay } => self.acknowledge_stay(stay, by),
+            Action::ReportContact { stay, on, words } => self.report_contact(stay, on, words, by),
             Action::LeaveRecovery { approved_by } => self.leave_recovery(&approved_by, by),
             Action::Acknowledge { .. }
             | Action::Agree { .. }
@@ -196,6 +196,24 @@ impl Custody {
         outgoing.chain(incoming).next()
     }
 
+    /// What is offered already could be completed all the same: it is asked back first.
+    fn keep_by_order(&mut self, order: Option<Line>) -> Result<Outcome, Refused> {
+        if self.standing.leads().is_none() {
+            return Err(self.refuse(Why::NotLeading, None));
+        }
+        let offered = self.outgoing.iter().find(|outgoing| outgoing.state.is_open() && outgoing.offered_at.is_some());
+        if let (Some(_), Some(outgoing)) = (&order, offered) {
+            return Err(self.refuse(Why::TransferOpen, Some(outgoing.transfer)));
+        }
+        self.kept_by_order = order;
+        Ok(Outcome::default())
+    }
+
+    /// Who has recorded what keeps responsibility here, and why.
+    pub fn give_reason(&mut self, by: Signature, reason: Note) {
+        self.reason = Some((by, reason));
+    }
+
     fn place_outside(&mut self, outside: Option<super::Outside>) -> Result<Outcome, Refused> {
         if self.standing.leads().is_none() {
             return Err(self.refuse(Why::NotLeading, None));
@@ -296,7 +314,11 @@ impl Custody {
                     return self.answer_conflict(from, transfer, outcome);
                 }
             }
-            Standing::Ended { epoch: own, .. } if *own >= epoch => return self.answer_conflict(from, transfer, outcome),
+            // Also when it had given way to another before the receiver completed: the receiver came by an offer that was not this
+            // one's to make.
+            Standing::Ended { to, epoch: own } if *own >= epoch || !chain.passes(to, *own) => {
+                return self.answer_conflict(from, transfer, outcome);
+            }
             Standing::Closed { .. } => {
                 outcome.raise(Matter::Incident, Some(transfer));
                 return outcome.say(from, Message::CompleteAck { transfer });
@@ -435,11 +457,13 @@ impl Action {
             | Self::Acknowledge { .. }
             | Self::Return { .. }
             | Self::Book { .. }
+            | Self::Contest { .. }
             | Self::PlaceOutside { .. }
             | Self::KeepByOrder { .. }
             | Self::BeginStay { .. }
             | Self::ChangeStay { .. }
             | Self::AcknowledgeStay { .. }
+            | Self::ReportContact { .. }
             | Self::LeaveRecovery { .. } => false,
         }
     }

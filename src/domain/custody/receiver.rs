@@ -31,7 +31,11 @@ impl Custody {
             Message::Conflict { transfer, winner, epoch, .. } => self.on_conflict(from, transfer, &winner, epoch, now, &mut outcome),
             Message::Claim(claim) => self.on_claim(from, claim, now, &mut outcome),
             Message::Stay(terms) => self.on_stay(from, terms, &mut outcome),
-            Message::StayReceipt { stay, version, acknowledged } => self.on_stay_receipt(from, stay, version, acknowledged),
+            Message::StayReceipt { stay, version, acknowledged } => self.on_stay_receipt(from, stay, version, acknowledged, &mut outcome),
+            Message::StayContact { stay, contact } => self.on_stay_contact(from, stay, contact, &mut outcome),
+            Message::StayContactReceipt { stay, number } => self.on_stay_contact_receipt(from, stay, number),
+            Message::Disputed { transfer, number, by, words } => self.on_disputed(from, (transfer, number), by, words, &mut outcome),
+            Message::DisputedReceipt { transfer, number } => self.on_disputed_receipt(from, transfer, number),
         }
         self.settle_duties(now);
         outcome
@@ -117,7 +121,7 @@ impl Custody {
     }
 
     /// The answer that a transfer's present state gives.
-    fn standing_of(&self, incoming: &Incoming) -> Option<super::Envelope> {
+    pub(super) fn standing_of(&self, incoming: &Incoming) -> Option<super::Envelope> {
         let message = match incoming.state {
             ReceiverState::Expected | ReceiverState::Received | ReceiverState::Accepted => incoming.progress_message(),
             ReceiverState::Declined => incoming.declined(),
@@ -155,7 +159,7 @@ impl Custody {
         // The temporary entry of a stay takes over in the same moment.
         let new = stay.filter(|terms| !self.hosted.iter().any(|hosted| hosted.terms.stay == terms.stay));
         if let Some(terms) = new.filter(|terms| terms.state == StayState::Open) {
-            self.hosted.push(Hosted { home: from.clone(), terms, acknowledged: None, duties: Vec::new() });
+            self.hosted.push(Hosted::new(from.clone(), terms));
             outcome.raise(Matter::StayHere, None);
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::contest::Contest;
 use super::duties::{Duty, DutyKind, refreshed};
 use super::message::{Announcement, Claim, Completion, Message, Offer};
 use super::stay::{Hosted, Stay};
@@ -326,6 +327,8 @@ pub struct Outside {
 closed_set! {
     /// Something people have to look at. What it is about is beside it.
     pub enum Matter {
+        /// The other side has put a move before the senior managers of both.
+        Contested = "transfer-disputed",
         /// A move to this authority has been offered, or may come.
         Incoming = "transfer-incoming",
         /// Papers have arrived, or were asked for again.
@@ -338,6 +341,8 @@ closed_set! {
         StayAgreed = "stay-agreed",
         /// A stay has begun, changed or ended here.
         StayHere = "stay-here",
+        /// The host of a stay has told what it saw of the child.
+        StayContact = "stay-contact",
         /// Two authorities say that they lead.
         Dispute = "custody-dispute",
         /// The register learned from others what it should have known itself: it had been put back from a backup.
@@ -424,6 +429,12 @@ pub struct Custody {
     pub outside: Option<Outside>,
     /// A court order that keeps responsibility here, whatever the address, as its reference.
     pub kept_by_order: Option<Line>,
+    /// Who recorded last what keeps responsibility here, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<(Signature, Note)>,
+    /// Moves that were put before the senior managers, by either side. Kept for ever, so that none is heard of twice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contests: Vec<Contest>,
     /// After a restore: the authorities that have not been compared with yet. Empty in normal life.
     pub recovering: BTreeSet<GssCode>,
     /// Duties that belong to no single transfer.
@@ -452,6 +463,8 @@ impl Custody {
             hosted: Vec::new(),
             outside: None,
             kept_by_order: None,
+            reason: None,
+            contests: Vec::new(),
             recovering: BTreeSet::new(),
             duties: Vec::new(),
         }
@@ -498,20 +511,18 @@ impl Custody {
         self.standing.leads().is_none() && (self.incoming.iter().any(Incoming::is_provisional) || self.hosted.iter().any(Hosted::is_shown))
     }
 
-    /// Who leads, as far as is known here. Never a guess: an authority that knows nothing names nobody.
+    /// Who leads, as far as is known here. Never a guess: an authority that knows nothing names nobody. One that passed custody on
+    /// learns from a later offer that it has passed on again since.
     pub fn leader(&self) -> Option<&GssCode> {
-        match &self.standing {
-            Standing::Lead { .. } => Some(&self.me),
-            Standing::Ended { to, .. } => Some(to),
-            Standing::Closed { .. } => None,
-            Standing::None => self
-                .incoming
-                .iter()
-                .filter(|incoming| incoming.is_provisional())
-                .max_by_key(|incoming| incoming.epoch)
-                .map(|incoming| &incoming.from)
-                .or_else(|| self.hosted.iter().find(|hosted| hosted.is_shown()).map(|hosted| &hosted.home)),
-        }
+        let passed_on = match &self.standing {
+            Standing::Lead { .. } => return Some(&self.me),
+            Standing::Closed { .. } => return None,
+            Standing::Ended { to, epoch } => Some((*epoch, to)),
+            Standing::None => None,
+        };
+        let coming = self.incoming.iter().filter(|incoming| incoming.is_provisional()).map(|incoming| (incoming.epoch, &incoming.from));
+        let hosted = || self.hosted.iter().find(|hosted| hosted.is_shown()).map(|hosted| &hosted.home);
+        passed_on.into_iter().chain(coming).max_by_key(|(epoch, _)| *epoch).map(|(_, leader)| leader).or_else(hosted)
     }
 
     /// What this side has to keep sending for as long as it stands so. Worked out from the state: a lost row, a purged queue
@@ -535,6 +546,12 @@ impl Custody {
         }
         for stay in self.stays.iter().filter(|stay| !stay.is_delivered()) {
             due.say(&stay.host, Message::Stay(stay.terms()));
+        }
+        for hosted in &self.hosted {
+            hosted.untold().for_each(|message| due.say(&hosted.home, message));
+        }
+        for (other, message) in self.untold_contests() {
+            due.say(other, message);
         }
         if let (Some(dispute), Standing::Lead { epoch }) = (&self.dispute, &self.standing) {
             due.say(&dispute.other, Message::Claim(Claim::Lead { epoch: *epoch, chain: self.chain.clone() }));

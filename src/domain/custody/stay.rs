@@ -19,7 +19,8 @@ use crate::domain::coded::closed_set;
 use crate::domain::identifiers::GssCode;
 use crate::domain::ids::{StayId, TransferId};
 use crate::domain::procedures::EventKind;
-use crate::domain::text::Line;
+use crate::domain::shift::london_date;
+use crate::domain::text::{Line, Note};
 
 closed_set! {
     /// How a stay stands.
@@ -46,6 +47,34 @@ pub struct StayTerms {
     pub expected_to: Option<NaiveDate>,
     /// Who visits, and what else the two managers agreed.
     pub supervision: Option<Line>,
+    /// The day on which people last decided, with reasons, that it goes on without a conference: its weeks count anew from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_on: Option<NaiveDate>,
+}
+
+impl StayTerms {
+    /// The day from which its weeks count.
+    pub fn counts_from(&self) -> NaiveDate {
+        self.kept_on.unwrap_or(self.from)
+    }
+
+    /// When something happened that a clock of the procedures starts with.
+    pub fn happened(&self, kind: EventKind) -> Option<DateTime<Utc>> {
+        (kind == EventKind::TemporaryStayBegan).then(|| self.counts_from().and_time(chrono::NaiveTime::MIN).and_utc())
+    }
+}
+
+/// What the host saw of the child.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StayContact {
+    /// From 1, in the order in which the host recorded them.
+    pub number: u32,
+    /// The day.
+    pub on: NaiveDate,
+    /// Who recorded it.
+    pub by: Signature,
+    /// What there is to say of it.
+    pub words: Option<Note>,
 }
 
 /// A stay, at home.
@@ -57,14 +86,15 @@ pub struct Stay {
     pub terms: StayTerms,
     /// When it was recorded.
     pub began_at: DateTime<Utc>,
-    /// When people last decided, with reasons, that it goes on without a conference.
-    pub kept_at: Option<DateTime<Utc>>,
     /// The transfer that it turned into.
     pub transfer: Option<TransferId>,
     /// The version that the host has stored.
     pub delivered: u32,
     /// The version that a person at the host has acknowledged.
     pub acknowledged: u32,
+    /// What the host told of the child.
+    #[serde(default)]
+    pub contacts: Vec<StayContact>,
     /// What is to be done and by when.
     pub duties: Vec<Duty>,
 }
@@ -78,13 +108,6 @@ impl Stay {
     /// Whether the host has the latest version.
     pub const fn is_delivered(&self) -> bool {
         self.delivered >= self.terms.version
-    }
-
-    /// When something happened that a clock of the procedures starts with. People who decided to keep a stay begin the count
-    /// of its weeks again.
-    pub fn happened(&self, kind: EventKind) -> Option<DateTime<Utc>> {
-        (kind == EventKind::TemporaryStayBegan)
-            .then(|| self.kept_at.unwrap_or_else(|| self.terms.from.and_time(chrono::NaiveTime::MIN).and_utc()))
     }
 
     pub(super) fn wanted_duties(&self) -> Vec<DutyKind> {
@@ -113,6 +136,12 @@ pub struct Hosted {
     pub terms: StayTerms,
     /// The version that a person acknowledged, and who.
     pub acknowledged: Option<(u32, Signature)>,
+    /// What was seen of the child here.
+    #[serde(default)]
+    pub contacts: Vec<StayContact>,
+    /// How many of these home has stored.
+    #[serde(default)]
+    pub told: u32,
     /// What is to be done and by when.
     pub duties: Vec<Duty>,
 }
@@ -123,7 +152,19 @@ impl Hosted {
         self.terms.state == StayState::Open
     }
 
-    fn is_acknowledged(&self) -> bool {
+    /// As told by home for the first time.
+    pub(super) const fn new(home: GssCode, terms: StayTerms) -> Self {
+        Self { home, terms, acknowledged: None, contacts: Vec::new(), told: 0, duties: Vec::new() }
+    }
+
+    /// What home has not stored yet.
+    pub(super) fn untold(&self) -> impl Iterator<Item = Message> {
+        let untold = self.contacts.iter().filter(|contact| contact.number > self.told);
+        untold.map(|contact| Message::StayContact { stay: self.terms.stay, contact: contact.clone() })
+    }
+
+    /// Whether a person has acknowledged what is agreed now.
+    pub fn is_acknowledged(&self) -> bool {
         self.acknowledged.as_ref().is_some_and(|(version, _)| *version >= self.terms.version)
     }
 
@@ -132,13 +173,17 @@ impl Hosted {
         if self.is_shown() && !self.is_acknowledged() {
             wanted.push(DutyKind::StaySeen);
         }
+        // Both sides are told when its weeks are over, and when its last day has passed.
+        if self.is_shown() {
+            wanted.push(DutyKind::StayReview);
+        }
         if self.is_shown() && self.terms.expected_to.is_some() {
             wanted.push(DutyKind::StayEnd);
         }
         wanted
     }
 
-    fn receipt(&self) -> Message {
+    pub(super) fn receipt(&self) -> Message {
         Message::StayReceipt { stay: self.terms.stay, version: self.terms.version, acknowledged: self.is_acknowledged() }
     }
 }
@@ -147,6 +192,16 @@ impl Custody {
     /// A stay of this home authority.
     pub fn stay(&self, stay: StayId) -> Option<&Stay> {
         self.stays.iter().find(|held| held.terms.stay == stay)
+    }
+
+    /// A stay here.
+    pub fn hosted(&self, stay: StayId) -> Option<&Hosted> {
+        self.hosted.iter().find(|hosted| hosted.terms.stay == stay)
+    }
+
+    /// What is agreed about a stay, on whichever side.
+    pub fn stay_terms(&self, stay: StayId) -> Option<&StayTerms> {
+        self.stay(stay).map(|held| &held.terms).or_else(|| self.hosted(stay).map(|hosted| &hosted.terms))
     }
 
     pub(super) fn begin_stay(&mut self, host: GssCode, terms: StayTerms, now: DateTime<Utc>) -> Result<Outcome, Refused> {
@@ -159,17 +214,17 @@ impl Custody {
         if self.stay(terms.stay).is_some() {
             return Err(self.refuse(Why::StayKnown, None));
         }
-        let terms = StayTerms { version: 1, state: StayState::Open, ..terms };
+        let terms = StayTerms { version: 1, state: StayState::Open, kept_on: None, ..terms };
         let mut outcome = Outcome::default();
         outcome.say(&host, Message::Stay(terms.clone()));
         self.stays.push(Stay {
             host,
             terms,
             began_at: now,
-            kept_at: None,
             transfer: None,
             delivered: 0,
             acknowledged: 0,
+            contacts: Vec::new(),
             duties: Vec::new(),
         });
         Ok(outcome)
@@ -191,7 +246,7 @@ impl Custody {
                 held.duties.retain(|duty| duty.kind != DutyKind::StayEnd);
             }
             StayChange::Keep => {
-                held.kept_at = Some(now);
+                held.terms.kept_on = Some(london_date(now));
                 held.duties.retain(|duty| duty.kind != DutyKind::StayReview);
             }
             StayChange::End => held.terms.state = StayState::Ended,
@@ -214,7 +269,18 @@ impl Custody {
     pub(super) fn on_stay(&mut self, home: &GssCode, terms: StayTerms, outcome: &mut Outcome) {
         match self.hosted.iter_mut().find(|hosted| hosted.terms.stay == terms.stay && hosted.home == *home) {
             Some(hosted) => {
-                if terms.version > hosted.terms.version {
+                // A home that was put back from a backup counts the same versions again: what it says now is what is agreed.
+                let is_new = terms.version == hosted.terms.version && terms != hosted.terms;
+                if is_new {
+                    hosted.acknowledged = None;
+                }
+                if is_new || terms.version > hosted.terms.version {
+                    // A day that has moved is waited for anew.
+                    let moved = [
+                        (DutyKind::StayReview, terms.kept_on != hosted.terms.kept_on),
+                        (DutyKind::StayEnd, terms.expected_to != hosted.terms.expected_to),
+                    ];
+                    hosted.duties.retain(|duty| !moved.contains(&(duty.kind, true)));
                     hosted.terms = terms;
                     outcome.raise(Matter::StayHere, None);
                 }
@@ -222,7 +288,7 @@ impl Custody {
             }
             // An end that comes before its beginning is remembered as well: the beginning may still be on its way.
             None => {
-                let hosted = Hosted { home: home.clone(), terms, acknowledged: None, duties: Vec::new() };
+                let hosted = Hosted::new(home.clone(), terms);
                 if hosted.is_shown() {
                     outcome.raise(Matter::StayHere, None);
                 }
@@ -232,12 +298,57 @@ impl Custody {
         }
     }
 
-    pub(super) fn on_stay_receipt(&mut self, host: &GssCode, stay: StayId, version: u32, acknowledged: bool) {
+    pub(super) fn on_stay_receipt(&mut self, host: &GssCode, stay: StayId, version: u32, acknowledged: bool, outcome: &mut Outcome) {
         if let Some(held) = self.stays.iter_mut().find(|held| held.terms.stay == stay && held.host == *host) {
+            // The host holds what this register has forgotten: it was put back from a backup. What is agreed here now comes after it.
+            if version > held.terms.version {
+                held.terms.version = version.saturating_add(1);
+                outcome.raise(Matter::Incident, None);
+                outcome.say(&held.host, Message::Stay(held.terms()));
+                return;
+            }
             held.delivered = held.delivered.max(version.min(held.terms.version));
             if acknowledged {
                 held.acknowledged = held.acknowledged.max(version.min(held.terms.version));
             }
+        }
+    }
+
+    /// The host tells what it saw of the child, again and again until home has stored it.
+    pub(super) fn report_contact(&mut self, stay: StayId, on: NaiveDate, words: Option<Note>, by: &Signature) -> Result<Outcome, Refused> {
+        let Some(hosted) = self.hosted.iter_mut().find(|hosted| hosted.terms.stay == stay) else {
+            return Err(self.refuse(Why::UnknownStay, None));
+        };
+        if !hosted.is_shown() {
+            return Err(self.refuse(Why::StayEnded, None));
+        }
+        let number = hosted.contacts.last().map_or(1, |last| last.number.saturating_add(1));
+        hosted.contacts.push(StayContact { number, on, by: by.clone(), words });
+        let mut outcome = Outcome::default();
+        for message in hosted.untold() {
+            outcome.say(&hosted.home, message);
+        }
+        Ok(outcome)
+    }
+
+    pub(super) fn on_stay_contact(&mut self, host: &GssCode, stay: StayId, contact: StayContact, outcome: &mut Outcome) {
+        let Some(held) = self.stays.iter_mut().find(|held| held.terms.stay == stay && held.host == *host) else { return };
+        // In order: what comes before its turn comes again.
+        let next = held.contacts.last().map_or(1, |last| last.number.saturating_add(1));
+        // A host that was put back from a backup counts the same numbers again: what was seen is part of what it is.
+        let is_held = held.contacts.iter().any(|other| StayContact { number: contact.number, ..other.clone() } == contact);
+        if contact.number <= next && !is_held {
+            held.contacts.push(StayContact { number: next, ..contact });
+            outcome.raise(Matter::StayContact, None);
+        }
+        let number = held.contacts.last().map_or(0, |last| last.number);
+        outcome.say(host, Message::StayContactReceipt { stay, number });
+    }
+
+    pub(super) fn on_stay_contact_receipt(&mut self, home: &GssCode, stay: StayId, number: u32) {
+        if let Some(hosted) = self.hosted.iter_mut().find(|hosted| hosted.terms.stay == stay && hosted.home == *home) {
+            let last = hosted.contacts.last().map_or(0, |last| last.number);
+            hosted.told = hosted.told.max(number.min(last));
         }
     }
 

@@ -16,7 +16,7 @@ use crate::domain::ids::{FamilyMoveId, StayId, TransferId};
 use crate::domain::procedures::Side;
 use crate::domain::registration::RemovalGround;
 use crate::domain::roles::Role;
-use crate::domain::text::Line;
+use crate::domain::text::{Line, Note};
 
 use OriginState as O;
 use ReceiverState as R;
@@ -142,6 +142,13 @@ pub enum Action {
         /// The ground.
         ground: RemovalGround,
     },
+    /// Puts a move before the senior managers of both sides.
+    Contest {
+        /// The transfer.
+        transfer: TransferId,
+        /// What there is to settle.
+        words: Option<Note>,
+    },
     /// The loser of a dispute about who leads gives way.
     GiveWay,
     /// Records that the child is outside the federation, or no longer.
@@ -172,6 +179,15 @@ pub enum Action {
     AcknowledgeStay {
         /// Which.
         stay: StayId,
+    },
+    /// Host: tells what was seen of the child.
+    ReportContact {
+        /// Of which stay.
+        stay: StayId,
+        /// The day.
+        on: NaiveDate,
+        /// What there is to say of it.
+        words: Option<Note>,
     },
     /// After a restore: a custodian and a second person decide not to wait for the authorities that cannot be compared with.
     LeaveRecovery {

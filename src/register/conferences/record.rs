@@ -220,34 +220,17 @@ fn raise_advocacy(tx: &mut Tx<'_>, held: &Held, decision: &DecisionRow) -> Resul
 fn decision_row(held: &Held, subject: &Subject<'_>, entry: Option<Id>, at: Instant, by: &str) -> DecisionRow {
     let new = subject.new;
     let text = |note: &Option<Note>| note.as_ref().map(|note| note.expose().to_owned());
+    let categories = codes(&new.categories.iter().map(|category| category.as_str().to_owned()).collect::<Vec<_>>());
     let row = DecisionRow {
-        id: Id(uuid::Uuid::now_v7()),
-        conference_id: held.row.id,
-        child_id: new.child.into(),
         section47_id: new.section47.map(Id::from),
         registration_id: entry,
-        decision: new.decision.as_str().into(),
-        categories: codes(&new.categories.iter().map(|category| category.as_str().to_owned()).collect::<Vec<_>>()),
         consensus: Some(new.consensus),
         dissent: text(&new.dissent),
         reasons: text(&new.reasons),
         evidence: text(&new.evidence),
-        child_views: None,
-        child_views_how: None,
-        child_participation: None,
-        parent_views: None,
-        parent_views_how: None,
-        views_language: None,
-        advocacy_offered_on: None,
-        advocacy_offered_by: None,
-        advocacy_response: None,
         review_due_on: new.next_review_on,
         core_group_due_on: new.core_group_on,
-        valid_from: None,
-        valid_to: None,
-        recorded_at: at,
-        recorded_by: by.to_owned(),
-        superseded_at: None,
+        ..DecisionRow::bare(held.row.id, new.child.into(), new.decision.as_str(), categories, at, by)
     };
     with_voice(row, &new.voice)
 }

@@ -6,13 +6,14 @@
 //! is left alone. An import hides, and never un-hides: a confidential address or a shielded child stays so until a person
 //! decides otherwise here.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{Entry, Remark};
 use crate::domain::ids::ChildId;
+use crate::domain::registration::RemovalGround;
 use crate::register::children::{self, Child};
 use crate::register::registrations::{self, Registration};
-use crate::register::{Region, RegisterError, matcher};
+use crate::register::{Region, RegisterError, matcher, removal, transfers};
 use crate::store::children::{self as child_rows, AddressRow, HouseholdRow, IdentifierRow, NameRow, ParticularsRow};
 use crate::store::connection::AnyConnection;
 use crate::store::imports::{self as import_rows, ImportRow};
@@ -49,6 +50,8 @@ pub(super) struct Change {
     child: ChildId,
     /// The version of the child that was looked at.
     version: i64,
+    /// Who takes it in.
+    by: String,
     shielded: Option<bool>,
     particulars: Facts<ParticularsRow>,
     names: Facts<NameRow>,
@@ -60,6 +63,8 @@ pub(super) struct Change {
     state: Facts<StateRow>,
     categories: Facts<CategoryRow>,
     coordinators: Facts<CoordinatorRow>,
+    /// The entry that ends by the row, on which ground and day.
+    ends: Option<(Box<Registration>, RemovalGround, NaiveDate)>,
     /// A new entry of a child whose earlier one has ended.
     new_entry: Option<(Registration, Vec<TaskRow>)>,
     record: ImportRow,
@@ -94,6 +99,7 @@ pub(super) fn plan(
     let mut change = Change {
         child: id,
         version: old.row.version,
+        by: by.to_owned(),
         shielded: (new.child.shielded && !old.row.shielded).then_some(true),
         particulars: Facts::default(),
         names: Facts::default(),
@@ -104,11 +110,18 @@ pub(super) fn plan(
         state: Facts::default(),
         categories: Facts::default(),
         coordinators: Facts::default(),
+        ends: None,
         new_entry: None,
         record,
     };
     let mut left_alone = change.take_child(&old, facts, at, by);
-    left_alone.extend(change.take_entry(region, &entries, new, at, by)?);
+    let mut moving = Vec::new();
+    for entry in &entries {
+        if transfers::is_open(connection, entry)? {
+            moving.push(entry.row.id);
+        }
+    }
+    left_alone.extend(change.take_entry(region, &entries, &moving, new, at, by)?);
     let remark = |column| Remark {
         row: number,
         column,
@@ -212,11 +225,13 @@ impl Change {
         self.addresses.added.extend(added.into_iter().map(|row| AddressRow { child_id: self.child.into(), ..row }));
     }
 
-    /// Compares the entry; answers the columns that are left alone.
+    /// Compares the entry; answers the columns that are left alone. What two authorities have agreed between them ends by their messages,
+    /// not by a row beside them: the end of one that is `moving` is left alone.
     fn take_entry(
         &mut self,
         region: &Region,
         entries: &[Registration],
+        moving: &[Id],
         new: &Entry,
         at: DateTime<Utc>,
         by: &str,
@@ -239,7 +254,12 @@ impl Change {
         }
         let mut left_alone = Vec::new();
         if told(&old.state) != told(&facts.state) {
-            if old.state.recorded_by == by {
+            let ends = facts.state.removed_on.filter(|_| old.state.removed_on.is_none());
+            if old.state.recorded_by == by && !(ends.is_some() && moving.contains(&old.row.id)) {
+                if let Some(on) = ends {
+                    let ground = facts.state.removal_ground.as_deref().and_then(|ground| ground.parse().ok());
+                    self.ends = ground.map(|ground| (Box::new((*old).clone()), ground, on));
+                }
                 let state = StateRow {
                     id: facts.state.id,
                     registered_on: new.registered_on,
@@ -326,6 +346,15 @@ impl Change {
         {
             return Err(RegisterError::Stale);
         }
+        if let Some((entry, ground, on)) = &self.ends {
+            removal::end_resting(tx, region, entry, *ground, *on, &self.by)?;
+            match transfers::ended(tx, region, entry, *ground, &self.by) {
+                // A move began since it was looked at.
+                Err(RegisterError::OutOfTurn(_)) => return Err(RegisterError::Stale),
+                done => done?,
+            }
+        }
+        let connection = &mut *tx.connection;
         if let Some((entry, tasks)) = &self.new_entry {
             entry.row.insert(connection)?;
             entry.state.insert(connection)?;

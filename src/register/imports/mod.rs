@@ -1,21 +1,29 @@
 //! Taking over a register from a file: children and their entries, row by row.
 //!
 //! ```text
+//! file            ──▶ sheet       its rows; what was sent through the API lies in the database meanwhile (runs)
 //! row of the file ──▶ row::read   pure: what it says, what was dropped, whether it can be an entry
 //!                 ──▶ write       two thousand rows to a unit of work: children, entries, index, and where each row went
 //! ```
 //!
 //! Where a row went is kept in the transaction that put it there, so an import that broke off goes on where it stopped, and
 //! the same file again changes nothing. A row that says something else than before changes what it had put in
-//! (in `change.rs`); facts that somebody entered here by hand are left alone.
+//! (in `change.rs`); facts that somebody entered here by hand are left alone. Where file and register differ for good, a
+//! custodian decides (in `mismatch.rs`).
 
 mod change;
+mod mismatch;
 mod row;
+mod runs;
+mod sheet;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use mismatch::{Difference, Fix};
 pub use row::{COLUMNS, Cells, Entry, REQUIRED, Remark, Row, Rules, read};
+pub use runs::{NewRun, Run, Status, accept, counts, find, list, results, source_of, work_off};
+pub use sheet::{Format, ReadRow, Rows, Sheet, SheetError, Sheets, Unreadable};
 
 use super::bulk::Bulk;
 use super::{Region, RegisterError, children, registrations};
@@ -27,6 +35,7 @@ use crate::store::imports::{self as rows, ImportRow};
 use crate::store::types::Id;
 use crate::store::{Failure, Snapshot, Store, StoreError, Tx};
 use change::Change;
+use mismatch::{Around, Mismatch};
 
 /// Rows in one unit of work: few enough that another writer waits for half a second at most, many enough that the index,
 /// whose keys are spread over all its pages, is not written anew for every handful of children.
@@ -72,6 +81,8 @@ pub struct Done {
     pub warnings: Vec<Remark>,
     /// Why it was not taken.
     pub errors: Vec<Remark>,
+    /// Whether the record of the child is restricted.
+    pub sensitive: bool,
 }
 
 impl Done {
@@ -83,7 +94,25 @@ impl Done {
             child,
             warnings: row.warnings.clone(),
             errors: row.errors.clone(),
+            sensitive: row.entry.as_ref().is_some_and(|entry| entry.child.shielded),
         }
+    }
+
+    /// What is to be said of the row in codes: whether somebody was found for it, what became of it, and every remark.
+    pub fn codes(&self) -> Vec<&'static str> {
+        let found = match self.outcome {
+            Outcome::Added => "unmatched",
+            Outcome::Unchanged | Outcome::Changed => "matched",
+            Outcome::Rejected => "invalid",
+        };
+        let mut codes = vec![found, self.outcome.as_str()];
+        codes.extend(self.sensitive.then_some("sensitive"));
+        for remark in self.errors.iter().chain(&self.warnings) {
+            if !codes.contains(&remark.code) {
+                codes.push(remark.code);
+            }
+        }
+        codes
     }
 
     fn refused(row: &Row, column: &'static str, code: &'static str, detail: &str) -> Self {
@@ -111,6 +140,8 @@ pub struct Importer {
     pub source: String,
     /// Whether nothing is to be written.
     pub dry_run: bool,
+    /// The run of the API that it is, which keeps what became of each row.
+    pub run: Option<Run>,
 }
 
 /// What a unit of work will do.
@@ -119,6 +150,9 @@ struct Planned {
     records: Vec<ImportRow>,
     changes: Vec<Change>,
     done: Vec<Done>,
+    mismatches: Vec<Mismatch>,
+    /// The rows that were looked at.
+    looked_at: Vec<String>,
 }
 
 impl Importer {
@@ -132,13 +166,20 @@ impl Importer {
         match self.unit(Arc::clone(&rows)).await {
             Ok(done) => Ok(done),
             Err(RegisterError::Store(error)) if error.is_temporary() => Err(error.into()),
+            // Another server has taken the run over.
+            Err(RegisterError::Conflict) => Err(RegisterError::Conflict),
             Err(_) => {
                 let mut done = Vec::with_capacity(rows.len());
                 for row in rows.iter() {
                     match self.unit(Arc::new(vec![row.clone()])).await {
                         Ok(one) => done.extend(one),
                         Err(RegisterError::Store(error)) if error.is_temporary() => return Err(error.into()),
-                        Err(error) => done.push(Done::refused(row, "id", Failure::code(&error), &error.to_string())),
+                        Err(RegisterError::Conflict) => return Err(RegisterError::Conflict),
+                        Err(error) => {
+                            let refused = Done::refused(row, "id", Failure::code(&error), &error.to_string());
+                            self.keep(&refused).await?;
+                            done.push(refused);
+                        }
                     }
                 }
                 Ok(done)
@@ -159,8 +200,16 @@ impl Importer {
         if dry_run {
             return self.store.read(permit, move |snapshot| plan(snapshot).map(|planned| planned.done)).await;
         }
-        let region = Arc::clone(&self.region);
-        self.store.run_alone(permit, plan, move |tx, planned| carry_out(tx, &region, planned)).await
+        let (region, source, run) = (Arc::clone(&self.region), self.source.clone(), self.run);
+        self.store.run_alone(permit, plan, move |tx, planned| carry_out(tx, &region, &source, run, planned)).await
+    }
+
+    /// Keeps what became of a row that failed by itself.
+    async fn keep(&self, done: &Done) -> Result<(), RegisterError> {
+        let Some(run) = self.run else { return Ok(()) };
+        let permit = program_permit::<Import>(&self.user, self.region.code().as_str());
+        let done = vec![done.clone()];
+        self.store.run_alone(permit, |_| Ok(()), move |tx, ()| run.answered(tx, &done)).await
     }
 }
 
@@ -171,12 +220,22 @@ fn plan(snapshot: &mut Snapshot<'_>, region: &Region, source: &str, rows: &[Row]
     let ids: Vec<&str> = rows.iter().filter(|row| row.entry.is_some()).map(|row| row.external_id.as_str()).collect();
     let before: HashMap<String, ImportRow> =
         rows::find(snapshot.connection, source, &ids)?.into_iter().map(|record| (record.external_id.clone(), record)).collect();
-    let mut planned = Planned { bulk: Bulk::default(), records: Vec::new(), changes: Vec::new(), done: Vec::with_capacity(rows.len()) };
+    let around = Around::new(snapshot.connection, rows, &before.values().map(|record| record.child_id).collect::<Vec<_>>())?;
+    let mut planned = Planned {
+        bulk: Bulk::default(),
+        records: Vec::new(),
+        changes: Vec::new(),
+        done: Vec::with_capacity(rows.len()),
+        mismatches: Vec::new(),
+        looked_at: ids.iter().map(|id| (*id).to_owned()).collect(),
+    };
     for row in rows {
         let Some(entry) = &row.entry else {
             planned.done.push(Done::of(row, Outcome::Rejected, None));
             continue;
         };
+        let child = before.get(&row.external_id).and_then(|known| ChildId::try_from(known.child_id.0).ok());
+        let number = around.number(row, child);
         let record = |child: Id| ImportRow {
             source: source.to_owned(),
             external_id: row.external_id.clone(),
@@ -197,9 +256,15 @@ fn plan(snapshot: &mut Snapshot<'_>, region: &Region, source: &str, rows: &[Row]
                 let child = ChildId::try_from(known.child_id.0).map_err(|_| StoreError::Corrupt("child id"))?;
                 if known.row_digest == row.digest {
                     planned.done.push(Done::of(row, Outcome::Unchanged, Some(child)));
+                    planned.compare(row, entry, number, &around);
                     continue;
                 }
-                match change::plan(snapshot.connection, region, child, entry, row.number, record(known.child_id), at, &by) {
+                // A number that was replaced here is not put back.
+                let mut without = entry.clone();
+                if matches!(number, Some((Difference::SupersededNumber, _))) {
+                    without.child.identifiers.clear();
+                }
+                match change::plan(snapshot.connection, region, child, &without, row.number, record(known.child_id), at, &by) {
                     Ok((change, left_alone)) => {
                         planned.changes.push(change);
                         let mut done = Done::of(row, Outcome::Changed, Some(child));
@@ -213,15 +278,53 @@ fn plan(snapshot: &mut Snapshot<'_>, region: &Region, source: &str, rows: &[Row]
                 }
             }
         }
+        planned.compare(row, entry, number, &around);
     }
     Ok(planned)
 }
 
-fn carry_out(tx: &mut Tx<'_>, region: &Region, planned: &Planned) -> Result<Vec<Done>, RegisterError> {
+impl Planned {
+    /// Notes what the last row and the register say differently.
+    fn compare(&mut self, row: &Row, entry: &Entry, number: Option<(Difference, Option<Id>)>, around: &Around) {
+        let Some(done) = self.done.last_mut() else { return };
+        done.sensitive |= done.child.is_some_and(|child| around.is_shielded(child));
+        let mismatch = |difference, other| Mismatch {
+            difference,
+            external_id: row.external_id.clone(),
+            said: row.digest.clone(),
+            authority: entry.child.authority.clone(),
+            child: done.child,
+            other,
+        };
+        if done.outcome == Outcome::Rejected {
+            return;
+        }
+        if done.warnings.iter().any(|warning| warning.code == Difference::ChangedHere.as_str()) {
+            self.mismatches.push(mismatch(Difference::ChangedHere, None));
+        }
+        if let Some((difference, other)) = number {
+            self.mismatches.push(mismatch(difference, other));
+            let detail = match difference {
+                Difference::SupersededNumber => "this register knows that the number was replaced by another; it was not put in its place",
+                Difference::NumberOfAnother => "somebody else on this register has this number; a custodian compares the two",
+                Difference::ChangedHere | Difference::RowsRejected => "",
+            };
+            let remark = Remark { row: row.number, column: "nhsNumber", code: difference.as_str(), detail: detail.into() };
+            done.warnings.push(remark);
+        }
+    }
+}
+
+fn carry_out(tx: &mut Tx<'_>, region: &Region, source: &str, run: Option<Run>, planned: &Planned) -> Result<Vec<Done>, RegisterError> {
     planned.bulk.write(tx.connection)?;
     rows::insert_all(tx.connection, &planned.records)?;
     for change in &planned.changes {
         change.apply(tx, region)?;
+    }
+    let looked_at: Vec<&str> = planned.looked_at.iter().map(String::as_str).collect();
+    mismatch::raise(tx, source, run.map(|run| run.id.into()), &looked_at, &planned.mismatches)?;
+    if let Some(run) = run {
+        run.answered(tx, &planned.done)?;
     }
     for done in &planned.done {
         if let (Some(child), Outcome::Added | Outcome::Changed) = (done.child, done.outcome) {

@@ -5,7 +5,7 @@
 //!
 //! | refused with | because |
 //! | --- | --- |
-//! | `authority`: `missing`, `not-a-gss-code`, `unknown-authority`, `authority-of-another-region` | whose register is it? |
+//! | `authority`: `missing`, `not-a-gss-code`, `unknown-authority`, `authority-of-another-region`, `authority-outside-scope` | whose register is it? |
 //! | `status`: `missing`, `unknown-code` | whether a child is on the register is never guessed |
 //! | `registeredOn`: `missing`, `wrong-date-shape`, `impossible-date`, `in-the-future` … | nor since when |
 //! | `removedOn`: `missing`, `in-the-future`, `ends-before-start`, `starts-and-ends-on-one-day`, `end-does-not-fit-status` | nor until when |
@@ -95,6 +95,8 @@ pub struct Remark {
 pub struct Rules {
     nation: Nation,
     authorities: Vec<String>,
+    /// Those of the region that are not the importer's.
+    outside: Vec<String>,
     elsewhere: Vec<String>,
     ranges: Ranges,
     today: NaiveDate,
@@ -108,10 +110,18 @@ impl Rules {
         Self {
             nation: region.own().nation,
             authorities: gss(region.own()),
+            outside: Vec::new(),
             elsewhere: region.members().iter().filter(|entry| entry.code != *region.code()).flat_map(|entry| gss(entry)).collect(),
             ranges: region.ranges(),
             today,
         }
+    }
+
+    /// The same for somebody who may import for one authority only.
+    #[must_use]
+    pub fn within(mut self, authority: &str) -> Self {
+        (self.authorities, self.outside) = self.authorities.into_iter().partition(|own| own == authority);
+        self
     }
 }
 
@@ -272,7 +282,9 @@ fn authority(rules: &Rules, reading: &mut Reading<'_>) -> Option<String> {
     if rules.authorities.contains(&code) {
         return Some(code);
     }
-    if rules.elsewhere.contains(&code) {
+    if rules.outside.contains(&code) {
+        reading.refuse("authority", "authority-outside-scope", "let somebody of that authority, or of the region, import this row");
+    } else if rules.elsewhere.contains(&code) {
         reading.refuse("authority", "authority-of-another-region", "import this row at the region to which the authority belongs");
     } else {
         reading.refuse("authority", "unknown-authority", "use the GSS code of an authority of this region");
@@ -539,6 +551,7 @@ mod tests {
         Rules {
             nation: Nation::Wales,
             authorities: vec!["W06000022".into()],
+            outside: Vec::new(),
             elsewhere: vec!["W06000015".into()],
             ranges: Ranges::Live,
             today: parse_date("2026-11-22").unwrap(),
@@ -677,6 +690,34 @@ mod tests {
             let kept = with(changes).entry.unwrap().child.addresses;
             assert_eq!(kept.iter().map(|address| address.confidential).collect::<Vec<_>>(), expected, "{confidential}");
         }
+    }
+
+    /// What is invented to be imported – by the demo's readers, by tests and by measurements – is a register.
+    #[test]
+    fn an_invented_register_is_taken_whole() {
+        use crate::invent::{SetSize, development_set, write_import};
+        let day = parse_date("2026-11-17").unwrap();
+        let size = SetSize { register: 3_000, on_register: 1, off_register: 0, siblings: 0 };
+        let mut children = development_set(size, 20_261_122, day).register;
+        for child in &mut children {
+            child.authority = "W06000022".to_owned();
+        }
+        let mut file = Vec::new();
+        write_import(&children, &mut file).unwrap();
+        let mut sheet = csv::Reader::from_reader(file.as_slice());
+        let header = sheet.headers().unwrap().clone();
+        let mut refused: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        let mut rows = 0;
+        for record in sheet.records() {
+            let cells: Cells =
+                header.iter().zip(record.unwrap().iter()).map(|(column, text)| (column.to_owned(), text.to_owned())).collect();
+            rows += 1;
+            for error in read(&rules(), rows, &cells).errors {
+                *refused.entry((error.column, error.code)).or_default() += 1;
+            }
+        }
+        assert!(rows > 2_000, "{rows}");
+        assert!(refused.is_empty(), "{rows} rows: {refused:?}");
     }
 
     #[test]

@@ -10,10 +10,13 @@ use crate::domain::outcome::{Grade, OutcomeCode, Reply};
 use crate::domain::roles::{Role, Sector};
 use crate::register::checks::{self, Checked, Enquirer, OF_ANOTHER_REGION, Question, Searched, StoredMatch};
 use crate::register::receipts::sha256;
+use crate::register::transfers::suspected;
 use crate::register::{Region, RegisterError};
+use crate::store::alerts::ReportRow;
 use crate::store::types::Id;
 use crate::store::{Snapshot, StoreError, Tx, enquiries, federation as rows};
 
+use super::readings;
 use super::wire::{PeerAnswer, PeerEarlier, PeerMatch, PeerQuestion};
 
 /// What nothing found is called: only the region that asked everybody may say more.
@@ -27,6 +30,7 @@ pub struct Answered {
     sender: String,
     message: Id,
     keep: Option<Checked>,
+    sightings: Vec<ReportRow>,
 }
 
 fn rule(pointer: &str, error: &dyn Coded) -> RegisterError {
@@ -95,9 +99,12 @@ pub fn answer(
     snapshot.audit().detail("enquirer-role", enquirer.role.as_str());
     snapshot.audit().detail("enquirer", &enquirer.key);
     let (role, sector) = (enquirer.role, enquirer.sector);
-    let searched = checks::search(snapshot, region, question, enquirer, id, sixteen("/tagKey", &asked.tag_key)?)?;
+    let searched = checks::search(snapshot, region, question, enquirer, id, sixteen("/tagKey", &asked.tag_key)?, asked.asked_at)?;
+    // A region that searches nobody, or only some of those who may be meant, must not say that it found nobody.
+    if searched.is_narrowed() {
+        return Err(RegisterError::Insufficient);
+    }
     let Reply::Answered(own) = &searched.own().reply else {
-        // A region that searches nobody must not say that it found nobody.
         return Err(StoreError::Overloaded.into());
     };
     let former = region.disclosure.former_registrations(role, sector);
@@ -110,7 +117,8 @@ pub fn answer(
     let outcome = match outcome.code() {
         OutcomeCode::OnRegister => OutcomeCode::OnRegister.as_str(),
         OutcomeCode::PossibleMatch => OutcomeCode::PossibleMatch.as_str(),
-        OutcomeCode::NotOnRegister | OutcomeCode::Indeterminate => NOTHING_FOUND,
+        OutcomeCode::NotOnRegister => NOTHING_FOUND,
+        OutcomeCode::Indeterminate => return Err(StoreError::Overloaded.into()),
     };
     let agencies = region.disclosure.earlier_agencies_of(role, sector);
     let earlier = searched.own().earlier.as_ref().map(|earlier| PeerEarlier {
@@ -118,7 +126,7 @@ pub fn answer(
         agencies: if agencies { earlier.agencies.clone() } else { Vec::new() },
         since: earlier.since,
     });
-    let matches: Vec<PeerMatch> = shown.iter().map(|found| told(found)).collect();
+    let matches: Vec<PeerMatch> = shown.iter().map(|found| told(found, asked.check)).collect();
     for child in own.findings.iter().filter_map(|found| found.child) {
         snapshot.audit().child(Id(child));
     }
@@ -128,6 +136,10 @@ pub fn answer(
     snapshot.audit().detail("outcome", outcome);
     snapshot.audit().detail("matches", matches.len());
     let as_of = own.as_of;
+    let alerts = searched.hits().to_vec();
+    // Whoever holds the alert reports who asked, here too: where it was asked the alert may be on its way just now, and the owner away.
+    // However many tell of it, it is one report.
+    let sightings = searched.sightings(region)?;
     let keep = kept(snapshot, region, searched, id)?;
     let promise = snapshot.promise()?;
     Ok(Answered {
@@ -140,7 +152,9 @@ pub fn answer(
             earlier,
             audit: Some(promise.entry),
             leaf: Some(hex::encode(promise.leaf_hash)),
+            alerts,
         },
+        sightings,
         sender: from.to_owned(),
         message: Id(message),
         keep,
@@ -155,7 +169,7 @@ fn kept(snapshot: &mut Snapshot<'_>, region: &Region, searched: Searched, id: Ch
     checks::kept_for_peer(region, searched).map(Some)
 }
 
-fn told(found: &StoredMatch) -> PeerMatch {
+fn told(found: &StoredMatch, check: uuid::Uuid) -> PeerMatch {
     PeerMatch {
         grade: found.grade,
         score: found.score,
@@ -166,9 +180,12 @@ fn told(found: &StoredMatch) -> PeerMatch {
         flags: found.flags.clone(),
         status: found.status,
         authority: found.authority.clone(),
+        epoch: found.epoch.filter(|_| found.status.is_current()),
         registered_on: found.registered_on,
         coordinator: found.coordinator.clone(),
         shielded: found.shielded,
+        alert: found.alert.as_ref().map(|alert| alert.id),
+        entry: found.registration.filter(|_| found.status.is_current()).map(|entry| readings::name(check, entry)),
     }
 }
 
@@ -180,8 +197,14 @@ pub fn record(tx: &mut Tx<'_>, region: &Region, answered: &Answered) -> Result<(
     if !rows::remember_message(tx, &answered.sender, answered.message)? {
         return Err(RegisterError::Replayed);
     }
-    if let Some(checked) = &answered.keep {
-        checks::record(tx, region, checked)?;
+    for sighting in &answered.sightings {
+        sighting.add(tx.connection)?;
     }
-    Ok(())
+    match &answered.keep {
+        Some(checked) => {
+            checks::record(tx, region, checked)?;
+            suspected::by_check(tx, checked.id()?, &checked.found())
+        }
+        None => Ok(()),
+    }
 }

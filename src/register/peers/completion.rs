@@ -9,6 +9,8 @@ use crate::domain::ids::CheckId;
 use crate::domain::notify::Notify;
 use crate::domain::outcome::{Answer, CoverageStatus, OutcomeCode, Reply};
 use crate::domain::search_set::{SearchSet, Standing};
+use crate::domain::text::{NOTE_CHARACTERS_MAX, lines};
+use crate::register::alerts::hits::ToldAlert;
 use crate::register::checks::{self, PeerReply, StoredAnswer, StoredEarlier, StoredMatch};
 use crate::register::receipts::sha256;
 use crate::register::{Region, RegisterError, notices, tasks};
@@ -18,18 +20,17 @@ use crate::store::{Snapshot, StoreError, Tx};
 
 use super::answering::NOTHING_FOUND;
 use super::message::MessageError;
+use super::readings;
 use super::wire::{PeerAnswer, PeerMatch, PeerQuestion};
+
+/// What another region says: who may be meant there, earlier enquiries, and alerts.
+pub type Told = (Answer<StoredMatch>, Option<StoredEarlier>, Vec<ToldAlert>);
 
 /// What a region's genuine answer says, as it is kept here.
 ///
 /// # Errors
 /// [`MessageError::NotInReply`] for the answer to another question; [`MessageError::Body`] for one that contradicts itself.
-pub fn read_answer(
-    region: &Region,
-    from: &RegionCode,
-    asked: &PeerQuestion,
-    answer: PeerAnswer,
-) -> Result<(Answer<StoredMatch>, Option<StoredEarlier>), MessageError> {
+pub fn read_answer(region: &Region, from: &RegionCode, asked: &PeerQuestion, answer: PeerAnswer) -> Result<Told, MessageError> {
     let salt = hex::decode(&asked.salt).unwrap_or_default();
     if answer.check != asked.check || answer.question != sha256(&[&salt, asked.child.as_bytes()]) {
         return Err(MessageError::NotInReply);
@@ -38,6 +39,8 @@ pub fn read_answer(
     if is_current == (answer.outcome == NOTHING_FOUND) || answer.matches.iter().any(|found| !is_sound(region, found)) {
         return Err(MessageError::Body);
     }
+    let alerts: Vec<ToldAlert> =
+        answer.alerts.into_iter().filter(|alert| region.authority(&alert.authority).is_some()).map(sound).collect();
     let findings = answer
         .matches
         .into_iter()
@@ -45,6 +48,7 @@ pub fn read_answer(
             region: Some(from.to_string()),
             child: None,
             registration: None,
+            entry: found.entry.filter(|entry| readings::is_name(entry)),
             tags: found.tags,
             grade: found.grade,
             score: found.score,
@@ -54,14 +58,21 @@ pub fn read_answer(
             flags: found.flags,
             status: found.status,
             authority: found.authority,
+            epoch: found.epoch,
             registered_on: found.registered_on,
             coordinator: found.coordinator,
             shielded: found.shielded,
             superseded_number: false,
+            alert: found.alert.and_then(|id| alerts.iter().find(|alert| alert.id == id).cloned()),
         })
         .collect();
     let earlier = answer.earlier.map(|earlier| StoredEarlier { count: earlier.count, agencies: earlier.agencies, since: earlier.since });
-    Ok((Answer { as_of: answer.as_of, findings }, earlier))
+    Ok((Answer { as_of: answer.as_of, findings }, earlier, alerts))
+}
+
+/// An alert as another region tells of it, without what no text of a person is.
+fn sound(alert: ToldAlert) -> ToldAlert {
+    ToldAlert { instructions: alert.instructions.and_then(|text| lines(&text, NOTE_CHARACTERS_MAX).ok()), ..alert }
 }
 
 /// Whether a match can be told: numbers within their bounds, and an authority whose number can be rung.
@@ -114,6 +125,7 @@ fn replies(region: &Region, answer: &StoredAnswer) -> Result<(SearchSet, Vec<Pee
             earlier: None,
             signed: None,
             code: None,
+            alerts: Vec::new(),
         }));
     }
     Ok((SearchSet::restore(set).map_err(|_| StoreError::Corrupt("the search set"))?, replies))
@@ -153,7 +165,12 @@ pub fn complete(snapshot: &mut Snapshot<'_>, region: &Region, check: CheckId, re
     answer.signed.extend(reply.signed.map(|text| (code.clone(), text)));
     answer.earlier = checks::together(&answer.earlier_parts);
     let narrowed = answer.advice.iter().any(|advice| advice == "search-narrowed");
-    answer.advice = checks::advice(region, &outcome, &matches, &answer.earlier, narrowed);
+    let known = answer.alerts.len() + answer.matches.iter().filter(|found| found.alert.is_some()).count();
+    let mut alerts = std::mem::take(&mut answer.alerts);
+    alerts.extend(reply.alerts);
+    answer.alerts = checks::not_carried(alerts, &matches);
+    let hit = hit || answer.alerts.len() + matches.iter().filter(|found| found.alert.is_some()).count() > known;
+    answer.advice = checks::advice(region, &outcome, (&matches, &answer.alerts), &answer.earlier, narrowed);
     answer.matches = matches;
     answer.coverage = coverage;
     let was_repeat = checks::is_repeat(region, &checks::stored_answer(&row)?);

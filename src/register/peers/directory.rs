@@ -56,6 +56,9 @@ pub struct Listed {
     pub standing: Standing,
     /// Its statement, as it signed it.
     pub statement: String,
+    /// Those over which it follows from the one in the directory before, oldest first; none when it follows directly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<String>,
     /// The version in which the keeper vouched for the statement although no key of the one before signed it: the keys were
     /// lost or stolen, and the region's people proved themselves otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -149,7 +152,11 @@ impl Known {
         for (member, statement) in next.directory.members.iter().zip(&next.statements) {
             let Some(known) = self.statement(&member.region) else { continue };
             let is_vouched_for = member.vouched_in.is_some_and(|version| version > old);
-            if known.text != statement.text && !is_vouched_for && known.followed_by(&statement.text, now).is_err() {
+            let follows = || {
+                let texts: Vec<String> = member.earlier.iter().chain([&statement.text]).cloned().collect();
+                known.descent(&texts, now).newest.text == statement.text
+            };
+            if known.text != statement.text && !is_vouched_for && !follows() {
                 // A version that we missed may have led from one to the other; only a key of the new one can say so.
                 let shares_key = statement
                     .statement

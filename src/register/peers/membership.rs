@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::directory::Known;
-use super::statement::{Believed, Statement};
+use super::statement::{Descent, Statement};
 use crate::domain::identifiers::RegionCode;
 use crate::domain::search_set::{Member, Standing};
 use crate::register::region::RegionEntry;
@@ -16,14 +16,14 @@ use crate::register::region::RegionEntry;
 pub struct Peer {
     /// Its standing in the directory.
     pub standing: Standing,
-    /// Its newest statement that is believed.
-    pub believed: Believed,
+    /// Its newest statement that is believed, and how that follows from the directory's.
+    pub believed: Descent,
 }
 
 impl Peer {
     /// What it says of itself.
     pub fn statement(&self) -> &Statement {
-        &self.believed.statement
+        &self.believed.newest.statement
     }
 
     /// Whether it says that it can do something.
@@ -41,8 +41,8 @@ pub struct Membership {
     pub regions: BTreeMap<RegionCode, Arc<RegionEntry>>,
     /// Every region of the directory, those that have left included: what they signed stays verifiable.
     pub peers: BTreeMap<RegionCode, Arc<Peer>>,
-    /// This region's own statement.
-    pub own: Option<Arc<Believed>>,
+    /// This region's own statement, and how it follows from the directory's.
+    pub own: Option<Arc<Descent>>,
 }
 
 impl Membership {
@@ -52,20 +52,20 @@ impl Membership {
     }
 
     /// The members of a directory, each with the newest of its statements that follows from the directory's. A member of whom
-    /// nothing can be used is left as it was in the members file.
+    /// nothing can be used is left as it was in the members file. `newer` has each member's statements, oldest first.
     pub fn of(
         known: Arc<Known>,
-        newer: &BTreeMap<String, String>,
-        own: Option<(Arc<RegionEntry>, Arc<Believed>)>,
+        newer: &BTreeMap<String, Vec<String>>,
+        own: Option<(Arc<RegionEntry>, Arc<Descent>)>,
         file: &BTreeMap<RegionCode, Arc<RegionEntry>>,
         now: DateTime<Utc>,
     ) -> Self {
         let mut membership = Self { known: None, regions: BTreeMap::new(), peers: BTreeMap::new(), own: None };
         for (member, stated) in known.directory.members.iter().zip(&known.statements) {
             let Ok(code) = member.region.parse::<RegionCode>() else { continue };
-            let believed = newer.get(&member.region).and_then(|text| stated.followed_by(text, now).ok()).unwrap_or_else(|| stated.clone());
+            let believed = stated.descent(newer.get(&member.region).map_or(&[], Vec::as_slice), now);
             if member.standing != Standing::Left {
-                let entry = believed.statement.region().ok().map(Arc::new).or_else(|| file.get(&code).cloned());
+                let entry = believed.newest.statement.region().ok().map(Arc::new).or_else(|| file.get(&code).cloned());
                 membership.regions.extend(entry.map(|entry| (code.clone(), entry)));
             }
             membership.peers.insert(code, Arc::new(Peer { standing: member.standing, believed }));
@@ -86,7 +86,7 @@ impl Membership {
 
     /// The serial of the own statement; 0 for a region that stands alone.
     pub fn own_serial(&self) -> i64 {
-        self.own.as_ref().map_or(0, |own| own.statement.serial)
+        self.own.as_ref().map_or(0, |own| own.newest.statement.serial)
     }
 
     /// The members with their standing, as searches need them.

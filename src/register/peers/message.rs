@@ -366,8 +366,15 @@ pub mod kind {
     pub const STORED: &str = "custody-stored";
     /// A statement that is kept: that custody was offered or taken over.
     pub const STATEMENT: &str = "custody-statement";
+    /// What a region says of an alert to another.
+    pub const ALERT: &str = "alert";
+    /// What a region has open with another, as digests or rows; and the answer to it.
+    pub const COMPARISON: &str = "comparison";
+    /// That a person has read of a check.
+    pub const READING: &str = "check-read";
     /// Every kind.
-    pub const ALL: [&str; 8] = [QUESTION, ANSWER, PROBLEM, DIRECTORY, ASK_DIRECTORY, CUSTODY, STORED, STATEMENT];
+    pub const ALL: [&str; 11] =
+        [QUESTION, ANSWER, PROBLEM, DIRECTORY, ASK_DIRECTORY, CUSTODY, STORED, STATEMENT, ALERT, COMPARISON, READING];
 }
 
 /// A kind as the log may repeat it.

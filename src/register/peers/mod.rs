@@ -14,6 +14,7 @@ pub mod completion;
 pub mod directory;
 pub mod membership;
 pub mod message;
+pub mod readings;
 pub mod statement;
 pub mod wire;
 

@@ -23,7 +23,7 @@ pub const LONGEST: usize = 256 * 1024;
 const SKEW: TimeDelta = TimeDelta::minutes(3);
 
 /// What this program can do beyond the first version of the profile.
-pub const CAPABILITIES: [&str; 3] = ["checks", "earlier-enquiries", "receipts"];
+pub const CAPABILITIES: [&str; 5] = ["checks", "earlier-enquiries", "receipts", "comparisons", "readings"];
 
 /// What a region says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +70,22 @@ pub struct Said {
     pub capabilities: Vec<String>,
 }
 
+impl Said {
+    /// Whether whoever says this has not taken up keys yet that another server of the region names already. A folder with keys of its
+    /// own is never behind: so a region that lost its keys can speak again.
+    pub fn is_behind(&self, other: &Self) -> bool {
+        fn all<T: PartialEq>(these: &[T], among: &[T], same: impl Fn(&T, &T) -> bool) -> (bool, bool) {
+            (these.iter().all(|one| among.iter().any(|other| same(one, other))), these.len() < among.len())
+        }
+        let parts = [
+            all(&self.keys, &other.keys, |one, other| one.kid == other.kid),
+            all(&self.log, &other.log, |one, other| one.kid == other.kid),
+            all(&self.tls, &other.tls, |one, other| one.spki == other.spki),
+        ];
+        parts.iter().all(|(known, _)| *known) && parts.iter().any(|(_, fewer)| *fewer)
+    }
+}
+
 /// An authority in a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -98,6 +114,63 @@ coded_error! {
         OtherRegion = "statement-of-another-region", "give the statement of this region";
         /// A code, name or contact in it cannot be used.
         Content = "unusable-statement", "correct the region's configuration and publish the statement anew";
+    }
+}
+
+/// The signed part of what a region publishes at `/.well-known/cofrestr`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PublishedStatement {
+    /// The newest statement.
+    pub statement: String,
+    /// Those over which it follows from the directory's, oldest first.
+    #[serde(default)]
+    pub earlier: Vec<String>,
+}
+
+impl PublishedStatement {
+    /// All of it, oldest first.
+    pub fn texts(self) -> Vec<String> {
+        let mut texts = self.earlier;
+        texts.push(self.statement);
+        texts
+    }
+}
+
+/// A statement with those over which it follows from an older one: each signed with a key of the one before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Descent {
+    /// The newest.
+    pub newest: Believed,
+    /// Those between, as they were signed, oldest first.
+    pub earlier: Vec<String>,
+}
+
+impl Descent {
+    /// A statement that needs no others.
+    pub fn of(newest: Believed) -> Self {
+        Self { newest, earlier: Vec::new() }
+    }
+
+    /// All of it as it was signed, oldest first.
+    pub fn texts(&self) -> Vec<String> {
+        self.earlier.iter().chain([&self.newest.text]).cloned().collect()
+    }
+
+    /// What is known after hearing more, oldest first: each must follow from the newest that is known when it is heard, so that a
+    /// key that was retired in between signs nothing any more.
+    ///
+    /// # Errors
+    /// Why none of them is believed; [`StatementError::Old`] when none is newer.
+    pub fn hear(&self, heard: &[String], now: DateTime<Utc>) -> Result<Self, StatementError> {
+        let (mut known, mut problem) = (self.clone(), StatementError::Old);
+        for text in heard {
+            match known.newest.followed_by(text, now) {
+                Ok(next) => known = Self { earlier: known.texts(), newest: next },
+                Err(StatementError::Old) => {}
+                Err(error) => problem = error,
+            }
+        }
+        if known.newest == self.newest { Err(problem) } else { Ok(known) }
     }
 }
 
@@ -134,7 +207,7 @@ impl Statement {
         now: DateTime<Utc>,
     ) -> Result<Believed, KeyError> {
         let known: Vec<&str> = before
-            .map(|before| before.said.keys.iter().filter(|key| signs_at(key, now)).map(|key| key.kid.as_str()).collect())
+            .map(|before| before.said.keys.iter().filter(|key| before.lets_sign(key, now)).map(|key| key.kid.as_str()).collect())
             .unwrap_or_default();
         let signed = Self::sign(said.clone(), region, serial, signer, now)?;
         let present = Parts::of(&signed.text, STATEMENT_TYPE).map(|parts| parts.kid).unwrap_or_default();
@@ -147,6 +220,19 @@ impl Statement {
             // The old key was destroyed: the keeper of the directory must vouch for the new one.
             Err(_) => Ok(signed),
         }
+    }
+
+    /// Whether the time of one of its keys has run out since it was signed. Then the region says the same again: whoever gets hold of
+    /// that key later cannot sign what follows, whatever date it puts there.
+    pub fn outlives_a_key(&self, now: DateTime<Utc>) -> bool {
+        let ended = |until: DateTime<Utc>| until.timestamp() > self.iat && until <= now;
+        self.said.keys.iter().filter_map(PublicKey::signs_until).any(ended)
+    }
+
+    /// Whether a key of this statement may sign what follows it. One that this statement says is retired must not come back,
+    /// whatever date it puts on what it signs.
+    fn lets_sign(&self, key: &PublicKey, at: DateTime<Utc>) -> bool {
+        signs_at(key, at) && key.signs_until().is_none_or(|until| until.timestamp() > self.iat)
     }
 
     /// The region's public keys.
@@ -221,15 +307,183 @@ impl Believed {
         let parts = Parts::of(text, STATEMENT_TYPE).ok_or(StatementError::Form)?;
         let signed_at = DateTime::from_timestamp(next.statement.iat, 0).ok_or(StatementError::Form)?;
         let key = self.statement.said.keys.iter().find(|key| parts.is_signed_by(key)).ok_or(StatementError::Signature)?;
-        // As the statement before has it: a key that was retired there must not come back.
-        if !signs_at(key, signed_at) {
+        if !self.statement.lets_sign(key, signed_at) || next.statement.iat < self.statement.iat - SKEW.num_seconds() {
             return Err(StatementError::Time);
         }
         Ok(next)
     }
 
+    /// The newest of some statements that follows from this one, over others of them where it must; those that are not needed are
+    /// left out. Without any that follows, it is this one.
+    pub fn descent(&self, texts: &[String], now: DateTime<Utc>) -> Descent {
+        let mut newer: Vec<Self> = texts.iter().filter_map(|text| Self::on_its_own_word(text, now).ok()).collect();
+        newer.sort_by_key(|believed| believed.statement.serial);
+        let mut path = vec![self.clone()];
+        for next in newer {
+            if let Some(from) = path.iter().position(|known| known.followed_by(&next.text, now).is_ok()) {
+                path.truncate(from + 1);
+                path.push(next);
+            }
+        }
+        let newest = path.pop().unwrap_or_else(|| self.clone());
+        Descent { newest, earlier: path.into_iter().skip(1).map(|between| between.text).collect() }
+    }
+
     /// SHA-256 of the signed text, hexadecimal.
     pub fn digest(&self) -> String {
         sha256(&[self.text.as_bytes()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::register::keys::KeyFolder;
+    use uuid::Uuid;
+
+    /// A region whose keys change.
+    struct Changing {
+        folder: KeyFolder,
+        signer: Signer,
+        serial: i64,
+    }
+
+    impl Changing {
+        fn new(now: DateTime<Utc>) -> Self {
+            let folder = KeyFolder::new(std::env::temp_dir().join(format!("cofrestr-statement-{}", Uuid::now_v7())));
+            folder.make_missing(now).unwrap();
+            Self { signer: Signer::open(folder.clone()).unwrap(), folder, serial: 0 }
+        }
+
+        fn said(&self) -> Said {
+            let keys = self.signer.public_keys();
+            Said {
+                name: BothNames { en: "Gwent".into(), cy: "Gwent".into() },
+                nation: "wales".into(),
+                procedures: "wsp-2020".into(),
+                address: "https://gwent.example".into(),
+                public_address: "https://gwent.example".into(),
+                authorities: Vec::new(),
+                keys: keys.keys,
+                log: keys.log,
+                tls: keys.tls,
+                versions: Vec::new(),
+                capabilities: Vec::new(),
+            }
+        }
+
+        fn states(&mut self, now: DateTime<Utc>) -> Believed {
+            self.serial += 1;
+            Statement::sign(self.said(), "gwent", self.serial, &self.signer, now).unwrap()
+        }
+
+        /// Another key signs from now on; what is said now is signed by the one before, as others know only that.
+        fn rotates(&mut self, before: &Believed, now: DateTime<Utc>) -> Believed {
+            self.folder.rotate_from(now, now).unwrap();
+            self.signer.refresh().unwrap();
+            self.serial += 1;
+            Statement::sign_after(Some(&before.statement), self.said(), "gwent", self.serial, &self.signer, now).unwrap()
+        }
+    }
+
+    impl Drop for Changing {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(self.folder.path());
+        }
+    }
+
+    fn texts(all: &[&Believed]) -> Vec<String> {
+        all.iter().map(|believed| believed.text.clone()).collect()
+    }
+
+    #[test]
+    fn a_statement_is_followed_over_those_between_and_over_no_others() {
+        let begun = Utc::now() - TimeDelta::hours(9);
+        let mut region = Changing::new(begun);
+        let listed = region.states(begun);
+        let second = region.rotates(&listed, begun + TimeDelta::hours(1));
+        let between = region.states(begun + TimeDelta::hours(2));
+        let third = region.rotates(&between, begun + TimeDelta::hours(3));
+        let now = begun + TimeDelta::hours(4);
+        assert_eq!(listed.followed_by(&third.text, now), Err(StatementError::Signature));
+
+        let way = listed.descent(&texts(&[&second, &between, &third]), now);
+        assert_eq!((&way.newest, way.earlier), (&third, texts(&[&second])), "what is not needed is left out");
+        let way = listed.descent(&texts(&[&third, &second]), now);
+        assert_eq!(way.newest, third, "in whatever order they come");
+        let way = listed.descent(&texts(&[&third]), now);
+        assert_eq!(way, Descent::of(listed.clone()), "without what leads to it, it does not follow");
+        let way = listed.descent(&["no statement".into(), second.text.clone()], now);
+        assert_eq!(way, Descent::of(second.clone()));
+
+        let heard = Descent::of(listed.clone()).hear(&texts(&[&second, &third]), now).unwrap();
+        assert_eq!(heard.texts(), texts(&[&listed, &second, &third]));
+        assert_eq!(heard.hear(&texts(&[&second]), now), Err(StatementError::Old));
+    }
+
+    #[test]
+    fn a_server_that_has_not_taken_up_the_newest_keys_is_behind_and_new_keys_are_not() {
+        let begun = Utc::now() - TimeDelta::hours(9);
+        let mut region = Changing::new(begun);
+        let old = region.states(begun);
+        let new = region.rotates(&old, begun + TimeDelta::hours(1));
+        let other = Changing::new(begun);
+        for (one, another, behind) in [
+            (&old.statement.said, &new.statement.said, true),
+            (&new.statement.said, &old.statement.said, false),
+            (&new.statement.said, &new.statement.said, false),
+            (&other.said(), &new.statement.said, false),
+        ] {
+            assert_eq!(one.is_behind(another), behind);
+        }
+    }
+
+    #[test]
+    fn a_key_that_was_replaced_signs_nothing_more_also_when_it_dates_it_back() {
+        let begun = Utc::now() - TimeDelta::hours(9);
+        let mut region = Changing::new(begun);
+        let listed = region.states(begun);
+        // The first key is stolen; the region replaces it, and everybody hears so.
+        let second = region.rotates(&listed, begun + TimeDelta::hours(1));
+        let now = begun + TimeDelta::hours(2);
+        let known = Descent::of(listed.clone()).hear(&texts(&[&second]), now).unwrap();
+        // Whoever has the first key says something newer with it, as if it had been before the change.
+        let stolen = listed.statement.said.keys[0].kid.clone();
+        let said = Said { address: "https://elsewhere.example".into(), ..listed.statement.said.clone() };
+        for (at, problem) in [
+            (begun + TimeDelta::minutes(1), StatementError::Time),
+            (begun + TimeDelta::minutes(61), StatementError::Time),
+            (now, StatementError::Time),
+        ] {
+            let statement = Statement { iss: "gwent".into(), iat: at.timestamp(), serial: 99, said: said.clone() };
+            let forged = region.signer.sign_with(STATEMENT_TYPE, &statement, &[&stolen]).unwrap();
+            assert_eq!(known.hear(&[forged], now), Err(problem), "{at}");
+        }
+    }
+
+    #[test]
+    fn a_key_whose_time_ran_out_as_planned_signs_nothing_more_once_the_region_has_said_the_same_again() {
+        let begun = Utc::now() - TimeDelta::hours(9);
+        let mut region = Changing::new(begun);
+        let listed = region.states(begun);
+        let stolen = listed.statement.said.keys[0].kid.clone();
+        // The next key is published ahead of its time.
+        let (planned, from) = (begun + TimeDelta::hours(1), begun + TimeDelta::hours(5));
+        region.folder.rotate_from(planned, from).unwrap();
+        region.signer.refresh().unwrap();
+        let published = region.states(planned);
+        assert!(!published.statement.outlives_a_key(from - TimeDelta::minutes(1)));
+        assert!(published.statement.outlives_a_key(from));
+        let again = region.states(from + TimeDelta::minutes(1));
+        assert_eq!(again.statement.said, published.statement.said);
+        let now = from + TimeDelta::hours(1);
+        assert!(!again.statement.outlives_a_key(now));
+
+        let said = Said { address: "https://elsewhere.example".into(), ..published.statement.said.clone() };
+        let statement = Statement { iss: "gwent".into(), iat: (from - TimeDelta::minutes(1)).timestamp(), serial: 99, said };
+        let forged = region.signer.sign_with(STATEMENT_TYPE, &statement, &[&stolen]).unwrap();
+        let known = Descent::of(listed).hear(&texts(&[&published, &again]), now).unwrap();
+        assert_eq!(known.newest.statement.serial, again.statement.serial);
+        assert_eq!(known.hear(&[forged], now), Err(StatementError::Time));
     }
 }

@@ -7,16 +7,62 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::domain::custody::{Epoch, Hash256, Leaf};
+use crate::domain::ids::MessageId;
 use crate::domain::outcome::{Grade, MatchStatus};
 use crate::matching::{Flag, Reason};
+use crate::register::alerts::hits::ToldAlert;
 
 /// Where questions are sent.
 pub const QUESTION_PATH: &str = "/federation/v1/checks";
 /// Where directories and statements are exchanged.
 pub const DIRECTORY_PATH: &str = "/federation/v1/directory";
 
+/// Where regions speak of alerts for missing children.
+pub const ALERT_PATH: &str = "/federation/v1/alerts";
 /// Where authorities speak of a child's custody.
 pub const CUSTODY_PATH: &str = "/federation/v1/custody";
+
+/// Where regions say that a person has read of a check.
+pub const READING_PATH: &str = "/federation/v1/readings";
+
+/// Where regions compare what is open between them.
+pub const COMPARISON_PATH: &str = "/federation/v1/comparisons";
+
+/// What a region has open with another. Asked with the root alone it is answered with the buckets' hashes, where roots differ; asked with
+/// rows, with the rows of the same buckets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PeerComparison {
+    /// The hash over everything, hexadecimal.
+    pub root: String,
+    /// The hash of each bucket, hexadecimal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buckets: Vec<String>,
+    /// The rows of buckets that differ.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<PeerBucket>,
+}
+
+/// The rows of one bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerBucket {
+    /// Which.
+    pub bucket: u8,
+    /// Its rows: identifiers of moves, stays and alerts, and how they stand.
+    pub rows: Vec<Leaf>,
+}
+
+impl PeerComparison {
+    /// The buckets' hashes. One that is none differs from every other.
+    pub fn hashes(&self) -> Vec<Hash256> {
+        let read = |text: &String| {
+            let mut hash = Hash256::default();
+            hex::decode_to_slice(text, &mut hash).map(|()| hash).unwrap_or_default()
+        };
+        self.buckets.iter().map(read).collect()
+    }
+}
 
 /// Is this child on your register?
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -93,6 +139,9 @@ pub struct PeerAnswer {
     /// Its leaf hash, hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaf: Option<String>,
+    /// The live alerts for missing children that the question is about, as the answering region holds them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<ToldAlert>,
 }
 
 /// One person who may be meant.
@@ -122,6 +171,10 @@ pub struct PeerMatch {
     pub status: MatchStatus,
     /// The one responsible authority (GSS code).
     pub authority: String,
+    /// The epoch of custody in which it leads, as far as the answering region knows: of two regions that name different
+    /// authorities while a child moves, the one with the higher epoch has it right. Absent when the child never moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<Epoch>,
     /// From when.
     pub registered_on: NaiveDate,
     /// The co-ordinator's name.
@@ -130,6 +183,29 @@ pub struct PeerMatch {
     /// Whether the record is shielded.
     #[serde(default)]
     pub shielded: bool,
+    /// The live alert for this child, of those in the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<Uuid>,
+    /// How the entry is named when it is told that somebody has read of this check: opaque, and another in every check. Absent for a
+    /// former entry, and from a region that does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
+}
+
+/// A person at an authority has read of a check: the office and the time, never the name, and nothing of the child.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PeerReading {
+    /// The message: the same however often it is sent.
+    pub id: MessageId,
+    /// The check, in the region that asked.
+    pub check: Uuid,
+    /// The entry, as it is named in the answer ([`PeerMatch::entry`]).
+    pub entry: String,
+    /// The office whose notice it was (a code).
+    pub role: String,
+    /// When it was confirmed, in the procedure time of the region that says so.
+    pub at: DateTime<Utc>,
 }
 
 /// Enquiries of other agencies about a child.
@@ -166,6 +242,9 @@ pub struct PeerDirectory {
     /// The sender's own statement, signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statement: Option<String>,
+    /// Those over which it follows from the directory's, oldest first: for a receiver that missed them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<String>,
     /// The serial of the receiver's statement that the sender knows.
     #[serde(default)]
     pub knows_serial: i64,

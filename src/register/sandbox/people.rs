@@ -134,54 +134,17 @@ fn review(
     let (conference, at) = (Id::from(ConferenceId::new_at(at)), Instant::new(at));
     let row = ConferenceRow { id: conference, authority: registration.authority.clone(), version: 1, created_at: at, changed_at: at };
     let state = ConferenceStateRow {
-        id: Id(uuid::Uuid::now_v7()),
-        conference_id: conference,
-        kind: ConferenceKind::Review.as_str().into(),
-        held_on,
-        chair: None,
-        chair_person: None,
-        language: None,
         quorate: Some(true),
-        quorum_reason: None,
-        departure_reason: None,
-        departure_approved_by: None,
-        entered_in_error: false,
-        error_reason: None,
         valid_from: Some(held_on),
-        valid_to: None,
-        recorded_at: at,
-        recorded_by: BY.into(),
-        superseded_at: None,
+        ..ConferenceStateRow::bare(conference, ConferenceKind::Review.as_str(), held_on, at, BY)
     };
     let categories: Vec<&str> = registration.categories.iter().map(|category| category.as_str()).collect();
+    let categories = serde_json::json!(categories).to_string();
     let decision = DecisionRow {
-        id: Id(uuid::Uuid::now_v7()),
-        conference_id: conference,
-        child_id: child.into(),
-        section47_id: None,
         registration_id: Some(entry.into()),
-        decision: "continued".into(),
-        categories: serde_json::json!(categories).to_string(),
         consensus: Some(true),
-        dissent: None,
-        reasons: None,
-        evidence: None,
-        child_views: None,
-        child_views_how: None,
-        child_participation: None,
-        parent_views: None,
-        parent_views_how: None,
-        views_language: None,
-        advocacy_offered_on: None,
-        advocacy_offered_by: None,
-        advocacy_response: None,
-        review_due_on: None,
-        core_group_due_on: None,
         valid_from: Some(held_on),
-        valid_to: None,
-        recorded_at: at,
-        recorded_by: BY.into(),
-        superseded_at: None,
+        ..DecisionRow::bare(conference, child.into(), "continued", categories, at, BY)
     };
     (row, state, decision)
 }

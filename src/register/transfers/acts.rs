@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{OutOfTurn, Step, Turn, assemble, custody_of, keep, out_of_turn};
+use super::{Held, OutOfTurn, Step, Transfer, Turn, assemble, custody_of, keep, out_of_turn, stays};
 use crate::authz::Principal;
 use crate::domain::conference::Decision;
 use crate::domain::custody::{Action, Nature, Paper, RefusalReason, Signature, Why, WithdrawalReason};
@@ -15,9 +15,9 @@ use crate::domain::registration::{ConferenceKind, LegalStatusCode};
 use crate::domain::roles::Role;
 use crate::domain::text::{Line, Note};
 use crate::register::registrations::{self, Registration};
-use crate::register::{Region, RegisterError, children, conferences, notices};
+use crate::register::{Region, RegisterError, children, conferences, notices, tasks};
 use crate::store::connection::AnyConnection;
-use crate::store::custody::{StepRow, TransferRow};
+use crate::store::custody::{STAY, StepRow, TransferRow};
 use crate::store::types::{Id, Instant};
 use crate::store::{StoreError, Tx};
 
@@ -40,7 +40,8 @@ impl Actor {
         Self { key: principal.key(), role: principal.role, name }
     }
 
-    fn signature(&self, at: DateTime<Utc>) -> Signature {
+    /// Their signature at an instant.
+    pub fn signature(&self, at: DateTime<Utc>) -> Signature {
         Signature { role: self.role, name: self.name.clone(), at }
     }
 }
@@ -51,7 +52,7 @@ fn unnamed() -> Line {
 }
 
 /// The signature of what follows from something else that a person did, or from the calendar.
-pub(super) fn program(by: &str, at: DateTime<Utc>) -> Signature {
+pub(in crate::register) fn program(by: &str, at: DateTime<Utc>) -> Signature {
     Signature { role: Role::Custodian, name: by.parse().unwrap_or_else(|_| unnamed()), at }
 }
 
@@ -66,6 +67,21 @@ pub struct NewTransfer {
     pub family_move: Option<FamilyMoveId>,
     /// What the receiver should know.
     pub words: Option<Note>,
+    /// The second person who approves that it is offered although an earlier receiver has not answered the request to cancel.
+    pub approved_by: Option<Line>,
+    /// Not a move: the child stays there for a time.
+    pub stay: Option<NewStay>,
+}
+
+/// A temporary stay, as home begins it.
+#[derive(Debug, Clone)]
+pub struct NewStay {
+    /// The first day.
+    pub from: NaiveDate,
+    /// The day on which it is to end, as far as anybody knows.
+    pub expected_to: Option<NaiveDate>,
+    /// Who visits, and what else was agreed.
+    pub supervision: Option<Line>,
 }
 
 /// What somebody does.
@@ -103,6 +119,23 @@ pub enum Act {
     Refuse(RefusalReason),
     /// Puts it before the senior managers.
     Dispute,
+    /// Gives way in a dispute about who leads.
+    GiveWay,
+    /// Changes a stay.
+    Extend {
+        /// The new last day.
+        expected_to: Option<NaiveDate>,
+        /// What was agreed.
+        supervision: Option<Line>,
+    },
+    /// Lets a stay go on without a conference.
+    Keep,
+    /// Ends a stay.
+    End,
+    /// Makes a stay a move.
+    Convert(Nature),
+    /// Tells what the host saw of the child.
+    Contact(NaiveDate),
 }
 
 impl Act {
@@ -120,21 +153,27 @@ impl Act {
             Self::Accept => Step::Accept,
             Self::Refuse(_) => Step::Refuse,
             Self::Dispute => Step::Dispute,
+            Self::GiveWay => Step::GiveWay,
+            Self::Extend { .. } => Step::Extend,
+            Self::Keep => Step::Keep,
+            Self::End => Step::End,
+            Self::Convert(_) => Step::Convert,
+            Self::Contact(_) => Step::Contact,
         }
     }
 
-    const fn reason(&self) -> Option<&'static str> {
+    pub(super) const fn reason(&self) -> Option<&'static str> {
         match self {
             Self::Withdraw(reason) => Some(reason.as_str()),
             Self::Refuse(reason) => Some(reason.as_str()),
             Self::AgreeTemporary => Some(RefusalReason::Temporary.as_str()),
-            Self::Notify { nature, .. } => Some(nature.as_str()),
+            Self::Notify { nature, .. } | Self::Convert(nature) => Some(nature.as_str()),
             _ => None,
         }
     }
 }
 
-fn rule(pointer: &str, code: &'static str, detail: &str) -> RegisterError {
+pub(super) fn rule(pointer: &str, code: &'static str, detail: &str) -> RegisterError {
     RegisterError::Rule { pointer: pointer.into(), code, detail: detail.into() }
 }
 
@@ -156,6 +195,10 @@ pub fn begin(tx: &mut Tx<'_>, region: &Region, entry: &Registration, new: &NewTr
     let id = TransferId::new_at(tx.wall());
     crate::store::children::claim(tx.connection, entry.row.child_id)?;
     let others = registrations::of(tx.connection, &[entry.row.child_id])?;
+    // Somebody may have ended it since it was looked at.
+    if !others.iter().any(|other| other.row.id == entry.row.id && other.row.version == entry.row.version) {
+        return Err(RegisterError::Stale);
+    }
     let is_there = |other: &Registration| {
         other.row.authority == new.to.as_str() && other.state.kind != "temporary" && other.is_live_on(today) && other.row.id != entry.row.id
     };
@@ -166,16 +209,18 @@ pub fn begin(tx: &mut Tx<'_>, region: &Region, entry: &Registration, new: &NewTr
             "the child is on that authority's register already: end one of the entries by its ground",
         ));
     }
-    let status: Option<LegalStatusCode> = entry.state.legal_status.as_deref().and_then(|code| code.parse().ok());
-    let ordered = region.procedures.moves.court_order_keeps && status.is_some_and(LegalStatusCode::keeps_responsibility);
-    if new.nature.is_some() && ordered {
-        return Err(RegisterError::OutOfTurn(Box::new(OutOfTurn { why: Why::CourtOrder, possible: Vec::new() })));
+    if new.nature.is_some() {
+        unless_ordered(region, entry)?;
     }
     let mut held = custody_of(tx, entry)?;
-    let action = match new.nature {
-        None => Action::Announce { transfer: id, to: new.to.clone() },
-        Some(nature) => {
-            Action::Offer { transfer: id, to: new.to.clone(), nature, family_move: new.family_move, stay: None, forced_by: None }
+    let action = match (&new.stay, new.nature) {
+        (Some(stay), _) => stays::begin(tx, id, &new.to, stay)?,
+        (None, None) => Action::Announce { transfer: id, to: new.to.clone() },
+        (None, Some(nature)) => {
+            // Two authorities may then complete it, which is shown and settled; no child is without one.
+            let second = |name: &Line| Signature { role: Role::SeniorSafeguardingManager, name: name.clone(), at: tx.now() };
+            let forced_by = new.approved_by.as_ref().map(second);
+            Action::Offer { transfer: id, to: new.to.clone(), nature, family_move: new.family_move, stay: None, forced_by }
         }
     };
     let open = held.custody.open_transfer();
@@ -192,12 +237,29 @@ pub fn begin(tx: &mut Tx<'_>, region: &Region, entry: &Registration, new: &NewTr
     };
     keep(tx, region, held, &outcome, &by.key)?;
     let row = TransferRow::find(tx.connection, id.into())?.ok_or(StoreError::Corrupt("a move has no row"))?;
-    let action = if new.nature.is_some() { Step::Notify.as_str() } else { "announce" };
-    note(tx, &row, &row.from_authority, (action, new.nature.map(Nature::as_str), None), new.words.as_ref(), by)?;
+    tasks::settle_about(tx, row.child_id, &row.from_authority, tasks::Kind::SuspectedMove, &by.key, "told")?;
+    let (action, reason) = match (&new.stay, new.nature) {
+        (Some(_), _) => (Step::Notify.as_str(), Some(stays::TEMPORARY)),
+        (None, Some(nature)) => (Step::Notify.as_str(), Some(nature.as_str())),
+        (None, None) => ("announce", None),
+    };
+    note(tx, &row, &row.from_authority, (action, reason, None), new.words.as_ref(), by)?;
     Ok(row)
 }
 
-fn note(
+/// Refuses to offer a child whom a court order keeps with the authority, whatever the address.
+///
+/// # Source
+/// SUSSEX-MOVE-OLD.
+pub(super) fn unless_ordered(region: &Region, entry: &Registration) -> Result<(), RegisterError> {
+    let status: Option<LegalStatusCode> = entry.state.legal_status.as_deref().and_then(|code| code.parse().ok());
+    if region.procedures.moves.court_order_keeps && status.is_some_and(LegalStatusCode::keeps_responsibility) {
+        return Err(RegisterError::OutOfTurn(Box::new(OutOfTurn { why: Why::CourtOrder, possible: Vec::new() })));
+    }
+    Ok(())
+}
+
+pub(super) fn note(
     tx: &mut Tx<'_>,
     transfer: &TransferRow,
     authority: &str,
@@ -256,10 +318,19 @@ pub fn act(
     }
     let whole = assemble(tx.connection, transfer.clone())?;
     let step = act.step();
-    if step == Step::Dispute {
-        return dispute(tx, region, transfer, words, by, covers);
+    if transfer.kind == STAY {
+        return stays::act(tx, region, whole, (act, words), by, covers);
     }
-    let at_origin = matches!(step, Step::Notify | Step::Papers | Step::Withdraw);
+    if step == Step::Dispute {
+        return dispute(tx, region, (transfer, whole), words, by, covers);
+    }
+    if step.is_of_a_stay() {
+        return Err(RegisterError::OutOfTurn(Box::new(OutOfTurn { why: Why::NotNow, possible: whole.possible() })));
+    }
+    // Whichever side of this region has to: the dispute is about the custody, not about a step of the move.
+    let gives_way =
+        |held: &Option<Held>| step == Step::GiveWay && held.as_ref().is_some_and(|held| held.custody.gives_way() == Some(&held.custody.me));
+    let at_origin = matches!(step, Step::Notify | Step::Papers | Step::Withdraw) || gives_way(&whole.origin);
     let (held, authority) =
         if at_origin { (whole.origin.clone(), &transfer.from_authority) } else { (whole.receiver.clone(), &transfer.to_authority) };
     let elsewhere = || RegisterError::OutOfTurn(Box::new(OutOfTurn { why: Why::OtherSide, possible: whole.possible() }));
@@ -290,7 +361,10 @@ pub fn act(
         }
         Act::Accept => Action::Accept { transfer: id },
         Act::Refuse(reason) => Action::Refuse { transfer: id, reason: *reason },
-        Act::Dispute => return Err(RegisterError::Conflict),
+        Act::GiveWay => Action::GiveWay,
+        Act::Dispute | Act::Extend { .. } | Act::Keep | Act::End | Act::Convert(_) | Act::Contact(_) => {
+            return Err(RegisterError::Conflict);
+        }
     };
     if matches!(act, Act::Accept) {
         must_be_registered(tx, transfer)?;
@@ -327,31 +401,34 @@ fn must_be_registered(tx: &mut Tx<'_>, transfer: &TransferRow) -> Result<(), Reg
     })))
 }
 
-/// Puts a move before the senior managers of both sides, as far as they are of this region.
+/// Puts a move before the senior managers of both sides. Those of the other side hear of it by a message.
 ///
 /// # Source
 /// Scenario S26 of the procedures; invariant I23.
 fn dispute(
     tx: &mut Tx<'_>,
     region: &Region,
-    transfer: &TransferRow,
+    (transfer, whole): (&TransferRow, Transfer),
     words: Option<&Note>,
     by: &Actor,
     covers: &dyn Fn(&str) -> bool,
 ) -> Result<(), RegisterError> {
-    let sides = [&transfer.from_authority, &transfer.to_authority];
-    let Some(authority) =
-        sides.into_iter().find(|authority| region.authorities().iter().any(|own| own.gss == **authority) && covers(authority))
-    else {
-        return Err(RegisterError::NotFound);
+    let possible = whole.possible();
+    let sides = [(whole.origin, &transfer.from_authority), (whole.receiver, &transfer.to_authority)];
+    let own = sides.into_iter().find_map(|(held, authority)| Some((held?, authority)).filter(|_| covers(authority)));
+    let Some((mut held, authority)) = own else {
+        return Err(RegisterError::OutOfTurn(Box::new(OutOfTurn { why: Why::OtherSide, possible })));
     };
-    for side in sides.into_iter().filter(|side| region.authorities().iter().any(|own| own.gss == **side)) {
-        for role in [Role::Custodian, Role::SeniorSafeguardingManager] {
-            let kind = notices::Kind::TransferDisputed;
-            notices::about(tx.now(), kind, Notify::Urgent, (role, None), side, transfer.child_id, None).insert(tx)?;
-        }
+    let id = TransferId::try_from(transfer.id.0).map_err(|_| StoreError::Corrupt("transfer id"))?;
+    let contest = Action::Contest { transfer: id, words: words.cloned() };
+    let outcome = held
+        .custody
+        .act(contest, &by.signature(tx.now()))
+        .map_err(|refused| RegisterError::OutOfTurn(Box::new(OutOfTurn { why: refused.why, possible })))?;
+    for role in [Role::Custodian, Role::SeniorSafeguardingManager] {
+        let kind = notices::Kind::TransferDisputed;
+        notices::about(tx.now(), kind, Notify::Urgent, (role, None), authority, transfer.child_id, None).insert(tx)?;
     }
-    TransferRow::touch(tx.connection, transfer.id, transfer.is_open, Instant::new(tx.now()))?;
-    tx.audit().child(transfer.child_id);
+    keep(tx, region, held, &outcome, &by.key)?;
     note(tx, transfer, authority, (Step::Dispute.as_str(), None, None), words, by)
 }

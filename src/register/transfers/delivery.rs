@@ -12,10 +12,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::packet::Packet;
-use super::{Held, keep};
-use crate::authz::policy::action::{DeliverCustody, TendMessages};
+use super::{Held, keep, learned};
+use crate::authz::policy::action::DeliverCustody;
 use crate::authz::program_permit;
-use crate::domain::custody::{Chain, Claim, Custody, Epoch, Message, Proof, ProofKind};
+use crate::domain::custody::{Chain, Claim, Custody, Epoch, Incoming, Message, Proof, ProofKind, StayState};
 use crate::domain::identifiers::{GssCode, RegionCode};
 use crate::domain::ids::{CustodyId, MessageId, TransferId};
 use crate::register::keys::PublicKey;
@@ -134,8 +134,13 @@ impl Carried {
                 signed.map(|signed| signed.text).map_err(|_| StoreError::Corrupt("the signing key"))
             })
             .transpose()?;
-        let begins = matches!(message, Message::Notice(_) | Message::Offer(_));
-        let packet = match child.filter(|_| begins && to_region != region.code()) {
+        // What was recorded since the offer goes with the last word of the origin.
+        let tells = match message {
+            Message::Notice(_) | Message::Offer(_) | Message::CompleteAck { .. } => true,
+            Message::Stay(terms) => terms.state == StayState::Open,
+            _ => false,
+        };
+        let packet = match child.filter(|_| tells && to_region != region.code()) {
             Some(child) => Packet::of(tx, child, custody.me.as_str())?,
             None => None,
         };
@@ -228,7 +233,9 @@ pub fn receive(tx: &mut Tx<'_>, region: &Region, sender: &RegionCode, carried: &
             Held { row: None, custody: Custody::unknown(carried.custody, carried.to.clone()), child, categories: Vec::new() }
         }
     };
-    if let Some(packet) = &carried.packet {
+    let ends = matches!(message, Message::CompleteAck { .. });
+    let known = held.child;
+    if let Some(packet) = carried.packet.as_ref().filter(|_| !ends) {
         held.categories = packet.categories();
         if held.child.is_none() {
             let new = packet.child(region, carried.to.as_str());
@@ -237,7 +244,15 @@ pub fn receive(tx: &mut Tx<'_>, region: &Region, sender: &RegionCode, carried: &
         }
     }
     let jws = carried.statement.as_deref().unwrap_or_default();
+    let transfer = message.transfer();
     let outcome = held.custody.receive(&carried.from, message, jws, tx.now());
+    // What nobody here takes part in teaches nothing.
+    let is_open = transfer.is_none_or(|transfer| held.custody.incoming(transfer).is_some_and(Incoming::is_open));
+    let takes_part = if ends { held.custody.standing.leads().is_some() } else { is_open };
+    if let (Some(packet), Some(child), true) = (&carried.packet, known, takes_part) {
+        let told = children::facts_as(children::id_of(child)?, &packet.child(region, carried.to.as_str()), tx.now(), BY)?;
+        learned::add(tx, region, child, told, BY)?;
+    }
     keep(tx, region, held, &outcome, BY)
 }
 
@@ -259,42 +274,6 @@ pub async fn deliver_here(store: &Store, region: &Arc<Region>, row: &OutboxRow) 
                     receive(tx, &region, region.code(), &carried)?;
                 }
                 Ok(())
-            },
-        )
-        .await
-}
-
-/// The most messages that a list shows of each state.
-const LISTED: i64 = 1_000;
-
-/// The messages of one state, newest first: for whoever keeps the machine. They name nobody.
-///
-/// # Errors
-/// When the database fails.
-pub async fn outbox(store: &Store, region: &Region, person: &str, state: &'static str) -> Result<Vec<OutboxRow>, RegisterError> {
-    let permit = program_permit::<TendMessages>(person, region.code().as_str());
-    store
-        .read(permit, move |snapshot| {
-            snapshot.audit().detail("state", state);
-            Ok(OutboxRow::list(snapshot.connection, state, None, LISTED)?)
-        })
-        .await
-}
-
-/// Sends a message again that is parked; false when none with this identifier is.
-///
-/// # Errors
-/// When the database fails.
-pub async fn replay(store: &Store, region: &Region, person: &str, id: Uuid) -> Result<bool, RegisterError> {
-    let permit = program_permit::<TendMessages>(person, region.code().as_str());
-    store
-        .run_alone(
-            permit,
-            |_| Ok(()),
-            move |tx, ()| {
-                tx.audit().detail("message", id);
-                let at = tx.wall().into();
-                Ok(OutboxRow::replay(tx.connection, Id(id), at)?)
             },
         )
         .await

@@ -46,26 +46,38 @@ pub(super) fn follow(
             .find(|outgoing| outgoing.completion.is_some())
             .and_then(|outgoing| outgoing.progress.as_ref()?.accepted.as_ref())
             .map(|accepted| accepted.name.expose().to_owned());
+        let gave_way = before.is_some_and(|before| before.dispute.is_some()) && custody.dispute.is_none();
         let evidence = match accepted {
+            _ if gave_way => format!("Two authorities led; this one gave way to {to}."),
             Some(name) => format!("Accepted in writing by {to}, signed; responsible there: {name}."),
             None => format!("Accepted in writing by {to}, signed."),
         };
         return removal::handed_over(tx, region, entry, on, &evidence, by);
     }
-    if custody.is_provisional() && full.is_none() && temporary.is_none() {
-        return show(tx, region, (custody, categories), child, &entries, by);
+    if custody.is_provisional() && full.is_none() {
+        match temporary {
+            None => return show(tx, region, (custody, categories), child, &entries, by),
+            // It was to end at midnight with what it was made for; what has begun since would find nothing tomorrow.
+            Some(entry) if entry.state.removed_on.is_some() => {
+                return removal::run_on(tx, region, entry, "The child comes here again before this entry has ended.", by);
+            }
+            Some(_) => {}
+        }
     }
     // A temporary entry that nobody made by hand goes with what it was made for.
     let shown_for = |entry: &Registration| {
         let home = entry.state.home_authority.as_deref();
         custody.incoming.iter().any(|incoming| home == Some(incoming.from.as_str()))
+            || custody.hosted.iter().any(|hosted| home == Some(hosted.home.as_str()))
     };
-    if let Some(entry) = temporary.filter(|entry| !custody.is_provisional() && custody.standing.leads().is_none() && shown_for(entry)) {
+    if let Some(entry) = temporary.filter(|entry| {
+        !custody.is_provisional() && custody.standing.leads().is_none() && shown_for(entry) && entry.state.removed_on.is_none()
+    }) {
         let ended = NewRemoval {
             removed_on: day_after_first(entry, today),
             ground: RemovalGround::HomeAuthorityEnded,
             conference: None,
-            evidence: "The move for which this entry was made has ended without a hand-over.".parse().ok(),
+            evidence: "The move or the stay for which this entry was made has ended without a hand-over.".parse().ok(),
             reasons: None,
         };
         removal::settled(tx, region, entry, &ended, by)?;

@@ -4,13 +4,14 @@
 
 use std::sync::Arc;
 
-use super::{Held, due_at, duties, keep_raised, send};
+use super::{Held, counted, due_at, duties, keep_raised, send};
 use crate::authz::policy::action::KeepCustody;
 use crate::authz::program_permit;
-use crate::domain::custody::{Outcome, Timetable};
+use crate::domain::custody::{Level, Outcome, Timetable};
 use crate::domain::notify::Notify;
-use crate::register::{Region, RegisterError, notices};
+use crate::register::{Region, RegisterError, notices, tasks};
 use crate::store::custody::{CustodyRow, OutboxRow};
+use crate::store::tasks::TaskRow;
 use crate::store::types::Id;
 use crate::store::{Store, Tx, clocks};
 
@@ -50,7 +51,7 @@ pub async fn keep(store: &Store, region: &Arc<Region>) -> Result<(), RegisterErr
     Ok(())
 }
 
-/// Raises what is late of one custody, and sends again what is due when nothing of it waits to be sent.
+/// Raises what is late of one custody, and sends again what is due to those for whom nothing of it waits to be sent.
 fn tend(tx: &mut Tx<'_>, region: &Region, row: CustodyRow) -> Result<(), RegisterError> {
     let raised_before = row.raised_at.map(crate::store::types::Instant::get);
     let mut held = Held::read(row)?;
@@ -58,7 +59,8 @@ fn tend(tx: &mut Tx<'_>, region: &Region, row: CustodyRow) -> Result<(), Registe
     let late: Vec<_> = duties(&held.custody)
         .into_iter()
         .filter(|(of, duty)| {
-            due_at(region, &held.custody, *of, duty).is_some_and(|due| Timetable::raised_at(duty, due, raised_before) <= now)
+            let duty_counted = counted(&held.custody, *of, duty);
+            due_at(region, &held.custody, *of, duty).is_some_and(|due| Timetable::raised_at(&duty_counted, due, raised_before) <= now)
         })
         .collect();
     let mut outcome = Outcome::default();
@@ -73,10 +75,16 @@ fn tend(tx: &mut Tx<'_>, region: &Region, row: CustodyRow) -> Result<(), Registe
             notice.insert(tx)?;
         }
         tx.audit().detail("duty", duty.kind);
+        // It is due: somebody has to decide, here and on the other side.
+        if let (Some(task), Level::Second) = (super::matters::task_of(duty.kind), duty.level.next()) {
+            let task = TaskRow { child_id: held.child, ..tasks::row(now, task, held.custody.me.as_str(), None, None, None) };
+            TaskRow::insert_all(tx.connection, std::slice::from_ref(&task))?;
+        }
     }
-    let due = held.custody.due_messages();
-    let waits = OutboxRow::any_waiting(tx.connection, held.custody.id.into(), held.custody.me.as_str())?;
-    if !waits && held.row.as_ref().is_some_and(|row| row.drive_at.is_some_and(|at| at.get() <= tx.wall())) {
+    if held.row.as_ref().is_some_and(|row| row.drive_at.is_some_and(|at| at.get() <= tx.wall())) {
+        let awaited = OutboxRow::awaited_by(tx.connection, held.custody.id.into(), held.custody.me.as_str())?;
+        let mut due = held.custody.due_messages();
+        due.retain(|envelope| awaited.iter().all(|(authority, _)| authority != envelope.to.as_str()));
         send(tx, region, &held.custody, held.child, &due)?;
     }
     let raised_at = (!late.is_empty()).then_some(now);

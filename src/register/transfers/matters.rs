@@ -1,6 +1,6 @@
 //! What people hear of a move: notices and tasks.
 
-use crate::domain::custody::{Custody, Matter, ReceiverState};
+use crate::domain::custody::{Custody, DutyKind, Level, Matter, ReceiverState};
 use crate::domain::ids::TransferId;
 use crate::domain::notify::Notify;
 use crate::domain::roles::Role;
@@ -24,12 +24,15 @@ const fn told(matter: Matter) -> Told {
     let (notice, urgency, roles, task): (_, _, &'static [Role], _) = match matter {
         // The duty desk and the designated manager hear of it on the same day (scenario S21).
         Matter::Incoming => (N::TransferIncoming, Notify::Urgent, &[Custodian, TeamManager, EmergencyDuty], Some(T::TransferIncoming)),
+        Matter::Contested => (N::TransferDisputed, Notify::Urgent, &[Custodian, SeniorSafeguardingManager], None),
         Matter::Papers => (N::TransferPapers, Notify::Normal, &[Custodian, TeamManager], None),
         Matter::WhoIsResponsible => {
             (N::TransferWhoIsResponsible, Notify::Urgent, &[Custodian, SeniorSafeguardingManager], Some(T::TransferWhoIsResponsible))
         }
         Matter::NotRegisteredThere => (N::TransferNotRegistered, Notify::Urgent, &[Custodian], Some(T::TransferNotRegistered)),
-        Matter::StayAgreed | Matter::StayHere => (N::StayAgreed, Notify::Normal, &[Custodian, TeamManager], None),
+        Matter::StayAgreed => (N::StayAgreed, Notify::Normal, &[Custodian, TeamManager], None),
+        Matter::StayHere => (N::StayHere, Notify::Normal, &[Custodian, TeamManager], None),
+        Matter::StayContact => (N::StayContact, Notify::Normal, &[Custodian, TeamManager], None),
         Matter::Dispute => (N::CustodyDispute, Notify::Urgent, &[Custodian, SeniorSafeguardingManager], Some(T::CustodyDispute)),
         Matter::Incident | Matter::LeadRegained => (N::CustodyIncident, Notify::Urgent, &[Custodian], Some(T::CustodyIncident)),
         Matter::LeadTaken => (N::CustodyTaken, Notify::Normal, &[Custodian], None),
@@ -39,6 +42,15 @@ const fn told(matter: Matter) -> Told {
         Matter::Escalated => (N::TransferEscalated, Notify::Urgent, &[], None),
     };
     Told { notice, urgency, roles, task }
+}
+
+/// What is to be done when a duty is due, where that is more than hearing of it.
+pub(super) const fn task_of(duty: DutyKind) -> Option<tasks::Kind> {
+    match duty {
+        DutyKind::StayReview => Some(tasks::Kind::StayReview),
+        DutyKind::StayEnd => Some(tasks::Kind::StayEnd),
+        _ => None,
+    }
 }
 
 /// Tells people what has come of a step.
@@ -82,6 +94,16 @@ pub(super) fn settle(tx: &mut Tx<'_>, before: Option<&Custody>, after: &Custody,
     };
     if before.is_some_and(waits) && !waits(after) {
         tasks::settle_about(tx, child, after.me.as_str(), tasks::Kind::TransferIncoming, by, "acknowledged")?;
+    }
+    // A stay whose weeks or days are counted anew, or that has ended: somebody has decided.
+    let is_due = |custody: &Custody, kind: DutyKind| {
+        let mut all = custody.stays.iter().flat_map(|stay| &stay.duties).chain(custody.hosted.iter().flat_map(|hosted| &hosted.duties));
+        all.any(|duty| duty.kind == kind && duty.level >= Level::Second)
+    };
+    for kind in [DutyKind::StayReview, DutyKind::StayEnd] {
+        if let (Some(task), true) = (task_of(kind), before.is_some_and(|before| is_due(before, kind)) && !is_due(after, kind)) {
+            tasks::settle_about(tx, child, after.me.as_str(), task, by, "decided")?;
+        }
     }
     if before.is_some_and(|before| before.dispute.is_some()) && after.dispute.is_none() {
         tasks::settle_about(tx, child, after.me.as_str(), tasks::Kind::CustodyDispute, by, "settled")?;

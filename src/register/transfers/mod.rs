@@ -13,31 +13,40 @@
 //! # Source
 //! WSP-4.9, WSP-4.10, MK-MOVE; invariants I1, I2, I6, I23, I27, I28 of the procedures.
 
-mod acts;
+pub(in crate::register) mod acts;
+pub(in crate::register) mod again;
 pub mod delivery;
 mod entries;
 pub mod keeper;
+mod learned;
 mod matters;
+pub mod messages;
 mod packet;
+pub mod responsibility;
+mod stays;
+pub mod suspected;
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-pub use self::acts::{Act, Actor, NewTransfer, act, begin};
+pub use self::acts::{Act, Actor, NewStay, NewTransfer, act, begin};
+pub use self::stays::{Sides, TEMPORARY, sides};
 
-use super::{Region, RegisterError, registrations};
+use super::{Region, RegisterError, alerts, registrations};
 use crate::authz::policy::Operation;
 use crate::authz::{Principal, Reach};
 use crate::domain::calendar::Calendar;
 use crate::domain::category::Category;
-use crate::domain::custody::{ActionKind, Custody, Duty, DutyOf, Envelope, Outcome, Possible, Refused, Standing, Timetable, Why};
+use crate::domain::custody::{
+    ActionKind, Custody, Duty, DutyKind, DutyOf, Envelope, Epoch, Outcome, Possible, Refused, Standing, StayTerms, Timetable, Why,
+};
 use crate::domain::ids::{CustodyId, MessageId, TransferId};
 use crate::domain::procedures::{EventKind, Side};
 use crate::domain::registration::RemovalGround;
 use crate::domain::roles::Role;
 use crate::store::connection::AnyConnection;
-use crate::store::custody::{CustodyRow, OutboxRow, TransferRow, WAITING};
+use crate::store::custody::{CustodyRow, MOVE, OutboxRow, STAY, TransferRow};
 use crate::store::registrations as registration_rows;
 use crate::store::types::{Id, Instant};
 use crate::store::{StoreError, Tx};
@@ -71,6 +80,18 @@ crate::domain::coded::closed_set! {
         Refuse = "refuse",
         /// Either side: puts it before the senior managers of both.
         Dispute = "dispute",
+        /// Of two that say that they lead, the one that has to: gives way.
+        GiveWay = "give-way",
+        /// Home: a stay lasts longer or shorter, or is supervised otherwise.
+        Extend = "extend",
+        /// Home: a stay goes on beyond its weeks without a conference, for reasons.
+        Keep = "keep",
+        /// Home: a stay has ended.
+        End = "end",
+        /// Home: a stay becomes a move.
+        Convert = "convert",
+        /// Host: what was seen of the child.
+        Contact = "contact",
     }
 }
 
@@ -104,13 +125,27 @@ impl Step {
             Self::HoldConference => Some(ActionKind::Hold),
             Self::Accept => Some(ActionKind::Accept),
             Self::Refuse => Some(ActionKind::Refuse),
-            Self::Dispute => None,
+            Self::Dispute | Self::GiveWay | Self::Extend | Self::Keep | Self::End | Self::Convert | Self::Contact => None,
         }
+    }
+
+    /// Whether it is one of a stay only.
+    pub const fn is_of_a_stay(self) -> bool {
+        matches!(self, Self::Extend | Self::Keep | Self::End | Self::Convert | Self::Contact)
     }
 
     /// Who may take it: of those whom the state machine names, those whom the policy lets in.
     pub fn roles(self) -> Vec<Role> {
-        let named = self.kind().map_or(&[Role::Custodian, Role::TeamManager, Role::SeniorSafeguardingManager][..], ActionKind::roles);
+        let named = self.kind().map_or(
+            match self {
+                // Who visits the child there, at any hour.
+                Self::Contact => &[Role::Custodian, Role::TeamManager, Role::Coordinator, Role::EmergencyDuty][..],
+                Self::GiveWay => &[Role::Custodian, Role::SeniorSafeguardingManager],
+                Self::Extend | Self::End => &[Role::Custodian, Role::TeamManager, Role::Coordinator],
+                _ => &[Role::Custodian, Role::TeamManager, Role::SeniorSafeguardingManager],
+            },
+            ActionKind::roles,
+        );
         let allowed = Operation::ActOnTransfer.allowed();
         named.iter().copied().filter(|role| allowed.iter().any(|(let_in, _)| let_in == role)).collect()
     }
@@ -156,6 +191,9 @@ fn out_of_turn(refused: &Refused, transfer: Option<&TransferRow>) -> RegisterErr
     RegisterError::OutOfTurn(Box::new(OutOfTurn { why: refused.why, possible }))
 }
 
+/// The standing of an authority that leads, as its row has it.
+const LEAD: &str = "lead";
+
 /// What an authority holds of a custody, with its row.
 #[derive(Debug, Clone)]
 pub struct Held {
@@ -182,7 +220,7 @@ impl Held {
     /// The custody that an authority leads of any of these records of a child.
     fn led(connection: &mut AnyConnection, records: &[Id], authority: &str) -> Result<Option<Self>, RegisterError> {
         let rows = CustodyRow::of_children(connection, records)?;
-        rows.into_iter().rfind(|row| row.authority == authority && row.standing == "lead").map(Self::read).transpose()
+        rows.into_iter().rfind(|row| row.authority == authority && row.standing == LEAD).map(Self::read).transpose()
     }
 }
 
@@ -231,6 +269,9 @@ impl Transfer {
     /// What may be done now, at either side; as the side that knows best sees it.
     pub fn possible(&self) -> Vec<Turn> {
         let Some(id) = self.id() else { return Vec::new() };
+        if self.row.kind == STAY {
+            return stays::possible(self);
+        }
         let of = |held: &Option<Held>| held.as_ref().map(|held| held.custody.possible(id)).unwrap_or_default();
         let (origin, receiver) = (of(&self.origin), of(&self.receiver));
         // Of its own side each knows best.
@@ -252,13 +293,25 @@ pub fn due_at(region: &Region, custody: &Custody, of: DutyOf, duty: &Duty) -> Op
             let incoming = || custody.incoming(id).and_then(|incoming| incoming.happened(kind));
             custody.outgoing(id).map_or_else(incoming, |outgoing| outgoing.happened(kind))
         }
-        DutyOf::Stay(id) => custody.stay(id).and_then(|stay| stay.happened(kind)),
+        DutyOf::Stay(id) => custody.stay_terms(id).and_then(|terms| terms.happened(kind)),
         DutyOf::Custody => None,
     };
-    timetable.due_at(duty, happened).unwrap_or_else(|error| {
+    timetable.due_at(&counted(custody, of, duty), happened).unwrap_or_else(|error| {
         tracing::error!(error = %error, "the date of a duty cannot be worked out");
         None
     })
+}
+
+/// The duty from the day from which it counts: the end of a stay from its last day, its review from the day on which its weeks began.
+fn counted(custody: &Custody, of: DutyOf, duty: &Duty) -> Duty {
+    let DutyOf::Stay(stay) = of else { return *duty };
+    let terms = custody.stay_terms(stay);
+    let day = match duty.kind {
+        DutyKind::StayEnd => terms.and_then(|terms| terms.expected_to),
+        DutyKind::StayReview => terms.map(StayTerms::counts_from),
+        _ => None,
+    };
+    Duty { since: day.map_or(duty.since, |day| day.and_time(chrono::NaiveTime::MIN).and_utc()), ..*duty }
 }
 
 /// Every duty that runs, with what it belongs to.
@@ -276,7 +329,7 @@ fn duties(custody: &Custody) -> Vec<(DutyOf, Duty)> {
 fn raise_at(region: &Region, custody: &Custody, raised_at: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
     duties(custody)
         .into_iter()
-        .filter_map(|(of, duty)| Some(Timetable::raised_at(&duty, due_at(region, custody, of, &duty)?, raised_at)))
+        .filter_map(|(of, duty)| Some(Timetable::raised_at(&counted(custody, of, &duty), due_at(region, custody, of, &duty)?, raised_at)))
         .min()
 }
 
@@ -331,22 +384,32 @@ fn keep_raised(
     let earlier = before.map(Held::read).transpose()?.map(|held| held.custody);
     if let Some(child) = child {
         note_transfers(tx, region, earlier.as_ref(), &custody, child)?;
+        stays::note(tx, region, earlier.as_ref(), &custody, child)?;
         entries::follow(tx, region, earlier.as_ref(), (&custody, &categories), child, by)?;
     }
     send(tx, region, &custody, child, &outcome.send)?;
     matters::tell(tx, &custody, child, &outcome.matters)?;
     matters::settle(tx, earlier.as_ref(), &custody, child, by)?;
-    Ok(())
+    alerts::follow(tx, region, earlier.as_ref(), &custody, child, by)
+}
+
+/// The code of the region of an authority.
+fn region_of(region: &Region, gss: &str) -> String {
+    region.authority(gss).map_or_else(|| region.code().to_string(), |(region, _)| region.code.to_string())
 }
 
 /// Brings the moves' rows up to date: a new one for each that came, the next version for each that changed.
 fn note_transfers(tx: &mut Tx<'_>, region: &Region, before: Option<&Custody>, after: &Custody, child: Id) -> Result<(), RegisterError> {
-    let region_of = |gss: &str| region.authority(gss).map_or_else(|| region.code().to_string(), |(region, _)| region.code.to_string());
     let mut changed: BTreeSet<TransferId> = BTreeSet::new();
     changed.extend(after.outgoing.iter().map(|outgoing| outgoing.transfer));
     changed.extend(after.incoming.iter().map(|incoming| incoming.transfer));
+    changed.extend(after.contests.iter().map(|contest| contest.transfer));
     changed.retain(|id| {
-        before.is_none_or(|before| before.outgoing(*id) != after.outgoing(*id) || before.incoming(*id) != after.incoming(*id))
+        before.is_none_or(|before| {
+            before.outgoing(*id) != after.outgoing(*id)
+                || before.incoming(*id) != after.incoming(*id)
+                || before.contests_about(*id).ne(after.contests_about(*id))
+        })
     });
     let at = Instant::new(tx.now());
     for id in changed {
@@ -371,13 +434,14 @@ fn note_transfers(tx: &mut Tx<'_>, region: &Region, before: Option<&Custody>, af
                     custody_id: after.id.into(),
                     child_id: child,
                     from_authority: from.to_owned(),
-                    from_region: region_of(from),
+                    from_region: region_of(region, from),
                     to_authority: to.to_owned(),
-                    to_region: region_of(to),
+                    to_region: region_of(region, to),
                     version: 1,
                     is_open: after.transfer_open(),
                     created_at: at,
                     changed_at: at,
+                    kind: MOVE.to_owned(),
                 }
                 .insert(tx.connection)?;
             }
@@ -396,22 +460,11 @@ fn send(tx: &mut Tx<'_>, region: &Region, custody: &Custody, child: Option<Id>, 
         };
         let id = MessageId::new_at(tx.wall());
         let carried = delivery::Carried::new(tx, region, custody, child, (id, to, &to_region.code), message)?;
+        let body = serde_json::to_string(&carried).map_err(|_| StoreError::Corrupt("message"))?;
+        let way = (custody.me.as_str(), to.as_str(), to_region.code.as_str());
         OutboxRow {
-            id: id.into(),
-            custody_id: custody.id.into(),
             transfer_id: message.transfer().map(Id::from),
-            from_authority: custody.me.as_str().to_owned(),
-            to_authority: to.as_str().to_owned(),
-            region: to_region.code.to_string(),
-            kind: message.as_str().to_owned(),
-            body: serde_json::to_string(&carried).map_err(|_| StoreError::Corrupt("message"))?,
-            state: WAITING.to_owned(),
-            attempts: 0,
-            refused: 0,
-            problem: None,
-            next_at: tx.wall().into(),
-            created_at: tx.wall().into(),
-            ended_at: None,
+            ..OutboxRow::waiting(id.into(), custody.id.into(), way, message.as_str(), body, tx.wall().into())
         }
         .insert(tx.connection)?;
     }
@@ -478,19 +531,54 @@ pub fn ended(
     keep(tx, region, held, &outcome, by)
 }
 
-/// What a check tells of who leads, by the rows of a child's custody: the authority with the highest epoch seen.
-pub fn leader(rows: &[crate::store::custody::LeadRow]) -> Option<&str> {
-    rows.iter()
-        .filter(|row| row.leader.is_some())
-        .max_by_key(|row| (row.epoch, row.leader.as_ref() == Some(&row.authority)))?
-        .leader
-        .as_deref()
+/// What a check tells of who leads, by the rows of a child's custody: the authority with the highest epoch seen, and the epoch.
+pub fn leader(rows: &[crate::store::custody::LeadRow]) -> Option<(&str, Option<Epoch>)> {
+    let row = rows.iter().filter(|row| row.leader.is_some()).max_by_key(|row| (row.epoch, row.leader.as_ref() == Some(&row.authority)))?;
+    let epoch = row.epoch.and_then(|epoch| u32::try_from(epoch).ok()).and_then(Epoch::new);
+    Some((row.leader.as_deref()?, epoch))
 }
 
-/// The custody of a child that an authority registered: the one it leads already, or a new one.
+/// The custody that an entry's authority leads, and its epoch: what else belongs to a child's protection refers to it.
+///
+/// # Errors
+/// [`RegisterError::NotInForce`] when the authority does not lead; or the database fails.
+pub fn led_by(
+    tx: &mut Tx<'_>,
+    region: &Region,
+    entry: &registrations::Registration,
+    by: &str,
+) -> Result<(CustodyId, Epoch), RegisterError> {
+    let held = custody_of(tx, entry)?;
+    let (id, epoch) = (held.custody.id, held.custody.standing.leads().ok_or(RegisterError::NotInForce)?);
+    if held.row.is_none() {
+        keep(tx, region, held, &Outcome::default(), by)?;
+    }
+    Ok((id, epoch))
+}
+
+/// The authority of this region that leads a custody, with its epoch and the child; nothing when none does.
+///
+/// # Errors
+/// When the database fails.
+pub fn led_here(connection: &mut AnyConnection, custody: CustodyId) -> Result<Option<(Epoch, String, Option<Id>)>, RegisterError> {
+    let held = CustodyRow::of_custody(connection, custody.into())?.into_iter().map(Held::read).collect::<Result<Vec<_>, _>>()?;
+    let leads = held.into_iter().filter_map(|held| Some((held.custody.standing.leads()?, held.custody.me.as_str().to_owned(), held.child)));
+    Ok(leads.max_by_key(|(epoch, _, _)| *epoch))
+}
+
+/// The custody of a child that an authority registered: the one it leads already, or a new one. None begins beside one that is on its
+/// way to this authority, is in dispute or is held for a stay, nor under an entry that is ending: then another authority leads.
+///
+/// # Errors
+/// [`RegisterError::NotInForce`] when this authority does not lead; or the database fails.
 fn custody_of(tx: &mut Tx<'_>, entry: &registrations::Registration) -> Result<Held, RegisterError> {
-    if let Some(held) = Held::led(tx.connection, &[entry.row.child_id], &entry.row.authority)? {
-        return Ok(held);
+    let mut own = CustodyRow::of_children(tx.connection, &[entry.row.child_id])?;
+    own.retain(|row| row.authority == entry.row.authority);
+    if let Some(row) = own.iter().rfind(|row| row.standing == LEAD) {
+        return Held::read(row.clone());
+    }
+    if own.iter().any(|row| row.is_open) || entry.state.removed_on.is_some() {
+        return Err(RegisterError::NotInForce);
     }
     let me = entry.row.authority.parse().map_err(|_| StoreError::Corrupt("authority"))?;
     let custody = Custody::begun(CustodyId::new_at(tx.wall()), me);

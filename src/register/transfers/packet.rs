@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::category::Category;
 use crate::domain::census::CensusItems;
-use crate::domain::identifiers::Identifier;
+use crate::domain::identifiers::{Identifier, IdentifierKind};
 use crate::domain::names::{NamePart, PersonName};
 use crate::domain::postcode::Address;
 use crate::domain::sex::Sex;
-use crate::register::children::{self, NewAddress, NewChild, NewHouseholdMember, NewName, Validity};
+use crate::register::children::{self, NewAddress, NewChild, NewHouseholdMember, NewIdentifier, NewName, Validity};
 use crate::register::registrations;
 use crate::register::{Region, RegisterError, removal};
 use crate::store::Tx;
@@ -51,6 +51,25 @@ struct Member {
     given: Option<String>,
     family: Option<String>,
     date_of_birth: Option<NaiveDate>,
+    /// By that of the mother a child is found who has no number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nhs_number: Option<String>,
+}
+
+/// What is over, and by which the child is found all the same: a former name, a number that was replaced, an address before this one.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Earlier {
+    names: Vec<(Name, NaiveDate)>,
+    identifiers: Vec<(String, String, NaiveDate)>,
+    addresses: Vec<(Place, NaiveDate)>,
+    household: Vec<(Member, NaiveDate)>,
+}
+
+impl Earlier {
+    fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.identifiers.is_empty() && self.addresses.is_empty() && self.household.is_empty()
+    }
 }
 
 /// The child.
@@ -66,6 +85,13 @@ pub struct Packet {
     identifiers: Vec<(String, String)>,
     addresses: Vec<Place>,
     household: Vec<Member>,
+    // Left out when there is none: what was stored before there was such a thing is known again by the same digest.
+    #[serde(default, skip_serializing_if = "Earlier::is_empty")]
+    earlier: Earlier,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    preferred_language: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    communication_needs: Option<String>,
     /// Since when the child is on the register at home.
     registered_on: Option<NaiveDate>,
     /// Under which categories.
@@ -85,42 +111,62 @@ impl Packet {
         let Some(row) = rows::find(connection, child)? else { return Ok(None) };
         let ids = [child];
         let particulars = ParticularsRow::current(connection, &ids)?.pop();
-        let names = NameRow::current(connection, &ids)?.into_iter().filter(|row| row.valid_to.is_none());
-        let identifiers = IdentifierRow::current(connection, &ids)?.into_iter().filter(|row| row.valid_to.is_none());
-        let addresses = AddressRow::current(connection, &ids)?;
-        let addresses = addresses.into_iter().filter(|place| !row.shielded && !place.confidential && place.valid_to.is_none());
-        let household = HouseholdRow::current(connection, &ids)?;
-        let household = household.into_iter().filter(|member| !member.confidential && member.valid_to.is_none());
+        let (mut names, mut identifiers, mut addresses, mut household) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut earlier = Earlier::default();
+        for fact in NameRow::current(connection, &ids)? {
+            let name = Name { name_use: fact.name_use, given: fact.given, middle: fact.middle, family: fact.family };
+            match fact.valid_to {
+                None => names.push(name),
+                Some(to) => earlier.names.push((name, to)),
+            }
+        }
+        for fact in IdentifierRow::current(connection, &ids)? {
+            match fact.valid_to {
+                None => identifiers.push((fact.kind, fact.value)),
+                Some(to) => earlier.identifiers.push((fact.kind, fact.value, to)),
+            }
+        }
+        for fact in AddressRow::current(connection, &ids)?.into_iter().filter(|fact| !row.shielded && !fact.confidential) {
+            let lines = serde_json::from_str(&fact.lines).unwrap_or_default();
+            let place = Place { kind: fact.kind, lines, postcode: fact.postcode, uprn: fact.uprn };
+            match fact.valid_to {
+                None => addresses.push(place),
+                Some(to) => earlier.addresses.push((place, to)),
+            }
+        }
+        for fact in HouseholdRow::current(connection, &ids)?.into_iter().filter(|fact| !fact.confidential) {
+            let member = Member {
+                relationship: fact.relationship,
+                carer: fact.carer,
+                parental_responsibility: fact.parental_responsibility,
+                in_household: fact.in_household,
+                given: fact.given,
+                family: fact.family,
+                date_of_birth: fact.date_of_birth,
+                nhs_number: fact.nhs_number,
+            };
+            match fact.valid_to {
+                None => household.push(member),
+                Some(to) => earlier.household.push((member, to)),
+            }
+        }
         let entry = registrations::of(connection, &ids)?
             .into_iter()
             .find(|entry| entry.row.authority == authority && entry.state.kind != "temporary" && entry.is_live_on(today));
+        let born = particulars.as_ref();
         Ok(Some(Self {
             shielded: row.shielded,
-            names: names.map(|row| Name { name_use: row.name_use, given: row.given, middle: row.middle, family: row.family }).collect(),
-            birth_kind: particulars.as_ref().map_or_else(|| "unknown".to_owned(), |row| row.birth_kind.clone()),
-            birth_from: particulars.as_ref().and_then(|row| row.birth_from),
-            birth_to: particulars.as_ref().and_then(|row| row.birth_to),
-            sex: particulars.map_or_else(|| Sex::Unknown.as_str().to_owned(), |row| row.sex),
-            identifiers: identifiers.map(|row| (row.kind, row.value)).collect(),
-            addresses: addresses
-                .map(|row| Place {
-                    kind: row.kind,
-                    lines: serde_json::from_str(&row.lines).unwrap_or_default(),
-                    postcode: row.postcode,
-                    uprn: row.uprn,
-                })
-                .collect(),
-            household: household
-                .map(|row| Member {
-                    relationship: row.relationship,
-                    carer: row.carer,
-                    parental_responsibility: row.parental_responsibility,
-                    in_household: row.in_household,
-                    given: row.given,
-                    family: row.family,
-                    date_of_birth: row.date_of_birth,
-                })
-                .collect(),
+            names,
+            birth_kind: born.map_or_else(|| "unknown".to_owned(), |row| row.birth_kind.clone()),
+            birth_from: born.and_then(|row| row.birth_from),
+            birth_to: born.and_then(|row| row.birth_to),
+            sex: born.map_or_else(|| Sex::Unknown.as_str().to_owned(), |row| row.sex.clone()),
+            identifiers,
+            addresses,
+            household,
+            earlier,
+            preferred_language: born.and_then(|row| row.preferred_language.clone()),
+            communication_needs: born.and_then(|row| row.communication_needs.clone()),
             registered_on: entry.as_ref().map(|entry| entry.state.registered_on),
             categories: entry
                 .iter()
@@ -141,31 +187,40 @@ impl Packet {
     pub(super) fn child(&self, region: &Region, authority: &str) -> NewChild {
         let part = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<NamePart>().ok());
         let name = |given: &Option<String>, family: &Option<String>| PersonName::new(part(given), part(family)).ok();
-        let names = self.names.iter().filter_map(|stated| {
+        let until = |to: Option<NaiveDate>| Validity { from: None, to };
+        let names = self.names.iter().map(|stated| (stated, None));
+        let names = names.chain(self.earlier.names.iter().map(|(stated, to)| (stated, Some(*to)))).filter_map(|(stated, to)| {
             Some(NewName {
                 name_use: stated.name_use.parse().ok()?,
                 name: name(&stated.given, &stated.family)?,
                 middle: part(&stated.middle),
-                validity: Validity::default(),
+                validity: until(to),
             })
         });
-        let identifiers = self
-            .identifiers
-            .iter()
-            .filter_map(|(kind, value)| Identifier::parse(kind.parse().ok()?, value, region.ranges()).ok().map(Into::into));
-        let addresses = self.addresses.iter().filter_map(|stated| {
+        let identifiers = self.identifiers.iter().map(|(kind, value)| (kind, value, None));
+        let replaced = self.earlier.identifiers.iter().map(|(kind, value, to)| (kind, value, Some(*to)));
+        let identifiers = identifiers.chain(replaced).filter_map(|(kind, value, to)| {
+            let identifier = Identifier::parse(kind.parse().ok()?, value, region.ranges()).ok()?;
+            Some(NewIdentifier { validity: until(to), ..identifier.into() })
+        });
+        let addresses = self.addresses.iter().map(|stated| (stated, None));
+        let addresses = addresses.chain(self.earlier.addresses.iter().map(|(stated, to)| (stated, Some(*to))));
+        let addresses = addresses.filter_map(|(stated, to)| {
             let lines = stated.lines.iter().filter_map(|line| line.parse().ok()).collect();
-            let read = |text: &Option<String>| text.as_deref().and_then(|text| text.parse().ok());
+            let postcode = stated.postcode.as_deref().and_then(|text| text.parse().ok());
             let uprn = stated.uprn.as_deref().and_then(|text| text.parse().ok());
             Some(NewAddress {
                 kind: stated.kind.parse().ok()?,
-                address: Address::new(lines, read(&stated.postcode), uprn).ok()?,
+                address: Address::new(lines, postcode, uprn).ok()?,
                 source: None,
                 confidential: false,
-                validity: Validity::default(),
+                validity: until(to),
             })
         });
-        let household = self.household.iter().filter_map(|stated| {
+        let household = self.household.iter().map(|stated| (stated, None));
+        let household = household.chain(self.earlier.household.iter().map(|(stated, to)| (stated, Some(*to))));
+        let household = household.filter_map(|(stated, to)| {
+            let number = |text: &String| Identifier::parse(IdentifierKind::NhsNumber, text, region.ranges()).ok();
             Some(NewHouseholdMember {
                 relationship: stated.relationship.parse().ok()?,
                 carer: stated.carer,
@@ -173,10 +228,10 @@ impl Packet {
                 in_household: stated.in_household,
                 name: Some(name(&stated.given, &stated.family)?),
                 date_of_birth: stated.date_of_birth,
-                nhs_number: None,
+                nhs_number: stated.nhs_number.as_ref().and_then(number),
                 related_child: None,
                 confidential: false,
-                validity: Validity::default(),
+                validity: until(to),
             })
         });
         NewChild {
@@ -185,8 +240,8 @@ impl Packet {
             names: names.collect(),
             birth: removal::birth_of(&self.birth_kind, self.birth_from, self.birth_to),
             sex: self.sex.parse().unwrap_or(Sex::Unknown),
-            preferred_language: None,
-            communication_needs: None,
+            preferred_language: self.preferred_language.as_deref().and_then(|text| text.parse().ok()),
+            communication_needs: self.communication_needs.as_deref().and_then(|text| text.parse().ok()),
             identifiers: identifiers.collect(),
             addresses: addresses.collect(),
             household: household.collect(),

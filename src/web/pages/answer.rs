@@ -7,8 +7,8 @@ use askama::Template;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 
-use super::page::{Page, html, see, sorry};
-use super::session::Visit;
+use super::page::{Page, dial, html, see, sorry};
+use super::session::{BY_ITSELF, Visit};
 use crate::api::checks;
 use crate::api::gate::{Gate, etag};
 use crate::api::problem::{Kind, Problem};
@@ -30,6 +30,7 @@ struct Check {
     as_of: DateTime<Utc>,
     valid_until: DateTime<Utc>,
     outcome: String,
+    missing_alert: Option<Alert>,
     matches: Vec<Found>,
     coverage: Vec<Region>,
     earlier_enquiries: Earlier,
@@ -48,7 +49,16 @@ struct Found {
     coordinator: Option<Coordinator>,
     contact: Option<Contacts>,
     shielded: bool,
+    missing_alert: Option<Alert>,
     number_in_use: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Alert {
+    exercise: bool,
+    stale: bool,
+    instructions: String,
+    contact: Option<Contact>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,7 +89,7 @@ struct Contact {
 impl Contact {
     /// The number as a telephone dials it.
     fn dial(&self) -> String {
-        self.phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
+        dial(&self.phone)
     }
 }
 
@@ -133,6 +143,19 @@ struct AnswerPage {
 impl AnswerPage {
     fn outcome(&self) -> String {
         format!("answer-outcome-{}", self.check.outcome)
+    }
+
+    /// The missing-child alerts, each once: they stand before the outcome.
+    fn alerts(&self) -> Vec<&Alert> {
+        let of_matches = self.check.matches.iter().filter_map(|found| found.missing_alert.as_ref());
+        let mut alerts: Vec<&Alert> = Vec::new();
+        for alert in self.check.missing_alert.iter().chain(of_matches) {
+            let phone = |alert: &Alert| alert.contact.as_ref().map(|contact| contact.phone.clone());
+            if alerts.iter().all(|known| known.instructions != alert.instructions || phone(known) != phone(alert)) {
+                alerts.push(alert);
+            }
+        }
+        alerts
     }
 
     /// What the outcome means, in the API's words.
@@ -207,7 +230,7 @@ impl AnswerPage {
 /// Reads the check as `GET /v1/checks/{id}` does, with its entry in the audit log.
 async fn read(request: &HttpRequest, visit: &Visit, id: &str) -> Result<Option<(Check, Answer)>, Problem> {
     let Some(somebody) = &visit.somebody else { return Ok(None) };
-    let gate = Gate::<ReadCheck>::through_a_page(request, &somebody.token, Some(id), "", visit.language).await?;
+    let gate = Gate::<ReadCheck>::through_a_page(request, &somebody.credentials, Some(id), "", visit.language).await?;
     let id = gate.incoming.id()?;
     let answer = checks::again(gate, id, Ok(()), Ok(())).await?;
     let check = serde_json::from_str(&answer.body).map_err(|_| Problem::from(Kind::InternalError))?;
@@ -241,11 +264,14 @@ pub(super) async fn show(request: HttpRequest, id: Path<String>) -> Result<HttpR
             member.map_or_else(|| row.region.clone(), |member| member.name(visit.language).to_owned())
         })
         .collect();
+    let known = check.id.clone();
     let mut response = html(visit, StatusCode::OK, &AnswerPage { page, check, names, late, watching })?;
     if watching {
         // A header and not a `meta` element: it does the same, without JavaScript, and the link beside it stops it (WCAG 2.2.1).
-        let refresh = header::HeaderName::from_static("refresh");
-        response.headers_mut().insert(refresh, LOOK_AGAIN_SECONDS.into());
+        // Its address says that nobody looks, so that a session does not last because of it.
+        let again = header::HeaderValue::try_from(format!("{LOOK_AGAIN_SECONDS}; url=/answers/{known}?{BY_ITSELF}"));
+        let again = again.map_err(|_| Problem::from(Kind::InternalError))?;
+        response.headers_mut().insert(header::HeaderName::from_static("refresh"), again);
     }
     Ok(response)
 }

@@ -98,10 +98,11 @@ pub(super) async fn home(request: HttpRequest) -> Result<HttpResponse, Problem> 
 /// `GET /ask`.
 pub(super) async fn blank(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let visit = Visit::of(&request).await?;
-    if visit.somebody.is_none() {
-        return Ok(see(visit, "/sign-in"));
-    }
-    shown(visit, StatusCode::OK, AskForm::blank(), Vec::new())
+    let Some(somebody) = &visit.somebody else { return Ok(see(visit, "/sign-in")) };
+    // What was typed when the session before ended waits until it is sent.
+    let kept = somebody.kept_pairs();
+    let form = if kept.is_empty() { AskForm::blank() } else { AskForm::read(&kept, "") };
+    shown(visit, StatusCode::OK, form, Vec::new())
 }
 
 /// What was typed into the form of a request; nothing when it is too large or no form.
@@ -139,10 +140,13 @@ pub(super) async fn send(request: HttpRequest, payload: Payload) -> Result<HttpR
         Err(noticed) => return again(visit, form, StatusCode::UNPROCESSABLE_ENTITY, &noticed),
     };
     match put(&request, &visit, &somebody, question, &form).await {
-        Ok(answer) => match answer_id(&answer) {
-            Some(id) => Ok(see(visit, &format!("/answers/{id}"))),
-            None => Err(Kind::InternalError.into()),
-        },
+        Ok(answer) => {
+            if somebody.kept.is_some() {
+                visit.app.store.forget_kept(somebody.secret.digest()).await?;
+            }
+            let id = answer_id(&answer).ok_or(Kind::InternalError)?;
+            Ok(see(visit, &format!("/answers/{id}")))
+        }
         Err(problem) => explained(visit, form, &problem),
     }
 }
@@ -178,7 +182,7 @@ fn explained(mut visit: Visit, form: AskForm, problem: &Problem) -> Result<HttpR
 async fn put(request: &HttpRequest, visit: &Visit, somebody: &SignedIn, question: CheckRequest, form: &AskForm) -> Result<Answer, Problem> {
     let key = key(&somebody.principal, form);
     let turn = turn(visit, &key).await?;
-    let gate = Gate::<AskCheck>::through_a_page(request, &somebody.token, None, "", visit.language).await?;
+    let gate = Gate::<AskCheck>::through_a_page(request, &somebody.credentials, None, "", visit.language).await?;
     checks::put(gate, move |_, snapshot| {
         Ok(match idempotency::before(snapshot, &key)? {
             Some(answer) => Posed::Before(answer),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::api::checks::CheckRequest;
-use crate::api::problem::FieldError;
+use crate::api::problem::{FieldError, Problem};
 use crate::authz::Principal;
 
 /// The longest that is kept of what was typed into one box, in characters: more than any of them takes.
@@ -44,7 +44,8 @@ form! {
     born_day = "born-day", born_month = "born-month", born_year = "born-year", age = "age",
     due_day = "due-day", due_month = "due-month", due_year = "due-year",
     mother_given = "mother-given", mother_family = "mother-family",
-    sex = "sex", number = "number", postcode = "postcode", reason = "reason", reason_text = "reason-text",
+    sex = "sex", number = "number", postcode = "postcode", address = "address", carers = "carers", case_reference = "case-reference",
+    reason = "reason", reason_text = "reason-text",
     for_whom = "caller", caller_name = "caller-name", caller_agency = "caller-agency", caller_role = "caller-role",
     caller_number = "caller-number", caller_method = "caller-method",
 }
@@ -85,6 +86,11 @@ impl AskForm {
         form
     }
 
+    /// Whether something was typed of what is not always asked for.
+    pub(super) fn has_more(&self) -> bool {
+        [&self.address, &self.carers, &self.case_reference].iter().any(|typed| !typed.is_empty())
+    }
+
     /// A digest of everything typed: what was changed and sent again is another question.
     pub(super) fn digest(&self) -> String {
         let mut context = digest::Context::new(&digest::SHA256);
@@ -106,6 +112,7 @@ impl AskForm {
         let mut body = Map::new();
         put(&mut body, "reason", &self.reason);
         put(&mut body, "reasonText", &self.reason_text);
+        put(&mut body, "caseReference", &self.case_reference);
         body.insert("child".into(), self.child(&mut noticed));
         if principal.role.asks_for_callers() {
             match self.for_whom.as_str() {
@@ -125,12 +132,7 @@ impl AskForm {
     fn child(&self, noticed: &mut Vec<Noticed>) -> Value {
         let mut child = Map::new();
         let mut names = vec![name(&self.given, &self.family)];
-        names.extend(self.others.lines().filter_map(|line| {
-            let line = line.trim();
-            // The last word is the family name; a word by itself is a given name.
-            let (given, family) = line.rsplit_once(char::is_whitespace).unwrap_or((line, ""));
-            (!line.is_empty()).then(|| name(given.trim(), family))
-        }));
+        names.extend(self.others.lines().filter(|line| !line.trim().is_empty()).map(written));
         if names[0].as_object().is_some_and(Map::is_empty) {
             names.remove(0);
         }
@@ -160,8 +162,20 @@ impl AskForm {
         }
         put(&mut child, "sex", &self.sex);
         put(&mut child, number_kind(&self.number), &self.number);
-        if !self.postcode.is_empty() {
-            child.insert("addresses".into(), json!([{ "postcode": self.postcode }]));
+        let mut address = Map::new();
+        let lines: Vec<&str> = self.address.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        if !lines.is_empty() {
+            address.insert("lines".into(), json!(lines));
+        }
+        put(&mut address, "postcode", &self.postcode);
+        if !address.is_empty() {
+            child.insert("addresses".into(), json!([address]));
+        }
+        let carers: Option<Vec<Value>> = self.carers.lines().filter(|line| !line.trim().is_empty()).map(carer).collect();
+        match carers {
+            Some(carers) if !carers.is_empty() => drop(child.insert("carers".into(), Value::Array(carers))),
+            Some(_) => {}
+            None => noticed.push(("carers", "ask-error-carers")),
         }
         Value::Object(child)
     }
@@ -196,6 +210,43 @@ fn name(given: &str, family: &str) -> Value {
     Value::Object(name)
 }
 
+/// A name as people write it: the last word is the family name; a word by itself is a given name.
+fn written(text: &str) -> Value {
+    let text = text.trim();
+    let (given, family) = text.rsplit_once(char::is_whitespace).unwrap_or((text, ""));
+    name(given.trim(), family)
+}
+
+/// A carer: a name, and after a comma when they were born, as much of it as is known. Nothing when that is no date.
+fn carer(line: &str) -> Option<Value> {
+    let (who, born) = line.split_once(',').unwrap_or((line, ""));
+    let parts: Vec<&str> = born.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty()).collect();
+    let other = born.chars().any(|c| !c.is_ascii_digit() && !c.is_whitespace() && !"/.-".contains(c));
+    let born = match parts.as_slice() {
+        _ if other => None,
+        [] => Some(String::new()),
+        [year] => date("", "", year),
+        [month, year] => date("", month, year),
+        // As computers write it, and as people do.
+        [year, month, day] if year.len() == 4 => date(day, month, year),
+        [day, month, year] => date(day, month, year),
+        _ => None,
+    }?;
+    let mut carer = Map::new();
+    carer.insert("name".into(), written(who));
+    put(&mut carer, "dateOfBirth", &born);
+    Some(Value::Object(carer))
+}
+
+/// A whole day; empty when nothing was typed. What is no day the API says.
+pub(super) fn day(day: &str, month: &str, year: &str) -> String {
+    if [day, month, year].iter().all(|part| part.is_empty()) {
+        String::new()
+    } else {
+        date(day, month, year).unwrap_or_else(|| "-".to_owned())
+    }
+}
+
 /// As much of a date as is known; empty when nothing is, nothing when the year is missing, or the month of a day.
 fn date(day: &str, month: &str, year: &str) -> Option<String> {
     let two = |part: &str| if part.len() == 1 { format!("0{part}") } else { part.to_owned() };
@@ -223,7 +274,7 @@ fn number_kind(number: &str) -> &'static str {
 
 /// The box that an item of the API's request was typed into.
 pub(super) fn box_of(pointer: &str) -> &'static str {
-    const BOXES: [(&str, &str); 24] = [
+    const BOXES: [(&str, &str); 27] = [
         ("/child/names/0/given", "given"),
         ("/child/names/0/family", "family"),
         ("/child/names/0", "given"),
@@ -237,7 +288,10 @@ pub(super) fn box_of(pointer: &str) -> &'static str {
         ("/child/nhsNumber", "number"),
         ("/child/chiNumber", "number"),
         ("/child/hcNumber", "number"),
+        ("/child/addresses/0/lines", "address"),
         ("/child/addresses", "postcode"),
+        ("/child/carers", "carers"),
+        ("/caseReference", "case-reference"),
         ("/child", "given"),
         ("/reasonText", "reason-text"),
         ("/reason", "reason"),
@@ -250,6 +304,15 @@ pub(super) fn box_of(pointer: &str) -> &'static str {
         ("", ""),
     ];
     BOXES.iter().find(|(start, _)| pointer.starts_with(start)).map_or("", |(_, name)| name)
+}
+
+/// What the API says of a form with one box: its mistakes beside it, or what the problem is.
+pub(super) fn said_of(problem: &Problem, field: &'static str, language: crate::words::Language) -> Vec<Mistake> {
+    if problem.errors.is_empty() {
+        let text = crate::words::say(language, &format!("problem-{}-detail", problem.kind.slug()), &[]);
+        return vec![Mistake { field, text }];
+    }
+    problem.errors.iter().map(|error| Mistake { field, text: error.clone().said(language).detail }).collect()
 }
 
 /// The API's mistakes beside the boxes.
@@ -289,6 +352,27 @@ mod tests {
     }
 
     #[test]
+    fn a_carer_is_a_name_and_perhaps_a_date() {
+        for (line, asked) in [
+            ("Sioned Parry", Some(json!({"name": {"given": "Sioned", "family": "Parry"}}))),
+            (
+                "Sioned Mair Parry, 3 4 1985",
+                Some(json!({"name": {"given": "Sioned Mair", "family": "Parry"}, "dateOfBirth": "1985-04-03"})),
+            ),
+            ("Sioned, 1985-04-03", Some(json!({"name": {"given": "Sioned"}, "dateOfBirth": "1985-04-03"}))),
+            ("Sioned, 4/1985", Some(json!({"name": {"given": "Sioned"}, "dateOfBirth": "1985-04"}))),
+            ("Sioned, 1985", Some(json!({"name": {"given": "Sioned"}, "dateOfBirth": "1985"}))),
+            ("Parry, Sioned", None),
+            ("Sioned, about 40", None),
+            ("Sioned, 1 2 3 4", None),
+        ] {
+            assert_eq!(carer(line), asked, "{line}");
+        }
+        assert_eq!(day("8", "12", "2026"), "2026-12-08");
+        assert_eq!((day("", "", ""), day("8", "", "2026")), (String::new(), "-".to_owned()));
+    }
+
+    #[test]
     fn a_number_is_asked_as_what_its_digits_say() {
         for (number, kind) in [
             ("999 000 1006", "nhsNumber"),
@@ -308,7 +392,16 @@ mod tests {
     fn every_place_of_a_mistake_has_its_box() {
         let form = AskForm::default();
         let boxes: Vec<_> = form.pairs().into_iter().map(|(name, _)| name).collect();
-        for pointer in ["/child/names/0/given", "/child/names/2", "/child/addresses/0/postcode", "/onBehalfOf/verifiedBy/at", "/reason"] {
+        for pointer in [
+            "/caseReference",
+            "/child/carers/1/dateOfBirth",
+            "/child/addresses/0/lines/2",
+            "/child/names/0/given",
+            "/child/names/2",
+            "/child/addresses/0/postcode",
+            "/onBehalfOf/verifiedBy/at",
+            "/reason",
+        ] {
             assert!(boxes.contains(&box_of(pointer)), "{pointer}");
         }
         assert_eq!(box_of("/child/names/1/family"), "others");

@@ -13,7 +13,7 @@ use crate::api::problem::{Kind, Problem};
 use crate::words::{self, Language};
 
 /// What a page may load and do: its own stylesheet and script, and forms to itself.
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
                       frame-ancestors 'none'; base-uri 'none'";
 
 /// What every template knows.
@@ -55,8 +55,8 @@ impl Page {
     }
 
     /// A message with a value put in.
-    pub(super) fn put(&self, name: &str, key: &str, value: impl AsRef<str>) -> String {
-        words::say(self.language, name, &[(key, value.as_ref())])
+    pub(super) fn put(&self, name: impl AsRef<str>, key: &str, value: impl AsRef<str>) -> String {
+        words::say(self.language, name.as_ref(), &[(key, value.as_ref())])
     }
 
     /// The other language.
@@ -75,6 +75,11 @@ impl Page {
         self.mark.as_deref().unwrap_or_default()
     }
 
+    /// A number as a telephone dials it.
+    pub(super) fn dial(&self, phone: &str) -> String {
+        dial(phone)
+    }
+
     /// A day as people write it.
     pub(super) fn day(&self, day: &NaiveDate) -> String {
         let month = self.say(format!("month-{}", day.month()));
@@ -86,6 +91,11 @@ impl Page {
         let here = at.with_timezone(&London);
         format!("{}, {:02}:{:02}", self.day(&here.date_naive()), here.hour(), here.minute())
     }
+}
+
+/// A number as a telephone dials it: what people write between the digits is left out.
+pub(super) fn dial(phone: &str) -> String {
+    phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
 }
 
 /// The response of a page.
@@ -120,21 +130,38 @@ pub(super) fn see(visit: Visit, place: &str) -> HttpResponse {
 
 #[derive(Template)]
 #[template(path = "message.html")]
-struct Message {
+struct Message<'a> {
     page: Page,
     title: String,
     text: String,
+    /// Where one can go on, and what that is called.
+    link: (&'a str, String),
+}
+
+/// A page that says one thing: the names of its title, its text and its link.
+///
+/// # Errors
+/// When it cannot be filled: a defect.
+pub(super) fn message(
+    mut visit: Visit,
+    status: StatusCode,
+    title: &str,
+    text: &str,
+    (place, label): (&str, &str),
+) -> Result<HttpResponse, Problem> {
+    let page = Page::new(&mut visit)?;
+    let (title, text, label) = (page.say(title), page.say(text), page.say(label));
+    html(visit, status, &Message { page, title, text, link: (place, label) })
 }
 
 /// A problem, in words.
 ///
 /// # Errors
 /// When not even that can be shown.
-pub(super) fn sorry(mut visit: Visit, problem: &Problem) -> Result<HttpResponse, Problem> {
-    let page = Page::new(&mut visit)?;
+pub(super) fn sorry(visit: Visit, problem: &Problem) -> Result<HttpResponse, Problem> {
     let slug = problem.kind.slug();
-    let (title, text) = (page.say(format!("problem-{slug}")), page.say(format!("problem-{slug}-detail")));
-    let mut response = html(visit, problem.kind.status(), &Message { page, title, text })?;
+    let (title, text) = (format!("problem-{slug}"), format!("problem-{slug}-detail"));
+    let mut response = message(visit, problem.kind.status(), &title, &text, ("/ask", "pages-back-to-ask"))?;
     if let Some(seconds) = problem.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }

@@ -1,4 +1,7 @@
 //! Who is looking at a page: their cookies, their session, their language.
+//!
+//! A session is touched by what people do, not by a page that looks again by itself: a terminal that was left is signed out although
+//! an answer stands on it that is not complete.
 
 use std::sync::Arc;
 
@@ -6,12 +9,14 @@ use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::web::Data;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Pages;
 use crate::api::app::App;
 use crate::api::gate::facts;
 use crate::api::problem::{Kind, Problem};
 use crate::authz::Principal;
+use crate::authz::pages::Credentials;
 use crate::register::sessions::{self, Secret};
 use crate::store::StoreError;
 use crate::words::Language;
@@ -20,16 +25,24 @@ use crate::words::Language;
 const LANGUAGE: &str = "cofrestr-language";
 /// How long a chosen language is remembered.
 const LANGUAGE_DAYS: i64 = 365;
+/// What stands in the query of a page that looks again by itself.
+pub(super) const BY_ITSELF: &str = "look=again";
+/// A session is not touched again before so long: what it rests less is not worth a write.
+const TOUCHED: TimeDelta = TimeDelta::seconds(30);
 
 /// Somebody who is signed in.
 #[derive(Debug, Clone)]
 pub(super) struct SignedIn {
     /// The secret of their session.
     pub(super) secret: Secret,
-    /// The token that is used for them.
-    pub(super) token: String,
+    /// What is used for them.
+    pub(super) credentials: Credentials,
     /// Who they are.
     pub(super) principal: Arc<Principal>,
+    /// What they typed when the session before ended, as it is kept.
+    pub(super) kept: Option<String>,
+    /// When the session began.
+    pub(super) began_at: Option<DateTime<Utc>>,
 }
 
 /// A request for a page.
@@ -60,7 +73,10 @@ impl Visit {
         let form = cookie(&pages.name("form")).and_then(|text| Secret::read(&text));
         let secret = cookie(&pages.name("session")).and_then(|text| Secret::read(&text));
         let somebody = match secret {
-            Some(secret) => signed_in(&app, secret).await?,
+            Some(secret) => {
+                let by_itself = request.query_string().split('&').any(|part| part == BY_ITSELF);
+                signed_in(&app, secret, (!by_itself).then_some(pages.lasts.idle)).await?
+            }
             None => None,
         };
         let mut visit = Self { app, pages, language: chosen.unwrap_or(facts(request).language), somebody, form, cookies: Vec::new() };
@@ -87,14 +103,26 @@ impl Visit {
         if let Some(somebody) = &self.somebody {
             return Ok(somebody.secret.mark());
         }
+        Ok(self.browser()?.mark())
+    }
+
+    /// The secret of this browser, whoever uses it; it gets one when it has none.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub(super) fn browser(&mut self) -> Result<Secret, StoreError> {
         if let Some(form) = &self.form {
-            return Ok(form.mark());
+            return Ok(form.clone());
         }
         let secret = Secret::new()?;
         self.cookies.push(self.pages.cookie(self.pages.name("form"), secret.expose()).finish());
-        let mark = secret.mark();
-        self.form = Some(secret);
-        Ok(mark)
+        self.form = Some(secret.clone());
+        Ok(secret)
+    }
+
+    /// The secret that this browser has.
+    pub(super) fn browser_known(&self) -> Option<Secret> {
+        self.form.clone()
     }
 
     /// Whether a form of somebody who is not signed in yet comes from this browser.
@@ -117,6 +145,35 @@ impl Visit {
     }
 }
 
+impl SignedIn {
+    /// What they typed when the session before ended.
+    pub(super) fn kept_pairs(&self) -> Vec<(String, String)> {
+        self.kept.as_ref().and_then(|kept| serde_json::from_str(kept).ok()).unwrap_or_default()
+    }
+
+    /// What they typed into one box then.
+    pub(super) fn kept_value(&self, name: &str) -> Option<String> {
+        self.kept_pairs().into_iter().find(|(found, _)| found == name).map(|(_, value)| value)
+    }
+
+    /// When they last showed who they are: the provider says so, or says nothing; whoever chose who they are did so when the session
+    /// began.
+    fn shown_at(&self) -> Option<DateTime<Utc>> {
+        match self.credentials {
+            Credentials::IdToken(_) => self.principal.signed_in_at,
+            Credentials::AccessToken(_) => self.began_at,
+        }
+    }
+}
+
+impl Visit {
+    /// Whether somebody showed who they are a moment ago.
+    pub(super) fn recently(&self, somebody: &SignedIn) -> bool {
+        let now = self.app.store.clock().wall();
+        somebody.shown_at().is_some_and(|at| now.signed_duration_since(at) <= self.pages.recent)
+    }
+}
+
 impl Pages {
     fn name(&self, of: &str) -> String {
         format!("{}-{of}", self.cookie)
@@ -129,14 +186,21 @@ impl Pages {
     }
 }
 
-/// Whose session a secret opens. A session whose token is believed no more is none.
-async fn signed_in(app: &App, secret: Secret) -> Result<Option<SignedIn>, Problem> {
+/// Whose session a secret opens. A session of somebody who is believed no more is none. `idle` is how long it may rest from now on;
+/// nothing for a request that nobody made.
+async fn signed_in(app: &App, secret: Secret, idle: Option<TimeDelta>) -> Result<Option<SignedIn>, Problem> {
     let now = app.store.clock().wall();
     let row = app.store.session(secret.digest()).await?;
-    let Some(token) = row.and_then(|row| sessions::token(&row, &secret, now)) else { return Ok(None) };
+    let Some(open) = row.and_then(|row| sessions::open(&row, &secret, now)) else { return Ok(None) };
     if app.verifier.revocations_stale() {
         app.refresh_revocations().await?;
     }
-    let principal = app.verifier.verify(Some(&format!("Bearer {token}")), None, now).await.ok();
-    Ok(principal.map(|principal| SignedIn { secret, token, principal }))
+    let credentials = Credentials::read(&open.token);
+    let Ok(principal) = app.verifier.signed_in(&credentials, now).await else { return Ok(None) };
+    if let Some(idle_ends) = idle.map(|idle| now + idle)
+        && open.idle_ends_at.is_none_or(|before| idle_ends - before >= TOUCHED)
+    {
+        app.store.touch_session(secret.digest(), idle_ends).await?;
+    }
+    Ok(Some(SignedIn { secret, credentials, principal, kept: open.kept, began_at: open.began_at }))
 }

@@ -4,19 +4,31 @@ use std::collections::BTreeSet;
 
 use crate::words::{self, Language};
 
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 16] = [
     ("page.html", include_str!("templates/page.html")),
     ("macros.html", include_str!("templates/macros.html")),
     ("ask.html", include_str!("templates/ask.html")),
     ("answer.html", include_str!("templates/answer.html")),
     ("sign_in.html", include_str!("templates/sign_in.html")),
     ("work.html", include_str!("templates/work.html")),
+    ("task.html", include_str!("templates/task.html")),
+    ("child.html", include_str!("templates/child.html")),
+    ("log.html", include_str!("templates/log.html")),
+    ("open.html", include_str!("templates/open.html")),
+    ("move.html", include_str!("templates/move.html")),
+    ("step.html", include_str!("templates/step.html")),
+    ("alert.html", include_str!("templates/alert.html")),
+    ("raise.html", include_str!("templates/raise.html")),
+    ("alert_step.html", include_str!("templates/alert_step.html")),
     ("message.html", include_str!("templates/message.html")),
 ];
 
 /// Messages whose names are put together when a page is made.
 fn made() -> Vec<String> {
+    use crate::domain::custody::alert::{AlertStatus, ClosureReason, MissingPath, RiskLevel};
+    use crate::domain::custody::{DutyKind, Nature, Paper, RefusalReason, WithdrawalReason};
     use crate::domain::outcome::{CoverageStatus, Grade, MatchStatus};
+    use crate::register::transfers::Step;
     let mut names = Vec::new();
     let mut all = |prefix: &str, codes: &[&str]| names.extend(codes.iter().map(|code| format!("{prefix}-{code}")));
     all("answer-outcome", &["on-register", "possible-match", "not-on-register", "indeterminate"]);
@@ -27,6 +39,25 @@ fn made() -> Vec<String> {
     all("ask-reason", &crate::domain::reason::Reason::CODES);
     all("ask-method", &crate::domain::verification::VerificationMethod::CODES);
     all("sign-in-as", &super::sign_in::PEOPLE);
+    all("sign-in-away", &["title", "text"]);
+    all("sign-in-farewell", &["title", "text"]);
+    all("move-status", &crate::api::transfers::STATUSES);
+    all("move-step", &["announce"]);
+    all("move-step", &Step::CODES);
+    all("move-choice", &[&Nature::CODES[..], &RefusalReason::CODES, &WithdrawalReason::CODES, &Paper::CODES].concat());
+    all("move-duty", &DutyKind::CODES);
+    all("alert-status", &AlertStatus::CODES);
+    all("alert-path", &MissingPath::CODES);
+    all("alert-step", &["raise"]);
+    all("alert-step", &crate::register::alerts::Step::CODES);
+    all("alert-choice", &[&RiskLevel::CODES[..], &ClosureReason::CODES].concat());
+    all("alert-lacks", &["police", "manager", "lastSeen", "risk", "instructions"]);
+    all("alert-stage", &["waiting", "delivered", "seen", "searched", "searched-and-seen", "found"]);
+    all("alert-report", &["enquiry", "record", "sighting", "closure"]);
+    all("work-role", &crate::domain::roles::Role::CODES);
+    all("work-log-outcome", &["refused", "failed"]);
+    let logged: Vec<String> = super::children::SAID.iter().map(|code| super::children::kebab(code)).collect();
+    all("work-log", &logged.iter().map(String::as_str).collect::<Vec<_>>());
     all("month", &["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"]);
     names
 }
@@ -34,7 +65,7 @@ fn made() -> Vec<String> {
 /// The texts in quotation marks of a template or source that look like names of messages of the pages.
 fn named(text: &str) -> BTreeSet<String> {
     let is_name = |part: &&str| {
-        ["pages-", "ask-", "answer-", "sign-in-", "work-", "advice-"].iter().any(|start| part.starts_with(start))
+        ["pages-", "ask-", "answer-", "sign-in-", "work-", "move-", "alert-", "advice-"].iter().any(|start| part.starts_with(start))
             && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
             && !part.ends_with('-')
     };
@@ -43,11 +74,32 @@ fn named(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_message_of_the_pages_is_said_in_both_languages() {
-    let sources = [include_str!("ask.rs"), include_str!("answer.rs"), include_str!("sign_in.rs"), include_str!("form.rs")];
+    let sources = [
+        include_str!("ask.rs"),
+        include_str!("answer.rs"),
+        include_str!("sign_in.rs"),
+        include_str!("provider.rs"),
+        include_str!("children.rs"),
+        include_str!("work.rs"),
+        include_str!("moves.rs"),
+        include_str!("alerts.rs"),
+        include_str!("raise.rs"),
+        include_str!("form.rs"),
+    ];
     let texts = TEMPLATES.iter().map(|(_, text)| *text).chain(sources);
     let mut names: BTreeSet<String> = texts.flat_map(named).chain(made()).collect();
     // Starts of names that are put together.
-    for start in ["ask-sex", "ask-method", "answer-outcome", "answer-grade", "answer-status", "answer-coverage", "sign-in-as"] {
+    for start in [
+        "ask-sex",
+        "ask-method",
+        "answer-outcome",
+        "answer-grade",
+        "answer-status",
+        "answer-coverage",
+        "sign-in-as",
+        "sign-in-away",
+        "sign-in-farewell",
+    ] {
         if words::find(Language::English, start, &[]).is_none() {
             names.remove(start);
         }

@@ -65,8 +65,9 @@ impl Alert {
     /// Stores a report made in this region, and sends it towards the owner.
     pub(super) fn report(&mut self, key: ReportKey, now: DateTime<Utc>, outcome: &mut AlertOutcome) {
         let reporter = self.me.clone();
-        self.store(key, reporter, None, now);
-        if self.is_mine() {
+        let new = self.store(key, reporter, None, now);
+        // One enquiry may be noted here and told by the region where it was made: people hear of it once.
+        if new && self.is_mine() {
             outcome.matters.push(AlertMatter::Report);
         }
         self.pass_on(outcome);

@@ -83,6 +83,22 @@ closed_set! {
 }
 
 closed_set! {
+    /// How great the risk to the child is, as the police grade it.
+    ///
+    /// # Source
+    ///
+    /// Domain notes, part 6; College of Policing, missing persons.
+    pub enum RiskLevel {
+        /// Serious harm is likely, or very likely.
+        High = "high",
+        /// Harm is likely, but not serious.
+        Medium = "medium",
+        /// Harm is possible, and minimal.
+        Low = "low",
+    }
+}
+
+closed_set! {
     /// Why an alert was closed.
     pub enum ClosureReason {
         /// The child was found, and seen by a named person.
@@ -133,6 +149,10 @@ coded_error! {
         Owner = "own-alert", "this is for the regions that received the alert";
         /// Not in this state.
         NotNow = "not-now", "see what may be done now, and by whom";
+        /// Another authority of the region leads.
+        OtherAuthority = "other-authority", "this is for the authority that raised the alert";
+        /// One is open for this child.
+        AlreadyRaised = "already-raised", "an alert for this child is open: update or renew that one";
         /// It is closed.
         Closed = "alert-closed", "the alert is closed: raise a new one";
         /// No such sighting.
@@ -422,8 +442,9 @@ impl Alert {
             (_, false) if action.is_the_owners() => Some(AlertWhy::NotOwner),
             (_, _) if !open => Some(AlertWhy::Closed),
             (Kind::Decide, _) => (bulletin.status == AlertStatus::Active).then_some(AlertWhy::NotNow),
-            (Kind::Update | Kind::Renew, _) => (bulletin.status == AlertStatus::Raised).then_some(AlertWhy::NotNow),
-            (Kind::Close | Kind::Read | Kind::Acknowledge | Kind::Search, _) => None,
+            (Kind::Renew, _) => (bulletin.status == AlertStatus::Raised).then_some(AlertWhy::NotNow),
+            // What becomes known while the custodian decides is what the decision rests on.
+            (Kind::Update | Kind::Close | Kind::Read | Kind::Acknowledge | Kind::Search, _) => None,
         }
     }
 
@@ -460,7 +481,8 @@ impl Alert {
                 self.say_receipt(&mut outcome);
             }
             AlertAction::Search { found } => {
-                self.searched = Some(found);
+                // What was found stays found, whatever a later search comes to: the owner may hear of the two in either order.
+                self.searched = self.searched.max(Some(found));
                 self.say_receipt(&mut outcome);
             }
             AlertAction::Report { sighting } => self.report(ReportKey::Sighting(sighting), by.at, &mut outcome),

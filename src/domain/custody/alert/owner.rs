@@ -89,6 +89,6 @@ impl Alert {
         if version == current {
             recipient.acknowledged |= acknowledged;
         }
-        recipient.searched = searched.or(recipient.searched);
+        recipient.searched = recipient.searched.max(searched);
     }
 }

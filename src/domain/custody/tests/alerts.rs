@@ -86,7 +86,10 @@ fn whether_to_circulate_is_decided_by_a_person_and_not_circulating_is_looked_at_
     assert!(!post.of('N').is_shown());
     let refused = post.act('N', AlertAction::Renew { reconfirm_by: at(9) }).unwrap_err();
     assert_eq!(refused.why, AlertWhy::NotNow);
-    assert_eq!(refused.possible.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>(), ["authorise", "stand-down", "sighting"]);
+    assert_eq!(
+        refused.possible.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>(),
+        ["authorise", "update", "stand-down", "sighting"]
+    );
     post.act('N', AlertAction::Decide { audience: None, reconfirm_by: at(99) }).unwrap();
     assert_eq!((post.status().as_str(), post.deliver().as_str()), ("not-circulated 1.1, -, -", ""));
     assert_eq!(post.of('N').duties[0].kind, DutyKind::AlertRenewal);
@@ -158,6 +161,21 @@ fn a_closure_stands_every_recipient_down_and_is_remembered_where_the_alert_never
     assert_eq!(post.deliver(), "alert-report alert-report-receipt");
     assert_eq!(post.of('N').unread().count(), 1);
     assert_eq!(post.of('N').duties.iter().map(|duty| duty.kind).collect::<Vec<_>>(), [DutyKind::SightingRead]);
+}
+
+#[test]
+fn an_enquiry_that_the_owner_noted_and_another_region_tells_of_is_one() {
+    let reported = |post: &Post| post.matters.iter().filter(|matter| **matter == AlertMatter::Report).count();
+    for told_first in [true, false] {
+        let mut post = Post::circulated();
+        post.deliver();
+        let sighting = SightingId::new_at(at(1));
+        for name in if told_first { ['S', 'N'] } else { ['N', 'S'] } {
+            post.act(name, AlertAction::Report { sighting }).unwrap();
+            post.deliver();
+        }
+        assert_eq!((post.of('N').unread().count(), reported(&post)), (1, 1), "told first: {told_first}");
+    }
 }
 
 #[test]

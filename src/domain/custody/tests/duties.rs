@@ -118,21 +118,21 @@ fn a_stay_is_reviewed_until_it_ends_or_turns_into_a_transfer_and_keeping_it_begi
     let mut post = Post::new();
     let stay = StayId::new_at(at(0));
     let from = "2026-09-01".parse().unwrap();
-    let terms = StayTerms { stay, version: 0, state: StayState::Open, from, expected_to: None, supervision: None };
+    let terms = StayTerms { stay, version: 0, state: StayState::Open, from, expected_to: None, supervision: None, kept_on: None };
     post.act('A', Role::TeamManager, Action::BeginStay { host: code('B'), terms }).unwrap();
     let duties = |post: &mut Post| kinds(&post.of('A').stay(stay).unwrap().duties);
     assert_eq!(duties(&mut post), "stay-receipt stay-review");
     post.deliver();
     assert_eq!(duties(&mut post), "stay-seen stay-review");
-    assert_eq!(kinds(&post.of('B').hosted[0].duties), "stay-seen");
+    assert_eq!(kinds(&post.of('B').hosted[0].duties), "stay-seen stay-review");
     post.of('A').escalate(DutyOf::Stay(stay), DutyKind::StayReview);
-    let began = post.of('A').stay(stay).unwrap().happened(EventKind::TemporaryStayBegan).unwrap();
+    let began = post.of('A').stay(stay).unwrap().terms.happened(EventKind::TemporaryStayBegan).unwrap();
     assert_eq!(began.to_rfc3339(), "2026-09-01T00:00:00+00:00");
     post.act('A', Role::Custodian, Action::ChangeStay { stay, change: StayChange::Keep }).unwrap();
     let held = post.of('A').stay(stay).unwrap().clone();
-    assert_eq!(held.happened(EventKind::TemporaryStayBegan), held.kept_at);
+    assert_eq!(held.terms.happened(EventKind::TemporaryStayBegan).map(|at| at.date_naive()), held.terms.kept_on);
     assert!(held.duties.iter().all(|duty| duty.level == Level::None));
-    assert_eq!(held.happened(EventKind::MoveNotified), None);
+    assert_eq!(held.terms.happened(EventKind::MoveNotified), None);
     let convert = Action::Offer {
         transfer: transfer(1),
         to: code('B'),

@@ -317,6 +317,49 @@ fn a_family_that_moves_on_is_shown_at_the_third_place_before_the_second_has_answ
 }
 
 #[test]
+fn who_gives_way_asks_back_what_it_had_offered_on_and_a_completion_of_that_is_disputed() {
+    // A forgets that B leads, C comes to lead in the same epoch, and offers the child on before it hears of B.
+    let disputed = || {
+        let mut post = Post::new();
+        let before = post.of('A').clone();
+        post.complete('A', 'B', transfer(1));
+        *post.of('A') = before;
+        post.complete('A', 'C', transfer(2));
+        let t = transfer(3);
+        post.offer('C', 'A', t).unwrap();
+        post.deliver();
+        let claim = post.of('C').claim_to(&code('B'));
+        let outcome = post.of('B').compare(Comparison { with: code('C'), claim }, at(90));
+        post.take('B', outcome);
+        post.deliver();
+        (post, t)
+    };
+    let (mut post, t) = disputed();
+    post.act('C', Role::SeniorSafeguardingManager, Action::GiveWay).unwrap();
+    post.deliver();
+    assert_eq!(post.leads(), "ended C 2, lead 2, ended B 2");
+    assert!(post.custodies.iter().all(|custody| !custody.transfer_open()), "the offer was asked back");
+    assert!(post.of('A').incoming(t).is_some_and(|incoming| incoming.state == ReceiverState::Cancelled));
+
+    // A had completed it already: that two lead is shown to both, and settled by them.
+    let (mut post, t) = disputed();
+    post.agree('A', t);
+    post.hold('A', t, true);
+    post.deliver();
+    post.act('C', Role::SeniorSafeguardingManager, Action::GiveWay).unwrap();
+    post.act('A', Role::Custodian, Action::Accept { transfer: t }).unwrap();
+    post.deliver();
+    assert_eq!(post.leads(), "lead 3, lead 2, ended B 2");
+    for (name, other) in [('A', 'B'), ('B', 'A')] {
+        assert_eq!(post.of(name).dispute.as_ref().map(|dispute| &dispute.other), Some(&code(other)));
+    }
+    post.act('B', Role::SeniorSafeguardingManager, Action::GiveWay).unwrap();
+    post.deliver();
+    assert_eq!(post.leads(), "lead 3, ended A 3, ended B 2");
+    assert!(post.custodies.iter().all(|custody| custody.dispute.is_none()));
+}
+
+#[test]
 fn an_entry_ends_only_without_an_open_move_but_for_death_and_age() {
     for (ground, ends) in [
         (RemovalGround::ReviewConferenceDecision, false),
@@ -350,6 +393,9 @@ fn a_court_order_keeps_responsibility_and_a_child_outside_stays_with_its_lead() 
     assert!(post.of('A').outgoing.is_empty());
     post.act('A', Role::Custodian, Action::KeepByOrder { order: None }).unwrap();
     post.offer('A', 'B', transfer(2)).unwrap();
+    let order = || Action::KeepByOrder { order: Some("interim care order of 4 May".parse().unwrap()) };
+    assert_eq!(why(post.act('A', Role::Custodian, order())), Why::TransferOpen, "it could be completed all the same");
+    assert_eq!(why(post.act('B', Role::Custodian, order())), Why::NotLeading);
 
     let mut post = Post::new();
     let outside = Outside { place: "Dublin".parse().unwrap(), abroad: true, since: "2026-10-01".parse().unwrap(), evidence: Vec::new() };
@@ -487,4 +533,58 @@ fn a_restored_register_compares_first_and_finds_what_it_had_forgotten() {
     let other = Signature { name: "Cai Rees".parse().unwrap(), ..by(Role::SeniorSafeguardingManager, 0) };
     post.act('B', Role::Custodian, Action::LeaveRecovery { approved_by: other }).unwrap();
     assert!(post.of('B').recovering.is_empty());
+}
+
+#[test]
+fn a_child_who_comes_back_from_a_third_is_led_by_the_third() {
+    let mut post = Post::new();
+    post.complete('A', 'B', transfer(1));
+    assert_eq!(post.of('A').leader(), Some(&code('B')));
+    post.complete('B', 'C', transfer(2));
+    assert_eq!(post.of('A').leader(), Some(&code('B')), "nobody told A yet");
+    let back = transfer(3);
+    post.offer('C', 'A', back).unwrap();
+    post.deliver();
+    let of_a = post.of('A');
+    assert_eq!((of_a.leader(), of_a.is_provisional()), (Some(&code('C')), true));
+    post.agree('A', back);
+    post.hold('A', back, true);
+    post.act('A', Role::Custodian, Action::Accept { transfer: back }).unwrap();
+    post.deliver();
+    assert_eq!(post.leads(), "lead 4, ended C 3, ended A 4");
+}
+
+#[test]
+fn a_dispute_is_told_until_the_other_side_has_it_and_heard_once() {
+    let mut post = Post::new();
+    let t = transfer(1);
+    let contest = |words: &str| Action::Contest { transfer: t, words: Some(words.parse().unwrap()) };
+    assert_eq!(why(post.act('A', Role::Custodian, contest("Who visits?"))), Why::UnknownTransfer);
+    post.offer('A', 'B', t).unwrap();
+    post.deliver();
+    post.act('A', Role::SeniorSafeguardingManager, contest("Who visits?")).unwrap();
+    let said = post.bag[0].clone();
+    // Lost, and said again for as long as no receipt is there.
+    post.lose();
+    assert!(post.of('A').due_messages().iter().any(|envelope| matches!(envelope.message, Message::Disputed { number: 1, .. })));
+    post.bag.push(said.clone());
+    assert_eq!(post.deliver(), "disputed disputed-receipt");
+    assert!(!post.of('A').due_messages().iter().any(|envelope| matches!(envelope.message, Message::Disputed { .. })));
+    post.bag.push(said);
+    assert_eq!(post.deliver(), "disputed disputed-receipt", "what comes twice is answered, and no more");
+    assert_eq!(post.of('B').contests_about(t).count(), 1);
+    // From the other side, and after the move has ended.
+    post.act('B', Role::TeamManager, Action::Refuse { transfer: t, reason: RefusalReason::NotResident }).unwrap();
+    post.deliver();
+    post.act('B', Role::SeniorSafeguardingManager, contest("She sleeps elsewhere")).unwrap();
+    post.deliver();
+    let sides = |custody: &Custody| custody.contests_about(t).map(|contest| (contest.mine, contest.told)).collect::<Vec<_>>();
+    assert_eq!(sides(post.of('A')), [(true, true), (false, true)]);
+    assert_eq!(sides(post.of('B')), [(false, true), (true, true)]);
+    assert_eq!(post.leads(), "lead 1, -, -", "no custody moves by it");
+    // A register that has forgotten what it said counts from one again, and is heard all the same.
+    post.of('A').contests.clear();
+    post.act('A', Role::SeniorSafeguardingManager, contest("Who visits now?")).unwrap();
+    post.deliver();
+    assert_eq!(post.of('B').contests_about(t).count(), 3);
 }

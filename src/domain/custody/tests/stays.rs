@@ -3,7 +3,15 @@ use crate::domain::ids::StayId;
 
 fn terms(stay: StayId) -> StayTerms {
     let from = "2026-09-01".parse().unwrap();
-    StayTerms { stay, version: 0, state: StayState::Open, from, expected_to: Some("2026-10-01".parse().unwrap()), supervision: None }
+    StayTerms {
+        stay,
+        version: 0,
+        state: StayState::Open,
+        from,
+        expected_to: Some("2026-10-01".parse().unwrap()),
+        supervision: None,
+        kept_on: None,
+    }
 }
 
 #[test]
@@ -89,4 +97,110 @@ fn a_stay_never_outlives_the_home_registration_and_turns_into_a_transfer_and_bac
     };
     assert_eq!(why(post.act('B', Role::Custodian, unknown)), Why::UnknownStay);
     assert!(!post.of('B').transfer_open());
+}
+
+#[test]
+fn what_the_host_saw_reaches_home_once_and_in_order() {
+    let mut post = Post::new();
+    let stay = StayId::new_at(at(0));
+    post.act('A', Role::TeamManager, Action::BeginStay { host: code('B'), terms: terms(stay) }).unwrap();
+    post.deliver();
+    let report = |on: &str| Action::ReportContact { stay, on: on.parse().unwrap(), words: None };
+    assert_eq!(why(post.act('A', Role::TeamManager, report("2026-09-02"))), Why::UnknownStay, "home does not report to itself");
+    post.act('B', Role::TeamManager, report("2026-09-02")).unwrap();
+    let first = post.bag.clone();
+    post.lose();
+    post.act('B', Role::TeamManager, report("2026-09-09")).unwrap();
+    assert_eq!(post.of('B').due_messages().len(), 2, "both are owed");
+    // The second before the first: it waits for its turn, and comes again.
+    post.bag.reverse();
+    post.deliver();
+    assert_eq!(post.of('A').stay(stay).unwrap().contacts.len(), 1);
+    let due = post.of('B').due_messages();
+    post.bag.extend(due.into_iter().map(|envelope| (code('B'), envelope)));
+    post.bag.extend(first);
+    post.deliver();
+    let days: Vec<_> = post.of('A').stay(stay).unwrap().contacts.iter().map(|contact| contact.on.to_string()).collect();
+    assert_eq!(days, ["2026-09-02", "2026-09-09"]);
+    assert!(post.of('B').due_messages().is_empty(), "nothing is owed any more");
+    assert_eq!(post.matters.iter().filter(|matter| **matter == Matter::StayContact).count(), 2, "each is told once");
+    post.act('A', Role::TeamManager, Action::ChangeStay { stay, change: StayChange::End }).unwrap();
+    post.deliver();
+    assert_eq!(why(post.act('B', Role::TeamManager, report("2026-09-10"))), Why::StayEnded);
+}
+
+#[test]
+fn both_sides_wait_for_the_end_of_the_weeks_and_anew_when_they_are_kept() {
+    let mut post = Post::new();
+    let stay = StayId::new_at(at(0));
+    post.act('A', Role::TeamManager, Action::BeginStay { host: code('B'), terms: terms(stay) }).unwrap();
+    post.deliver();
+    let level = |post: &mut Post, name: char| {
+        let custody = post.of(name);
+        let duties = custody.stay(stay).map(|held| &held.duties).or_else(|| custody.hosted(stay).map(|hosted| &hosted.duties)).unwrap();
+        duties.iter().find(|duty| duty.kind == DutyKind::StayReview).unwrap().level
+    };
+    for name in ['A', 'B'] {
+        post.of(name).escalate(DutyOf::Stay(stay), DutyKind::StayReview);
+        assert_eq!(level(&mut post, name), Level::First);
+    }
+    post.act('A', Role::TeamManager, Action::ChangeStay { stay, change: StayChange::Keep }).unwrap();
+    post.deliver();
+    for name in ['A', 'B'] {
+        assert_eq!(level(&mut post, name), Level::None, "{name} counts anew");
+        assert!(post.of(name).stay_terms(stay).unwrap().kept_on.is_some());
+    }
+}
+
+fn begun() -> (Post, StayId) {
+    let mut post = Post::new();
+    let stay = StayId::new_at(at(0));
+    post.act('A', Role::TeamManager, Action::BeginStay { host: code('B'), terms: terms(stay) }).unwrap();
+    post.deliver();
+    (post, stay)
+}
+
+#[test]
+fn a_host_that_was_put_back_from_a_backup_counts_its_reports_again_and_none_is_lost() {
+    let (mut post, stay) = begun();
+    let report = |on: &str| Action::ReportContact { stay, on: on.parse().unwrap(), words: None };
+    post.act('B', Role::TeamManager, report("2026-09-02")).unwrap();
+    post.deliver();
+    let before = post.of('B').clone();
+    post.act('B', Role::TeamManager, report("2026-09-03")).unwrap();
+    post.deliver();
+    *post.of('B') = before;
+    post.act('B', Role::TeamManager, report("2026-09-05")).unwrap();
+    let again = post.bag.clone();
+    post.deliver();
+    post.bag.extend(again);
+    post.deliver();
+    let days: Vec<_> = post.of('A').stay(stay).unwrap().contacts.iter().map(|contact| (contact.number, contact.on.to_string())).collect();
+    assert_eq!(days, [(1, "2026-09-02".into()), (2, "2026-09-03".into()), (3, "2026-09-05".into())]);
+    assert!(post.of('B').due_messages().is_empty(), "nothing is owed any more");
+    assert_eq!(post.matters.iter().filter(|matter| **matter == Matter::StayContact).count(), 3, "each is told once");
+}
+
+#[test]
+fn what_a_home_that_was_put_back_from_a_backup_says_of_a_stay_is_what_is_agreed() {
+    let extend = |day: &str| StayChange::Extend { expected_to: Some(day.parse().unwrap()), supervision: None };
+    for forgotten in [vec![extend("2026-11-01")], vec![extend("2026-11-01"), extend("2026-12-01")]] {
+        let (mut post, stay) = begun();
+        let before = post.of('A').clone();
+        let versions = forgotten.len();
+        for change in forgotten {
+            post.act('A', Role::TeamManager, Action::ChangeStay { stay, change }).unwrap();
+            post.deliver();
+        }
+        post.act('B', Role::TeamManager, Action::AcknowledgeStay { stay }).unwrap();
+        post.deliver();
+        *post.of('A') = before;
+        post.act('A', Role::TeamManager, Action::ChangeStay { stay, change: StayChange::End }).unwrap();
+        post.deliver();
+        assert!(!post.of('B').is_provisional(), "the end of a stay is heard after {versions} forgotten versions");
+        let agreed = post.of('A').stay(stay).unwrap().terms.clone();
+        assert_eq!(post.of('B').hosted(stay).unwrap().terms, agreed);
+        assert!(post.of('A').stay(stay).unwrap().is_delivered());
+        assert_eq!(post.matters.contains(&Matter::Incident), versions > 1, "people look at what was forgotten");
+    }
 }

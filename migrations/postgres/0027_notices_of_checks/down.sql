@@ -1,0 +1,1 @@
+DROP INDEX notice_by_enquiry;

@@ -1,0 +1,1 @@
+ALTER TABLE member_statement DROP COLUMN earlier;

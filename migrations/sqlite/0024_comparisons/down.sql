@@ -1,0 +1,2 @@
+DROP TABLE comparison_difference;
+DROP TABLE comparison;

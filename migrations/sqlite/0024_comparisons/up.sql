@@ -1,0 +1,20 @@
+-- When this region compares what is open between it and another region next, and what came of it last time. `differing`: how much
+-- differed then.
+CREATE TABLE comparison (
+    region TEXT PRIMARY KEY,
+    next_at TEXT NOT NULL,
+    compared_at TEXT,
+    status TEXT CHECK (status IN ('agrees', 'differs', 'unreachable')),
+    differing INTEGER NOT NULL
+) STRICT;
+CREATE INDEX comparison_due ON comparison (next_at);
+
+-- What differs between this region and another: a move, a stay or an alert. It goes when both agree; what stands although it was told
+-- again is reported to people, once.
+CREATE TABLE comparison_difference (
+    region TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    first_seen_at TEXT NOT NULL,
+    reported_at TEXT,
+    PRIMARY KEY (region, item_id)
+) STRICT;

@@ -1,0 +1,124 @@
+//! Steps that people take with what lies open, a move or a missing child: which the API offers to this person now, and a page with
+//! boxes for each.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::ask::value;
+use super::form::{Mistake, said_of};
+use super::page::{see, sorry};
+use super::reading::reach;
+use super::session::{SignedIn, Visit};
+use crate::api::problem::{Kind, Problem};
+use crate::authz::Operation;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Duty {
+    pub(super) code: String,
+    pub(super) due_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Taken {
+    pub(super) action: String,
+    pub(super) by: By,
+    pub(super) note: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct By {
+    pub(super) name: String,
+    pub(super) at: DateTime<Utc>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Possible {
+    action: String,
+    authority: String,
+    roles: Vec<String>,
+}
+
+/// The steps that somebody may take now, of all that are possible.
+pub(super) fn steps_of(possible: &[Possible], operation: Operation, somebody: &SignedIn) -> Vec<String> {
+    let principal = &somebody.principal;
+    let allowed = reach(operation, somebody).is_some();
+    let own = |step: &&Possible| {
+        allowed && step.roles.iter().any(|role| role == principal.role.as_str()) && principal.scope.covers(&step.authority)
+    };
+    let mut steps: Vec<String> = Vec::new();
+    for step in possible.iter().filter(own) {
+        if !steps.contains(&step.action) {
+            steps.push(step.action.clone());
+        }
+    }
+    steps
+}
+
+/// What is wrong with a box.
+pub(super) fn error_at<'a>(errors: &'a [Mistake], field: &str) -> Option<&'a str> {
+    errors.iter().find(|error| error.field == field).map(|error| error.text.as_str())
+}
+
+/// The texts that describe a box: its hint, and what is wrong with it.
+pub(super) fn described_by(errors: &[Mistake], field: &str, hint: &str) -> Option<String> {
+    let hint = (!hint.is_empty()).then(|| format!("{field}-hint"));
+    let error = error_at(errors, field).map(|_| format!("{field}-error"));
+    match (hint, error) {
+        (Some(hint), Some(error)) => Some(format!("{hint} {error}")),
+        (one, other) => one.or(other),
+    }
+}
+
+/// What is typed with a step.
+#[derive(Default)]
+pub(super) struct StepForm {
+    pub(super) values: Vec<(String, String)>,
+}
+
+impl StepForm {
+    pub(super) fn value(&self, name: &str) -> &str {
+        value(&self.values, name).trim()
+    }
+
+    pub(super) fn has(&self, name: &str, wanted: &str) -> bool {
+        self.values.iter().any(|(found, value)| found == name && value == wanted)
+    }
+}
+
+/// Where a step's page is, and which box each item that the API may refuse was typed into.
+pub(super) struct Place<'a> {
+    /// `/moves` or `/alerts`.
+    pub(super) list: &'static str,
+    pub(super) id: &'a str,
+    pub(super) boxes: &'static [(&'static str, &'static str)],
+}
+
+impl Place<'_> {
+    /// The box of an item.
+    pub(super) fn box_of(&self, pointer: &str) -> &'static str {
+        self.boxes.iter().find(|(start, _)| pointer.starts_with(start)).map_or("", |(_, name)| name)
+    }
+
+    /// After a step: where it was taken, with what it came to; or its form again, with what is wrong beside each box.
+    pub(super) fn after<T>(
+        &self,
+        visit: Visit,
+        done: Result<T, Problem>,
+        again: impl FnOnce(Visit, StatusCode, Vec<Mistake>) -> Result<HttpResponse, Problem>,
+    ) -> Result<HttpResponse, Problem> {
+        let language = visit.language;
+        match done {
+            Ok(_) => Ok(see(visit, &format!("{}/{}", self.list, self.id))),
+            Err(problem) if !problem.errors.is_empty() => {
+                let errors = problem.errors.iter();
+                let errors = errors.map(|error| Mistake { field: self.box_of(&error.pointer), text: error.clone().said(language).detail });
+                again(visit, problem.kind.status(), errors.collect())
+            }
+            Err(problem) if problem.kind == Kind::OutOfTurn => again(visit, problem.kind.status(), said_of(&problem, "", language)),
+            Err(problem) => sorry(visit, &problem),
+        }
+    }
+}
