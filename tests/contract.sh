@@ -6,21 +6,18 @@
 # --binary PATH   the program to test (otherwise: cargo build, and the debug binary)
 # --seconds N     how long schemathesis asks as a custodian (default 150); each other role gets a fifth of it
 #
-# Runs openapi-spec-validator, `redocly lint` and schemathesis (all checks, all phases) against a demo region with invented
-# children, all of it even when one has findings, and tests/cin-validator.sh judges the demo's return to England's census. The
+# Runs openapi-spec-validator, `redocly lint`, `spectral lint` and schemathesis (all checks, all phases) against a demo region with
+# invented children, all of it even when one has findings, and tests/cin-validator.sh judges the demo's return to England's census. The
 # tools are installed into target/contract, in the versions below; the first run needs a network. Exit code: 0 no findings, 1 findings, 2 it could not run.
 set -euo pipefail
 
 SCHEMATHESIS=4.32.5
 SPEC_VALIDATOR=0.9.0
 REDOCLY=2.77.0
-
-cannot() {
-    echo "contract.sh: $1" >&2
-    exit 2
-}
+SPECTRAL=6.16.3
 
 cd "$(dirname "$0")/.."
+. tests/support/demo.sh
 binary=
 seconds=150
 while [ $# -gt 0 ]; do
@@ -38,34 +35,18 @@ command -v npm >/dev/null || cannot "npm is missing: install Node.js 20 or later
 
 tools=$PWD/target/contract
 mkdir -p "$tools"
-stamp="schemathesis $SCHEMATHESIS openapi-spec-validator $SPEC_VALIDATOR redocly $REDOCLY"
+stamp="schemathesis $SCHEMATHESIS openapi-spec-validator $SPEC_VALIDATOR redocly $REDOCLY spectral $SPECTRAL"
 if [ "$(cat "$tools/installed" 2>/dev/null)" != "$stamp" ]; then
     echo "== installing $stamp"
     python3 -m venv --clear "$tools/venv" || cannot "the Python environment cannot be made in $tools/venv"
     "$tools/venv/bin/pip" install --quiet --disable-pip-version-check \
         "schemathesis==$SCHEMATHESIS" "openapi-spec-validator==$SPEC_VALIDATOR" || cannot "pip cannot install the tools: is PyPI reachable?"
-    npm install --silent --no-fund --no-audit --no-save --prefix "$tools" "@redocly/cli@$REDOCLY" ||
-        cannot "npm cannot install @redocly/cli: is the npm registry reachable?"
+    npm install --silent --no-fund --no-audit --no-save --prefix "$tools" "@redocly/cli@$REDOCLY" \
+        "@stoplight/spectral-cli@$SPECTRAL" || cannot "npm cannot install @redocly/cli and @stoplight/spectral-cli: is the npm registry reachable?"
     echo "$stamp" >"$tools/installed"
 fi
 
-if [ -z "$binary" ]; then
-    cargo build || cannot "the program does not build"
-    binary=${CARGO_TARGET_DIR:-target}/debug/cofrestr
-fi
-[ -x "$binary" ] || cannot "$binary is not a program"
-
-work=$(mktemp -d)
-demo=
-finish() {
-    if [ -n "$demo" ]; then
-        kill "$demo" 2>/dev/null || true
-        wait "$demo" 2>/dev/null || true
-    fi
-    rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 2' INT TERM
+built
 
 findings=()
 
@@ -80,38 +61,11 @@ echo "== redocly lint"
 REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
     "$tools/node_modules/.bin/redocly" lint openapi/cofrestr.yaml --config openapi/redocly.yaml --format stylish || findings+=(redocly)
 
-# A demo needs seven ports, and seven more a hundred above them.
-port=$(python3 - <<'PYTHON'
-import random, socket
+echo "== spectral lint"
+"$tools/node_modules/.bin/spectral" lint openapi/cofrestr.yaml --ruleset openapi/spectral.yaml --fail-severity hint || findings+=(spectral)
 
-def free(port):
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-            return True
-        except OSError:
-            return False
-
-for base in random.sample(range(20000, 32000, 10), 200):
-    if all(free(base + more + region) for more in (0, 100) for region in range(7)):
-        print(base)
-        break
-PYTHON
-)
-[ -n "$port" ] || cannot "no free ports for a demo"
-echo "== a demo on port $port"
-"$binary" demo --base-port "$port" --data "$work/data" --ready-file "$work/ready.json" --children 40 >"$work/demo.log" 2>&1 &
-demo=$!
-for _ in $(seq 180); do
-    [ -s "$work/ready.json" ] && break
-    kill -0 "$demo" 2>/dev/null || break
-    sleep 1
-done
-if [ ! -s "$work/ready.json" ]; then
-    cat "$work/demo.log" >&2
-    cannot "the demo did not start"
-fi
-of_region() { python3 -c 'import json, sys; region = json.load(open(sys.argv[1]))["regions"][0]; print(eval(sys.argv[2]))' "$work/ready.json" "$1"; }
+demo "$work/data" --children 40
+of_region() { python3 -c 'import json, sys; region = json.load(open(sys.argv[1]))["regions"][0]; print(eval(sys.argv[2]))' "$ready" "$1"; }
 url=$(of_region 'region["url"]')
 
 echo "== the census of children in need, by the sector's own validator"
@@ -126,7 +80,8 @@ ask() {
     local token status=0
     token=$(of_region "region['tokens']['$1']")
     echo "== schemathesis, as $1"
-    (cd "$work" && "$tools/venv/bin/schemathesis" --config-file "$OLDPWD/openapi/schemathesis.toml" run "$url/openapi.json" \
+    (cd "$work" && PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$OLDPWD/openapi" SCHEMATHESIS_HOOKS=schemathesis_hooks \
+        "$tools/venv/bin/schemathesis" --config-file "$OLDPWD/openapi/schemathesis.toml" run "$url/openapi.json" \
         --header "Authorization: Bearer $token" --checks all --phases examples,coverage,fuzzing,stateful --max-time "$2") || status=$?
     [ "$status" -eq 0 ] || findings+=("schemathesis as $1 (exit code $status)")
 }
