@@ -590,6 +590,7 @@ answer-coordinator = Cydgysylltydd y cynllun
 answer-why = Beth sy'n cytuno a beth sy'n wahanol
 answer-shielded = Dan warchodaeth
 answer-number-in-use = Rhif GIG a ddefnyddir
+answer-read-by = Wedi’i ddarllen yno gan
 answer-office = Yn ystod oriau swyddfa
 answer-out-of-hours = Bob amser arall
 answer-what-it-means = Beth mae hyn yn ei olygu

@@ -590,6 +590,7 @@ answer-coordinator = Plan co-ordinator
 answer-why = What agrees and what differs
 answer-shielded = Shielded
 answer-number-in-use = NHS number in use
+answer-read-by = Read there by
 answer-office = In office hours
 answer-out-of-hours = At all other times
 answer-what-it-means = What this means

@@ -358,6 +358,8 @@ fn what_is_put_together_is_confirmed_as_far_as_the_page_showed_it(kind: Backend)
     site.app.register(&Child::usual());
     let routine = || site.app.ask(&Caller::health(), &Question::usual().with("reason", json!("scheduled-care"))).text("/id");
     let mut checks = vec![routine(), routine(), routine()];
+    let (nurse, answer) = (site.signed_in("partner-health"), format!("/answers/{}", checks[0]));
+    assert!(!nurse.get(&answer).expect(200).body.contains("Read there by"), "nobody yet");
     let custodian = site.signed_in("custodian");
     let page = custodian.get("/work").expect(200);
     let forms = page.body.matches("action=\"/work/notices/").count();
@@ -385,7 +387,10 @@ fn what_is_put_together_is_confirmed_as_far_as_the_page_showed_it(kind: Backend)
     for check in checks {
         let seen = site.app.health().get(&format!("/v1/checks/{check}")).expect(200);
         assert_eq!(seen.text("/matches/0/readBy/0/role"), "custodian", "each of them is read");
+        assert!(nurse.get(&format!("/answers/{check}")).expect(200).body.contains("Read there by</dt>"));
     }
+    let answer = nurse.get(&answer).expect(200).body;
+    assert!(answer.contains("Custodian of the register, 1"), "the office and the time, never the name: {answer}");
     assert!(!custodian.get("/work").expect(200).body.contains("action=\"/work/notices/"));
 }
 

@@ -51,6 +51,16 @@ struct Found {
     shielded: bool,
     missing_alert: Option<Alert>,
     number_in_use: Option<String>,
+    /// Who at the authority has read that somebody asked.
+    #[serde(default)]
+    read_by: Vec<Reading>,
+}
+
+/// An office whose notice of the check was read, and when.
+#[derive(Debug, Deserialize)]
+struct Reading {
+    role: String,
+    at: DateTime<Utc>,
 }
 
 #[derive(Debug, Deserialize)]
