@@ -805,3 +805,121 @@ fn a_missing_child_is_on_the_pages_of_those_who_act_and_of_nobody_else(kind: Bac
     assert!(!nurse.get("/work").expect(200).body.contains("/alerts/"));
     nurse.get(&page).expect(403);
 }
+
+on_both_databases!(a_move_is_begun_from_what_the_register_holds_by_whom_the_api_lets);
+fn a_move_is_begun_from_what_the_register_holds_by_whom_the_api_lets(kind: Backend) {
+    let site = Site::start(kind);
+    site.lets_in("custodian", &Caller::of_authority("custodian", NEWPORT).with("name", json!("Nia Pritchard")));
+    site.lets_in("team-manager", &Caller::of_authority("team-manager", TORFAEN).named("torfaen-manager"));
+    site.lets_in("senior-safeguarding-manager", &Caller::of_region("senior-safeguarding-manager"));
+    let entered = site.app.register(&Child::usual());
+    let (record, path) = (format!("/children/{}", entered.child), format!("/children/{}/move", entered.child));
+    let here = site.signed_in("custodian");
+    assert!(here.get(&record).expect(200).body.contains(&format!("href=\"{path}\"")));
+    let form = here.get(&path).expect(200);
+    assert!(form.body.contains("Gwenllian Trahaearn") && form.body.contains("<title>Begin a move"), "whom it is about: {}", form.body);
+    let operations: Vec<_> = site.app.audit_of(&form).into_iter().map(|entry| entry.operation).collect();
+    assert_eq!(operations, ["readChild", "readRegistration"], "who looked is known before anybody sees it");
+    let (mark, key, entry) = (hidden(&form, "mark"), hidden(&form, "key"), hidden(&form, "entry"));
+    assert_eq!(entry, entered.registration);
+    let typed = |more: &[(&'static str, &'static str)]| {
+        let mut all =
+            vec![("mark", mark.clone()), ("key", key.clone()), ("entry", entry.clone()), ("note", "A tenancy <there>".to_owned())];
+        all.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        all
+    };
+    let send = |browser: &Browser<'_>, all: &[(&str, String)]| {
+        browser.post(&path, &all.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>())
+    };
+    assert_eq!(send(&here, &typed(&[("to", TORFAEN), ("nature", "permanent")])[1..]).status, 403, "without its mark");
+    for (more, wrong) in [
+        (&[][..], &["to", "nature"][..]),
+        (&[("to", TORFAEN), ("nature", "for-ever")], &["nature"]),
+        (&[("to", "W06000099"), ("nature", "permanent")], &["to"]),
+        (&[("to", TORFAEN), ("nature", "permanent"), ("starts-day", "9"), ("supervision", "Visits")], &["starts-day", "supervision"]),
+        (
+            &[("to", TORFAEN), ("nature", "temporary"), ("starts-day", "31"), ("starts-month", "2"), ("starts-year", "2026")],
+            &["starts-day"],
+        ),
+        (&[("to", TORFAEN), ("nature", "temporary")], &["starts-day"]),
+    ] {
+        let again = send(&here, &typed(more)).expect(422);
+        let mistakes: Vec<_> = again.body.split("<li><a href=\"#").skip(1).filter_map(|part| part.split('"').next()).collect();
+        assert_eq!(mistakes, wrong, "{more:?}: {}", again.body);
+        assert!(wrong.iter().all(|field| again.body.contains(&format!("id=\"{field}-error\""))), "beside the box: {}", again.body);
+        assert!(again.body.contains(">A tenancy &#60;there&#62;</textarea>") && again.body.contains("<title>Error: "), "{}", again.body);
+        assert_eq!(hidden(&again, "key"), key, "it is the same form");
+    }
+    assert_eq!(site.app.count("transfer"), 0);
+
+    // For those who may not begin one there is no form, nor for those to whom there is no such child.
+    let manager = site.signed_in("senior-safeguarding-manager");
+    assert!(!manager.get(&record).expect(200).body.contains(&path));
+    manager.get(&path).expect(403);
+    assert_eq!(manager.post(&path, &[("mark", &hidden(&manager.get("/work").expect(200), "mark"))]).status, 403);
+    site.signed_in("partner-health").get(&path).expect(403);
+    let there = site.signed_in("team-manager");
+    assert!(!there.get(&path).expect(404).body.contains("Gwenllian"));
+    let all =
+        [&typed(&[("to", NEWPORT), ("nature", "permanent")])[1..], &[("mark", hidden(&there.get("/work").expect(200), "mark"))]].concat();
+    assert!(!send(&there, &all).expect(404).body.contains("Gwenllian"));
+
+    let all = typed(&[("to", TORFAEN), ("nature", "permanent")]);
+    let done = send(&here, &all);
+    let begun = place(&done);
+    assert_eq!(site.app.audit_of(&done)[0].operation, "addTransfer");
+    assert_eq!((place(&send(&here, &all)), site.app.count("transfer")), (begun.clone(), 1), "a double click begins one move");
+    assert!(here.get(&begun).expect(200).body.contains("A tenancy &#60;there&#62;"));
+    // A second one is refused in words.
+    let next = hidden(&here.get(&path).expect(200), "key");
+    let all: Vec<_> = all.into_iter().map(|(name, value)| if name == "key" { (name, next.clone()) } else { (name, value) }).collect();
+    let refused = send(&here, &all).expect(409);
+    assert!(refused.body.contains("complete or withdraw the transfer first"), "{}", refused.body);
+    assert!(refused.body.contains(">A tenancy &#60;there&#62;</textarea>"), "{}", refused.body);
+
+    // Whose name is off the register has nothing that could move.
+    let former = site.app.register_formerly(&Child::named("Heledd", "Maddocks"));
+    let none = here.get(&format!("/children/{}/move?language=cy", former.child)).expect(200);
+    assert!(none.body.contains("Nid oes cofnod mewn grym yma") && !none.body.contains("id=\"begin\""), "{}", none.body);
+}
+
+on_both_databases!(the_children_of_a_household_move_in_one_act);
+fn the_children_of_a_household_move_in_one_act(kind: Backend) {
+    let site = Site::start(kind);
+    site.lets_in("emergency-duty", &Caller::of_authority("emergency-duty", NEWPORT).with("name", json!("Ann Price")));
+    let sister = site.app.register(&Child::named("Ffion", "Trahaearn").born("2019-03-02"));
+    let elsewhere = site.app.register_with(&Child::named("Macsen", "Trahaearn").born("2020-03-02"), Entry::of(TORFAEN));
+    let unregistered = site.app.enter(&Child::named("Tegan", "Trahaearn").born("2021-03-02"));
+    let household: Vec<Value> = [&sister, &elsewhere, &unregistered]
+        .iter()
+        .map(|other| json!({"relationship": "sibling", "relatedChildId": other.child}))
+        .collect();
+    let entered = site.app.register(&Child::usual().with("household", Value::Array(household)));
+    let path = format!("/children/{}/move", entered.child);
+    let duty = site.signed_in("emergency-duty");
+    let form = duty.get(&path).expect(200);
+    let offered: Vec<_> =
+        form.body.split("name=\"sibling\" type=\"checkbox\" value=\"").skip(1).filter_map(|part| part.split('"').next()).collect();
+    assert_eq!(offered, [sister.registration.as_str()], "who is on this register: {}", form.body);
+    assert!(form.body.contains(">Ffion Trahaearn</label>"), "{}", form.body);
+    let (mark, key) = (hidden(&form, "mark"), hidden(&form, "key"));
+    let all = [
+        ("mark", mark.as_str()),
+        ("key", key.as_str()),
+        ("entry", entered.registration.as_str()),
+        ("sibling", sister.registration.as_str()),
+        ("to", TORFAEN),
+    ];
+    let with = |more: &[(&'static str, &'static str)]| duty.post(&path, &[&all[..], more].concat());
+    let again = with(&[("nature", "temporary"), ("supervision", "Weekly")]).expect(422);
+    for said in ["href=\"#nature\"", "id=\"supervision-error\"", "value=\"Weekly\"", "type=\"checkbox\" value=", "\" checked>"] {
+        assert!(again.body.contains(said), "{said}: {}", again.body);
+    }
+    assert!(with(&[]).expect(422).body.contains("id=\"nature-error\""));
+    assert_eq!(site.app.count("transfer"), 0, "all or none");
+    let done = with(&[("nature", "permanent")]);
+    assert_eq!((place(&done).as_str(), site.app.audit_of(&done)[0].operation.as_str()), ("/work/moves", "addFamilyMove"));
+    assert_eq!(place(&with(&[("nature", "permanent")])), "/work/moves");
+    assert_eq!(site.app.count("transfer"), 2, "a double click moves each of them once");
+    assert_eq!(duty.get("/work/moves").expect(200).body.matches("href=\"/moves/").count(), 2);
+}

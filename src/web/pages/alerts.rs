@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::ask::typed;
 use super::form::Mistake;
-use super::page::{Page, html, see, sorry};
+use super::page::{Page, authorities, html, see, sorry};
 use super::reading::{reach, read};
 use super::session::Visit;
 use super::steps::{Duty, Place, Possible, StepForm, Taken, described_by, error_at, steps_of};
@@ -309,13 +309,7 @@ fn step_page(
 ) -> Result<HttpResponse, Problem> {
     let mut page = Page::new(&mut visit)?;
     page.wrong = !errors.is_empty();
-    let language = visit.language;
-    let regions = visit.app.region.members();
-    let mut authorities: Vec<(String, String)> = regions
-        .iter()
-        .flat_map(|region| region.authorities.iter().map(|authority| (authority.gss.clone(), authority.name(language).to_owned())))
-        .collect();
-    authorities.sort_by(|one, other| one.1.cmp(&other.1));
+    let authorities = authorities(&visit);
     html(visit, status, &StepPage { page, id: id.to_owned(), step: step.to_owned(), form, errors, authorities })
 }
 

@@ -13,6 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::ask::{typed, value};
+use super::begin;
 use super::form::{Mistake, said_of};
 use super::page::{Page, html, see, sorry};
 use super::raise;
@@ -45,7 +46,9 @@ pub(super) struct Child {
     addresses: Vec<Address>,
     #[serde(default)]
     practices: Vec<Practice>,
-    household: Vec<Member>,
+    pub(super) household: Vec<Member>,
+    /// Their entries, oldest first.
+    pub(super) registration_ids: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,10 +92,18 @@ impl Address {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Member {
+pub(super) struct Member {
     name: Option<Name>,
     carer: bool,
     to: Option<NaiveDate>,
+    related_child_id: Option<String>,
+}
+
+impl Member {
+    /// The record of their own of somebody who is in the household now.
+    pub(super) fn related(&self) -> Option<&str> {
+        self.related_child_id.as_deref().filter(|_| self.to.is_none())
+    }
 }
 
 #[derive(Template)]
@@ -103,6 +114,8 @@ struct ChildPage {
     log: bool,
     /// Whether this person may raise an alert.
     raise: bool,
+    /// Whether this person may begin a move.
+    begin: bool,
 }
 
 #[derive(Template)]
@@ -135,8 +148,9 @@ pub(super) async fn show(request: HttpRequest, id: Path<String>) -> Result<HttpR
         Ok(child) => {
             let log = reach(Operation::ListAudit, &somebody).is_some();
             let raise = raise::may(&somebody);
+            let begin = begin::may(&somebody) && !child.registration_ids.is_empty();
             let page = Page::new(&mut visit)?;
-            html(visit, StatusCode::OK, &ChildPage { page, child, log, raise })
+            html(visit, StatusCode::OK, &ChildPage { page, child, log, raise, begin })
         }
         // Nothing, or nothing that they may see: the same page, so that neither can be told from the other.
         Err(problem) if problem.kind == Kind::NotFound && reach(Operation::BreakGlass, &somebody).is_some() && is_id(&id) => {

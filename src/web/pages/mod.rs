@@ -13,13 +13,16 @@ mod alerts;
 mod answer;
 mod ask;
 mod assets;
+mod begin;
 mod children;
+mod entries;
 mod form;
 mod moves;
 mod page;
 mod provider;
 mod raise;
 mod reading;
+mod sent;
 mod session;
 mod sign_in;
 mod steps;
@@ -89,6 +92,7 @@ impl Pages {
             .service(web::resource("/children/{id}").route(web::get().to(children::show)))
             .service(web::resource("/children/{id}/log").route(web::get().to(children::log)))
             .service(web::resource("/children/{id}/alert").route(web::get().to(raise::show)).route(web::post().to(raise::send)))
+            .service(web::resource("/children/{id}/move").route(web::get().to(begin::show)).route(web::post().to(begin::send)))
             .service(web::resource("/children/{id}/open").route(web::post().to(children::open)))
             .service(web::resource("/moves/{id}").route(web::get().to(moves::show)))
             .service(web::resource("/moves/{id}/{step}").route(web::get().to(moves::step)).route(web::post().to(moves::take)))

@@ -190,6 +190,15 @@ impl StepPage {
         described_by(&self.errors, field.as_ref(), hint.as_ref())
     }
 
+    /// What the day that is typed with this step is.
+    fn day_label(&self) -> &'static str {
+        match self.step.as_str() {
+            "contact" => "move-seen-on",
+            "extend" => "move-expected-to",
+            _ => "move-conference-on",
+        }
+    }
+
     /// The reasons, natures or papers that a person may choose with this step.
     fn choices(&self) -> Vec<&'static str> {
         match self.step.as_str() {

@@ -98,6 +98,15 @@ pub(super) fn dial(phone: &str) -> String {
     phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
 }
 
+/// Every authority of the federation by its name: code and name.
+pub(super) fn authorities(visit: &Visit) -> Vec<(String, String)> {
+    let regions = visit.app.region.members();
+    let named = |authority: &crate::register::AuthorityEntry| (authority.gss.clone(), authority.name(visit.language).to_owned());
+    let mut authorities: Vec<(String, String)> = regions.iter().flat_map(|region| region.authorities.iter().map(named)).collect();
+    authorities.sort_by(|one, other| one.1.cmp(&other.1));
+    authorities
+}
+
 /// The response of a page.
 ///
 /// # Errors

@@ -7,7 +7,6 @@ use askama::Template;
 use chrono::{DateTime, NaiveTime, SecondsFormat, TimeZone as _, Utc};
 use chrono_tz::Europe::London;
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 use super::alerts::{box_of, details};
 use super::ask::typed;
@@ -120,7 +119,7 @@ async fn blank(
     let mut page = Page::new(&mut visit)?;
     page.wrong = !errors.is_empty();
     // A form that comes back is the same form: sent twice, it raises one alert.
-    let key = Some(form.value("key").to_owned()).filter(|key| !key.is_empty()).unwrap_or_else(|| Uuid::now_v7().to_string());
+    let key = form.key();
     html(visit, status, &RaisePage { page, child, form, key, errors })
 }
 

@@ -5,6 +5,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::ask::value;
 use super::form::{Mistake, said_of};
@@ -79,12 +80,17 @@ pub(super) struct StepForm {
 }
 
 impl StepForm {
-    pub(super) fn value(&self, name: &str) -> &str {
-        value(&self.values, name).trim()
+    pub(super) fn value(&self, name: impl AsRef<str>) -> &str {
+        value(&self.values, name.as_ref()).trim()
     }
 
     pub(super) fn has(&self, name: &str, wanted: &str) -> bool {
         self.values.iter().any(|(found, value)| found == name && value == wanted)
+    }
+
+    /// Once for each form: of one that comes back the same, so that it does once what it says however often it is sent.
+    pub(super) fn key(&self) -> String {
+        Some(self.value("key")).filter(|key| !key.is_empty()).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
     }
 }
 

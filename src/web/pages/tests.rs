@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::words::{self, Language};
 
-const TEMPLATES: [(&str, &str); 16] = [
+const TEMPLATES: [(&str, &str); 17] = [
     ("page.html", include_str!("templates/page.html")),
     ("macros.html", include_str!("templates/macros.html")),
     ("ask.html", include_str!("templates/ask.html")),
@@ -16,6 +16,7 @@ const TEMPLATES: [(&str, &str); 16] = [
     ("log.html", include_str!("templates/log.html")),
     ("open.html", include_str!("templates/open.html")),
     ("move.html", include_str!("templates/move.html")),
+    ("begin.html", include_str!("templates/begin.html")),
     ("step.html", include_str!("templates/step.html")),
     ("alert.html", include_str!("templates/alert.html")),
     ("raise.html", include_str!("templates/raise.html")),
@@ -45,6 +46,7 @@ fn made() -> Vec<String> {
     all("move-step", &["announce"]);
     all("move-step", &Step::CODES);
     all("move-choice", &[&Nature::CODES[..], &RefusalReason::CODES, &WithdrawalReason::CODES, &Paper::CODES].concat());
+    all("move-choice", &[super::begin::UNCERTAIN]);
     all("move-duty", &DutyKind::CODES);
     all("alert-status", &AlertStatus::CODES);
     all("alert-path", &MissingPath::CODES);
@@ -84,6 +86,9 @@ fn every_message_of_the_pages_is_said_in_both_languages() {
         include_str!("moves.rs"),
         include_str!("alerts.rs"),
         include_str!("raise.rs"),
+        include_str!("begin.rs"),
+        include_str!("sent.rs"),
+        include_str!("entries.rs"),
         include_str!("form.rs"),
     ];
     let texts = TEMPLATES.iter().map(|(_, text)| *text).chain(sources);
