@@ -8,19 +8,18 @@ use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::ask::typed;
 use super::form::Mistake;
 use super::page::{Page, authorities, html, see, sorry};
 use super::reading::{reach, read};
+use super::sent::{Boxes, Came, Sent};
 use super::session::Visit;
-use super::steps::{Duty, Place, Possible, StepForm, Taken, described_by, error_at, steps_of};
+use super::steps::{Duty, Possible, StepForm, Taken, described_by, error_at, steps_of, to_sign_in};
 use crate::api::alerts;
 use crate::api::gate::Gate;
 use crate::api::problem::Problem;
 use crate::authz::Operation;
 use crate::authz::policy::action::{ActOnAlert, ReadAlert};
 use crate::domain::custody::alert::{ClosureReason, RiskLevel};
-use crate::words;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -184,7 +183,7 @@ struct AlertPage {
 /// `GET /alerts/{id}`.
 pub(super) async fn show(request: HttpRequest, id: Path<String>) -> Result<HttpResponse, Problem> {
     let mut visit = Visit::of(&request).await?;
-    let Some(somebody) = visit.somebody.clone() else { return Ok(see(visit, "/sign-in?next=/work")) };
+    let Some(somebody) = visit.somebody.clone() else { return Ok(to_sign_in(visit)) };
     match read::<ReadAlert, Alert, _>(&request, &somebody, visit.language, (Some(&id), ""), alerts::read).await {
         Ok(shown) => {
             let mut steps = steps_of(&shown.possible, Operation::ActOnAlert, &somebody);
@@ -243,32 +242,26 @@ pub(super) fn details(form: &StepForm, now: DateTime<Utc>) -> Map<String, Value>
 }
 
 /// The box that each item of a step, or of what begins an alert, was typed into.
-const BOXES: &[(&str, &str)] = &[
-    ("/path", "path"),
-    ("/details/lastSeen/place", "seen-place"),
-    ("/details/lastSeen", "seen-day"),
-    ("/note", "note"),
-    ("/seenBy", "seen-by"),
-    ("/foundIn", "found-in"),
-    ("/place", "place"),
-    ("/reason", "reason"),
-    ("/details/riskNote", "risk-note"),
-    ("/details/risk", "risk"),
-    ("/details/companions", "companions"),
-    ("/details/instructions", "instructions"),
-    ("/details/police/reference", "police-reference"),
-    ("/details/police", "police"),
-    ("/details/manager", "manager"),
-];
-
-fn place(id: &str) -> Place<'_> {
-    Place { list: "/alerts", id, boxes: BOXES }
-}
-
-/// The box of an item.
-pub(super) fn box_of(pointer: &str) -> &'static str {
-    place("").box_of(pointer)
-}
+pub(super) const BOXES: Boxes = Boxes {
+    boxes: &[
+        ("/path", "path", "alert-path"),
+        ("/details/lastSeen/place", "seen-place", "alert-place"),
+        ("/details/lastSeen", "seen-day", "alert-last-seen"),
+        ("/note", "note", "move-note"),
+        ("/seenBy", "seen-by", "alert-seen-by"),
+        ("/foundIn", "found-in", "alert-found-in"),
+        ("/place", "place", "alert-place"),
+        ("/reason", "reason", "move-reason"),
+        ("/details/riskNote", "risk-note", "alert-risk-note"),
+        ("/details/risk", "risk", "alert-risk"),
+        ("/details/companions", "companions", "alert-companions"),
+        ("/details/instructions", "instructions", "alert-what-to-do"),
+        ("/details/police/reference", "police-reference", "alert-police-reference"),
+        ("/details/police", "police", "alert-police"),
+        ("/details/manager", "manager", "alert-manager"),
+    ],
+    instead: |_, _| None,
+};
 
 #[derive(Template)]
 #[template(path = "alert_step.html")]
@@ -317,7 +310,7 @@ fn step_page(
 pub(super) async fn step(request: HttpRequest, path: Path<(String, String)>) -> Result<HttpResponse, Problem> {
     let (id, step) = path.into_inner();
     let visit = Visit::of(&request).await?;
-    let Some(somebody) = visit.somebody.clone() else { return Ok(see(visit, "/sign-in?next=/work")) };
+    let Some(somebody) = visit.somebody.clone() else { return Ok(to_sign_in(visit)) };
     match read::<ReadAlert, Alert, _>(&request, &somebody, visit.language, (Some(&id), ""), alerts::read).await {
         Ok(shown) => {
             if steps_of(&shown.possible, Operation::ActOnAlert, &somebody).contains(&step) && step != "read-sighting" {
@@ -333,21 +326,20 @@ pub(super) async fn step(request: HttpRequest, path: Path<(String, String)>) -> 
 /// `POST /alerts/{id}/{step}`.
 pub(super) async fn take(request: HttpRequest, path: Path<(String, String)>, payload: Payload) -> Result<HttpResponse, Problem> {
     let (id, step) = path.into_inner();
-    let visit = Visit::of(&request).await?;
-    let Some(somebody) = visit.somebody.clone() else { return Ok(see(visit, "/sign-in?next=/work")) };
-    let form = StepForm { values: typed(&request, payload, visit.app.body_limit).await.unwrap_or_default() };
-    let (language, now) = (visit.language, visit.app.store.clock().now());
-    if !somebody.secret.marked(form.value("mark")) {
-        let errors = vec![Mistake { field: "", text: words::say(language, "ask-error-mark", &[]) }];
-        return step_page(visit, (&id, &step), StatusCode::FORBIDDEN, form, errors);
-    }
-    let gate = Gate::<ActOnAlert>::through_a_page(&request, &somebody.credentials, Some(&id), "", language).await;
-    let done = match gate {
-        // Whatever came from elsewhere meanwhile: whether the step is still possible is decided there.
-        Ok(gate) => alerts::act(gate.saying(&body(&form, &step, now).to_string(), "*").about(&step)).await,
-        Err(problem) => Err(problem),
+    let sent = match Sent::read(&request, payload, to_sign_in).await? {
+        Ok(sent) => sent,
+        Err(elsewhere) => return Ok(elsewhere),
     };
-    place(&id).after(visit, done, |visit, status, errors| step_page(visit, (&id, &step), status, form, errors))
+    let now = sent.visit.app.store.clock().now();
+    // Whatever came from elsewhere meanwhile: whether the step is still possible is decided there.
+    let act = |gate: Gate<ActOnAlert>| alerts::act(gate.saying(&body(&sent.form, &step, now).to_string(), "*").about(&step));
+    let came = sent.ask(&request, BOXES, Some(&id), act).await;
+    let Sent { visit, form, .. } = sent;
+    match came {
+        Came::Done(_) => Ok(see(visit, &format!("/alerts/{id}"))),
+        Came::Again(status, errors) => step_page(visit, (&id, &step), status, form, errors),
+        Came::Sorry(problem) => sorry(visit, &problem),
+    }
 }
 
 #[cfg(test)]
@@ -383,7 +375,8 @@ mod tests {
             assert_eq!(body(&form, step, now), expected, "{step}");
         }
         assert_eq!(body(&StepForm::default(), "update", now), json!({}));
-        assert_eq!((box_of("/details/riskNote"), box_of("/details/police/name"), box_of("/else")), ("risk-note", "police", ""));
+        let boxes = ["/details/riskNote", "/details/police/name", "/else"].map(|pointer| BOXES.box_of(pointer).0);
+        assert_eq!(boxes, ["risk-note", "police", ""]);
     }
 
     #[test]

@@ -9,12 +9,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::ask::typed;
 use super::form::{Mistake, day};
 use super::page::{Page, html, see, sorry};
 use super::reading::{Listed, reach, read};
+use super::sent::{Boxes, Came, Sent};
 use super::session::{SignedIn, Visit};
-use super::steps::{Duty, Place, Possible, StepForm, Taken, described_by, error_at, steps_of};
+use super::steps::{Duty, Possible, StepForm, Taken, described_by, error_at, steps_of, to_sign_in};
 use crate::api::gate::Gate;
 use crate::api::problem::Problem;
 use crate::api::{conferences, transfers};
@@ -23,7 +23,6 @@ use crate::authz::policy::action::{ActOnTransfer, ListConferences, ReadTransfer}
 use crate::domain::custody::{Nature, Paper, RefusalReason, WithdrawalReason};
 use crate::domain::registration::ConferenceKind;
 use crate::register::transfers::Step;
-use crate::words;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -70,7 +69,7 @@ struct MovePage {
 /// `GET /moves/{id}`.
 pub(super) async fn show(request: HttpRequest, id: Path<String>) -> Result<HttpResponse, Problem> {
     let mut visit = Visit::of(&request).await?;
-    let Some(somebody) = visit.somebody.clone() else { return Ok(see(visit, "/sign-in?next=/work")) };
+    let Some(somebody) = visit.somebody.clone() else { return Ok(to_sign_in(visit)) };
     match read::<ReadTransfer, Move, _>(&request, &somebody, visit.language, (Some(&id), ""), transfers::read).await {
         Ok(shown) => {
             let steps = steps_of(&shown.possible, Operation::ActOnTransfer, &somebody);
@@ -118,22 +117,21 @@ fn body(form: &StepForm, step: &str) -> Value {
 }
 
 /// The box that each item of a step was typed into.
-const BOXES: &[(&str, &str)] = &[
-    ("/expectedTo", "on-day"),
-    ("/supervision", "supervision"),
-    ("/nature", "nature"),
-    ("/practitioner", "practitioner"),
-    ("/on", "on-day"),
-    ("/conferenceId", "conference"),
-    ("/reason", "reason"),
-    ("/papers", "paper"),
-    ("/missing", "paper"),
-    ("/note", "note"),
-];
-
-fn place(id: &str) -> Place<'_> {
-    Place { list: "/moves", id, boxes: BOXES }
-}
+const BOXES: Boxes = Boxes {
+    boxes: &[
+        ("/expectedTo", "on-day", "move-expected-to"),
+        ("/supervision", "supervision", "move-supervision"),
+        ("/nature", "nature", "move-nature"),
+        ("/practitioner", "practitioner", "move-practitioner"),
+        ("/on", "on-day", "ask-day"),
+        ("/conferenceId", "conference", "move-conference"),
+        ("/reason", "reason", "move-reason"),
+        ("/papers", "paper", "move-papers"),
+        ("/missing", "paper", "move-missing-papers"),
+        ("/note", "note", "move-note"),
+    ],
+    instead: |_, _| None,
+};
 
 /// A conference, as people know it: which kind, and on which day.
 #[derive(Debug, Deserialize)]
@@ -228,7 +226,7 @@ fn step_page(
 pub(super) async fn step(request: HttpRequest, path: Path<(String, String)>) -> Result<HttpResponse, Problem> {
     let (id, step) = path.into_inner();
     let visit = Visit::of(&request).await?;
-    let Some(somebody) = visit.somebody.clone() else { return Ok(see(visit, "/sign-in?next=/work")) };
+    let Some(somebody) = visit.somebody.clone() else { return Ok(to_sign_in(visit)) };
     match read::<ReadTransfer, Move, _>(&request, &somebody, visit.language, (Some(&id), ""), transfers::read).await {
         Ok(shown) if steps_of(&shown.possible, Operation::ActOnTransfer, &somebody).contains(&step) => {
             let about = About::of(&request, &visit, &somebody, &step, &shown.child_id).await;
@@ -243,25 +241,22 @@ pub(super) async fn step(request: HttpRequest, path: Path<(String, String)>) -> 
 /// `POST /moves/{id}/{step}`.
 pub(super) async fn take(request: HttpRequest, path: Path<(String, String)>, payload: Payload) -> Result<HttpResponse, Problem> {
     let (id, step) = path.into_inner();
-    let visit = Visit::of(&request).await?;
-    let Some(somebody) = visit.somebody.clone() else { return Ok(see(visit, "/sign-in?next=/work")) };
-    let form = StepForm { values: typed(&request, payload, visit.app.body_limit).await.unwrap_or_default() };
-    let language = visit.language;
-    if !somebody.secret.marked(form.value("mark")) {
-        let errors = vec![Mistake { field: "", text: words::say(language, "ask-error-mark", &[]) }];
-        return step_page(visit, (&id, &step), StatusCode::FORBIDDEN, (form, About::default()), errors);
+    let sent = match Sent::read(&request, payload, to_sign_in).await? {
+        Ok(sent) => sent,
+        Err(elsewhere) => return Ok(elsewhere),
+    };
+    // Whatever came from the other side meanwhile: whether the step is still its turn is decided there.
+    let act = |gate: Gate<ActOnTransfer>| transfers::act(gate.saying(&body(&sent.form, &step).to_string(), "*").about(&step));
+    let came = sent.ask(&request, BOXES, Some(&id), act).await;
+    let Sent { visit, somebody, form } = sent;
+    match came {
+        Came::Done(_) => Ok(see(visit, &format!("/moves/{id}"))),
+        Came::Again(status, errors) => {
+            let about = About::of(&request, &visit, &somebody, &step, form.value("child")).await;
+            step_page(visit, (&id, &step), status, (form, about), errors)
+        }
+        Came::Sorry(problem) => sorry(visit, &problem),
     }
-    let gate = Gate::<ActOnTransfer>::through_a_page(&request, &somebody.credentials, Some(&id), "", language).await;
-    let done = match gate {
-        // Whatever came from the other side meanwhile: whether the step is still its turn is decided there.
-        Ok(gate) => transfers::act(gate.saying(&body(&form, &step).to_string(), "*").about(&step)).await,
-        Err(problem) => Err(problem),
-    };
-    let about = match &done {
-        Ok(_) => About::default(),
-        Err(_) => About::of(&request, &visit, &somebody, &step, form.value("child")).await,
-    };
-    place(&id).after(visit, done, |visit, status, errors| step_page(visit, (&id, &step), status, (form, about), errors))
 }
 
 #[cfg(test)]
@@ -301,7 +296,6 @@ mod tests {
             assert_eq!(super::body(&all, step), body, "{step}");
         }
         assert_eq!(body(&form(&[]), "return"), json!({}));
-        let box_of = |pointer| place("").box_of(pointer);
-        assert_eq!((box_of("/papers/0"), box_of("/else")), ("paper", ""));
+        assert_eq!((BOXES.box_of("/papers/0").0, BOXES.box_of("/else").0), ("paper", ""));
     }
 }

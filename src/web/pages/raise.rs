@@ -8,12 +8,12 @@ use chrono::{DateTime, NaiveTime, SecondsFormat, TimeZone as _, Utc};
 use chrono_tz::Europe::London;
 use serde_json::{Map, Value, json};
 
-use super::alerts::{box_of, details};
-use super::ask::typed;
+use super::alerts::{self as shown, details};
 use super::children::{Child, sign_in};
-use super::form::{Mistake, day, said_of};
+use super::form::{Mistake, day};
 use super::page::{Page, html, see, sorry};
 use super::reading::{reach, read};
+use super::sent::{Boxes, Came, Sent};
 use super::session::{SignedIn, Visit};
 use super::steps::{StepForm, described_by, error_at};
 use crate::api::gate::Gate;
@@ -23,7 +23,6 @@ use crate::authz::Operation;
 use crate::authz::policy::action::{AddAlert, ReadChild};
 use crate::domain::custody::alert::{MissingPath, RiskLevel};
 use crate::domain::dates::parse_date;
-use crate::words;
 
 /// Whether somebody may raise an alert.
 pub(super) fn may(somebody: &SignedIn) -> bool {
@@ -101,6 +100,17 @@ fn body(child: &str, form: &StepForm, now: DateTime<Utc>) -> Value {
     Value::Object(body)
 }
 
+/// The boxes of an alert, with words of this form's own.
+const BOXES: Boxes = Boxes {
+    instead: |pointer, code| match (pointer, code) {
+        // What is typed here are a day and a time, not what the API calls an instant.
+        ("/details/lastSeen/at", code) if code != "in-the-future" => Some("alert-error-seen"),
+        ("/path", _) => Some("alert-error-path"),
+        _ => None,
+    },
+    ..shown::BOXES
+};
+
 /// The form, about a child whom the person may see.
 async fn blank(
     request: &HttpRequest,
@@ -132,42 +142,21 @@ pub(super) async fn show(request: HttpRequest, id: Path<String>) -> Result<HttpR
 
 /// `POST /children/{id}/alert`.
 pub(super) async fn send(request: HttpRequest, id: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
-    let visit = Visit::of(&request).await?;
-    let Some(somebody) = visit.somebody.clone() else { return Ok(sign_in(visit, &id)) };
-    let form = StepForm { values: typed(&request, payload, visit.app.body_limit).await.unwrap_or_default() };
-    let (language, now) = (visit.language, visit.app.store.clock().now());
-    if !somebody.secret.marked(form.value("mark")) {
-        let errors = vec![Mistake { field: "", text: words::say(language, "ask-error-mark", &[]) }];
-        return blank(&request, visit, &somebody, &id, (StatusCode::FORBIDDEN, form, errors)).await;
-    }
-    let gate = Gate::<AddAlert>::through_a_page(&request, &somebody.credentials, None, "", language).await;
-    let done = match gate {
-        Ok(gate) => alerts::add(gate.saying(&body(&id, &form, now).to_string(), "*").once(form.value("key"))).await,
-        Err(problem) => Err(problem),
+    let sent = match Sent::read(&request, payload, |visit| sign_in(visit, &id)).await? {
+        Ok(sent) => sent,
+        Err(elsewhere) => return Ok(elsewhere),
     };
-    match done {
-        Ok(made) => {
+    let (form, now) = (&sent.form, sent.visit.app.store.clock().now());
+    let add = |gate: Gate<AddAlert>| alerts::add(gate.saying(&body(&id, form, now).to_string(), "*").once(form.value("key")));
+    let came = sent.ask(&request, BOXES, None, add).await;
+    let Sent { visit, somebody, form } = sent;
+    match came {
+        Came::Done(made) => {
             let place = made.headers().get(header::LOCATION).and_then(|place| place.to_str().ok()).unwrap_or_default();
             Ok(see(visit, place.strip_prefix("/v1").unwrap_or("/work")))
         }
-        Err(problem) if !problem.errors.is_empty() => {
-            let mistake = |error: &crate::api::problem::FieldError| {
-                let text = match (error.pointer.as_str(), error.code.as_str()) {
-                    // What is typed here are a day and a time, not what the API calls an instant.
-                    ("/details/lastSeen/at", code) if code != "in-the-future" => words::say(language, "alert-error-seen", &[]),
-                    ("/path", _) => words::say(language, "alert-error-path", &[]),
-                    _ => error.clone().said(language).detail,
-                };
-                Mistake { field: box_of(&error.pointer), text }
-            };
-            let errors = problem.errors.iter().map(mistake).collect();
-            blank(&request, visit, &somebody, &id, (problem.kind.status(), form, errors)).await
-        }
-        Err(problem) if [Kind::OutOfTurn, Kind::NotInForce].contains(&problem.kind) => {
-            let errors = said_of(&problem, "", language);
-            blank(&request, visit, &somebody, &id, (problem.kind.status(), form, errors)).await
-        }
-        Err(problem) => sorry(visit, &problem),
+        Came::Again(status, errors) => blank(&request, visit, &somebody, &id, (status, form, errors)).await,
+        Came::Sorry(problem) => sorry(visit, &problem),
     }
 }
 

@@ -42,14 +42,22 @@ pub(super) struct Boxes {
 }
 
 impl Boxes {
+    /// The box of an item, and the message that names it.
+    pub(super) fn box_of(&self, pointer: &str) -> (&'static str, &'static str) {
+        self.boxes.iter().find(|(start, ..)| pointer.starts_with(start)).map_or(("", ""), |(_, field, label)| (*field, *label))
+    }
+
     /// What is wrong with an item, beside its box. In a summary it must say by itself what it is about.
-    pub(super) fn mistake(&self, error: &FieldError, language: Language) -> Mistake {
-        let (field, label) = self.boxes.iter().find(|(start, ..)| error.pointer.starts_with(start)).map_or(("", ""), |(_, f, l)| (*f, *l));
+    fn mistake(&self, error: &FieldError, language: Language) -> Mistake {
+        let (field, label) = self.box_of(&error.pointer);
         if let Some(message) = (self.instead)(&error.pointer, &error.code) {
             return Mistake { field, text: words::say(language, message, &[]) };
         }
         let said = error.clone().said(language).detail;
-        Mistake { field, text: if label.is_empty() { said } else { format!("{}: {said}", words::say(language, label, &[])) } }
+        Mistake {
+            field,
+            text: if label.is_empty() { said } else { format!("{}: {said}", words::say(language, label, &[]).trim_end_matches('?')) },
+        }
     }
 }
 

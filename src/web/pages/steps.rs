@@ -2,17 +2,15 @@
 //! boxes for each.
 
 use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::ask::value;
-use super::form::{Mistake, said_of};
-use super::page::{see, sorry};
+use super::form::Mistake;
+use super::page::see;
 use super::reading::reach;
 use super::session::{SignedIn, Visit};
-use crate::api::problem::{Kind, Problem};
 use crate::authz::Operation;
 
 #[derive(Debug, Deserialize)]
@@ -94,37 +92,7 @@ impl StepForm {
     }
 }
 
-/// Where a step's page is, and which box each item that the API may refuse was typed into.
-pub(super) struct Place<'a> {
-    /// `/moves` or `/alerts`.
-    pub(super) list: &'static str,
-    pub(super) id: &'a str,
-    pub(super) boxes: &'static [(&'static str, &'static str)],
-}
-
-impl Place<'_> {
-    /// The box of an item.
-    pub(super) fn box_of(&self, pointer: &str) -> &'static str {
-        self.boxes.iter().find(|(start, _)| pointer.starts_with(start)).map_or("", |(_, name)| name)
-    }
-
-    /// After a step: where it was taken, with what it came to; or its form again, with what is wrong beside each box.
-    pub(super) fn after<T>(
-        &self,
-        visit: Visit,
-        done: Result<T, Problem>,
-        again: impl FnOnce(Visit, StatusCode, Vec<Mistake>) -> Result<HttpResponse, Problem>,
-    ) -> Result<HttpResponse, Problem> {
-        let language = visit.language;
-        match done {
-            Ok(_) => Ok(see(visit, &format!("{}/{}", self.list, self.id))),
-            Err(problem) if !problem.errors.is_empty() => {
-                let errors = problem.errors.iter();
-                let errors = errors.map(|error| Mistake { field: self.box_of(&error.pointer), text: error.clone().said(language).detail });
-                again(visit, problem.kind.status(), errors.collect())
-            }
-            Err(problem) if problem.kind == Kind::OutOfTurn => again(visit, problem.kind.status(), said_of(&problem, "", language)),
-            Err(problem) => sorry(visit, &problem),
-        }
-    }
+/// Where whoever is not signed in goes first.
+pub(super) fn to_sign_in(visit: Visit) -> HttpResponse {
+    see(visit, "/sign-in?next=/work")
 }
