@@ -923,3 +923,153 @@ fn the_children_of_a_household_move_in_one_act(kind: Backend) {
     assert_eq!(site.app.count("transfer"), 2, "a double click moves each of them once");
     assert_eq!(duty.get("/work/moves").expect(200).body.matches("href=\"/moves/").count(), 2);
 }
+
+on_both_databases!(another_date_for_a_clock_is_authorised_from_the_list_by_whom_the_api_lets);
+fn another_date_for_a_clock_is_authorised_from_the_list_by_whom_the_api_lets(kind: Backend) {
+    let site = Site::start(kind);
+    site.app.set_clock("2026-03-03T12:00:00Z");
+    site.lets_in("senior-safeguarding-manager", &Caller::of_authority("senior-safeguarding-manager", NEWPORT));
+    site.lets_in("custodian", &Caller::custodian());
+    site.lets_in("team-manager", &Caller::of_authority("senior-safeguarding-manager", TORFAEN).named("torfaen-manager"));
+    let entered = site.app.register(&Child::usual());
+    // Whatever is recorded brings the list up to date at once.
+    let told = json!({"kind": "agencies-told", "reachedOn": "2026-03-03"});
+    site.app.custodian().post(&format!("/v1/registrations/{}/milestones", entered.registration), &told).expect(201);
+    site.app.set_clock("2026-06-01T12:00:00Z");
+    let due = format!("/v1/registrations/{}/clocks", entered.registration);
+    let path = format!("/registrations/{}/clocks/first-review/departure", entered.registration);
+    let manager = site.signed_in("senior-safeguarding-manager");
+    assert!(manager.get("/work/clocks").expect(200).body.contains(&format!("href=\"{path}\"")));
+    let custodian = site.signed_in("custodian");
+    assert!(!custodian.get("/work/clocks").expect(200).body.contains("/departure"), "only whoever may is offered it");
+    custodian.get(&path).expect(403);
+    let form = manager.get(&path).expect(200);
+    assert!(form.body.contains("3 June 2026") && !form.body.contains("Gwenllian"), "{}", form.body);
+    assert_eq!(site.app.audit_of(&form)[0].operation, "readClocks");
+    let (mark, key) = (hidden(&form, "mark"), hidden(&form, "key"));
+    let send =
+        |browser: &Browser<'_>, mark: &str, more: &[(&str, &str)]| browser.post(&path, &[&[("mark", mark), ("key", &key)], more].concat());
+    let day = |day: &'static str| [("on-day", day), ("on-month", "6"), ("on-year", "2026"), ("reason", "The chair <is> ill")];
+    assert_eq!(send(&manager, "", &day("12")).status, 403);
+    for (more, wrong) in [
+        (&[("reason", "The chair <is> ill")][..], &["on-day"][..]),
+        (&[("on-day", "12"), ("on-month", "6"), ("on-year", "2026")], &["reason"]),
+        (&day("31"), &["on-day"]),
+        (&day("3"), &["on-day"]),
+        (&[("on-day", "1"), ("on-month", "5"), ("on-year", "2026"), ("reason", "The chair <is> ill")], &["on-day"]),
+    ] {
+        let again = send(&manager, &mark, more).expect(422);
+        let mistakes: Vec<_> = again.body.split("<li><a href=\"#").skip(1).filter_map(|part| part.split('"').next()).collect();
+        assert_eq!(mistakes, wrong, "{more:?}: {}", again.body);
+        assert!(wrong == ["reason"] || again.body.contains(">The chair &#60;is&#62; ill</textarea>"), "{}", again.body);
+        assert_eq!(hidden(&again, "key"), key, "it is the same form");
+    }
+    let refused = send(&custodian, &hidden(&custodian.get("/work").expect(200), "mark"), &day("12"));
+    assert_eq!((refused.status, site.app.audit_of(&refused)[0].outcome.as_str()), (403, "refused"));
+    let there = site.signed_in("team-manager");
+    there.get(&path).expect(404);
+    send(&there, &hidden(&there.get("/work").expect(200), "mark"), &day("12")).expect(404);
+    assert_eq!(place(&manager.get(&path.replace("first-review", "tea"))), "/work/clocks", "there is no such clock");
+    assert_eq!(site.app.count("clock_departure"), 0);
+
+    let done = send(&manager, &mark, &day("12"));
+    assert_eq!((place(&done).as_str(), site.app.audit_of(&done)[0].operation.as_str()), ("/work/clocks", "addDeparture"));
+    assert_eq!(place(&send(&manager, &mark, &day("12"))), "/work/clocks");
+    assert_eq!(site.app.count("clock_departure"), 1, "a double click departs once");
+    let clocks = site.app.custodian().get(&due).expect(200).list("/items");
+    let review = clocks.iter().find(|clock| clock["code"] == "first-review").expect("a clock");
+    assert_eq!((&review["dueOn"], &review["departure"]["reason"]), (&json!("2026-06-12"), &json!("The chair <is> ill")));
+    let again = manager.get(&format!("{path}?language=cy")).expect(200).body;
+    assert!(
+        again.contains("12 Mehefin 2026") && again.contains("3 Mehefin 2026") && again.contains("The chair &#60;is&#62; ill"),
+        "{again}"
+    );
+}
+
+on_both_databases!(who_is_responsible_is_read_and_recorded_by_whom_the_api_lets);
+fn who_is_responsible_is_read_and_recorded_by_whom_the_api_lets(kind: Backend) {
+    let site = Site::start(kind);
+    let custodian = Caller::of_authority("custodian", NEWPORT).with("name", json!("Nia Pritchard"));
+    let coordinator = Caller::of_authority("coordinator", NEWPORT);
+    site.lets_in("custodian", &custodian);
+    site.lets_in("coordinator", &coordinator);
+    site.lets_in("team-manager", &Caller::of_authority("team-manager", NEWPORT));
+    site.lets_in("senior-safeguarding-manager", &Caller::of_authority("custodian", TORFAEN).named("torfaen-custodian"));
+    let theirs = json!({"name": "Carys Bevan", "phone": "01632 960125", "person": coordinator.key()});
+    let entered = site.app.register_with(&Child::usual(), Entry::usual().with("coordinator", theirs));
+    let (record, path) = (format!("/children/{}", entered.child), format!("/children/{}/responsibility", entered.child));
+    let api = format!("/v1/registrations/{}/responsibility", entered.registration);
+    let here = site.signed_in("custodian");
+    assert!(here.get(&record).expect(200).body.contains(&format!("href=\"{path}\"")));
+    let form = here.get(&path).expect(200);
+    assert!(
+        form.body.contains("<dd class=\"govuk-summary-list__value\">Newport</dd>") && !form.body.contains("<title>Gwen"),
+        "{}",
+        form.body
+    );
+    let looked: Vec<_> = site.app.audit_of(&form).into_iter().map(|entry| entry.operation).collect();
+    assert_eq!(looked, ["readChild", "readRegistration", "readResponsibility"]);
+    let send = |browser: &Browser<'_>, page: &Answer, more: &[(&str, &str)]| {
+        // As a browser reads it.
+        let version = hidden(page, "version").replace("&#34;", "\"");
+        let (mark, entry) = (hidden(page, "mark"), hidden(page, "entry"));
+        browser.post(&path, &[&[("mark", mark.as_str()), ("entry", &entry), ("version", &version)], more].concat())
+    };
+    let order = [("court-order", "Interim care order of 3 November"), ("reason", "Served <today>")];
+    assert_eq!(here.post(&path, &[&[("entry", entered.registration.as_str()), ("version", "*")], &order[..]].concat()).status, 403);
+    let abroad = [("place", "Dublin, Tusla"), ("abroad", "yes"), ("since-day", "31"), ("since-month", "2"), ("since-year", "2026")];
+    for (more, wrong) in [
+        (&order[..1], &["reason"][..]),
+        (&[&abroad[..], &order[1..]].concat(), &["since-day", "evidence"]),
+        (&[("abroad", "yes"), ("reason", "R")], &["place", "since-day", "evidence"]),
+    ] {
+        let again = send(&here, &form, more).expect(422);
+        let mistakes: Vec<_> = again.body.split("<li><a href=\"#").skip(1).filter_map(|part| part.split('"').next()).collect();
+        assert_eq!(mistakes, wrong, "{more:?}: {}", again.body);
+        assert!(more.iter().all(|(_, value)| again.body.contains(&value.replace('<', "&#60;").replace('>', "&#62;"))), "{}", again.body);
+        assert_eq!(hidden(&again, "version"), hidden(&form, "version"));
+    }
+    let done = send(&here, &form, &order);
+    assert!(place(&done).starts_with(&path), "{:?}", done.headers);
+    assert_eq!(site.app.audit_of(&done)[0].operation, "changeResponsibility");
+    let now = site.app.as_caller(&custodian).get(&api).expect(200);
+    assert_eq!((now.text("/courtOrder"), now.text("/reason")), (order[0].1.into(), order[1].1.into()));
+    assert!(place(&send(&here, &form, &order)).starts_with(&path), "a double click records it once");
+    assert_eq!(site.app.as_caller(&custodian).get(&api).expect(200).header("etag"), now.header("etag"));
+
+    // Whoever had the page open before says something else: they are shown what has come meanwhile, and decide anew.
+    let whole = [
+        &abroad[..2],
+        &[("since-day", "9"), ("since-month", "11"), ("since-year", "2026"), ("evidence", "Letter 118\r\nCall 12"), ("reason", "Rang")],
+    ]
+    .concat();
+    let stale = send(&here, &form, &whole).expect(412);
+    assert!(
+        stale.body.contains("Interim care order of 3 November</dd>") && stale.body.contains("value=\"Dublin, Tusla\""),
+        "{}",
+        stale.body
+    );
+    place(&send(&here, &stale, &whole));
+    let now = site.app.as_caller(&custodian).get(&api).expect(200);
+    assert_eq!((now.at("/courtOrder"), now.list("/outside/evidence").len()), (Value::Null, 2));
+    let form = here.get(&format!("{path}?language=cy")).expect(200);
+    assert!(
+        form.body.contains(">Letter 118\nCall 12</textarea>") && form.body.contains("9 Tachwedd 2026"),
+        "what is recorded stands in the boxes: {}",
+        form.body
+    );
+
+    // The child's own co-ordinator reads it; nobody else.
+    let reader = site.signed_in("coordinator");
+    let shown = reader.get(&path).expect(200);
+    assert!(shown.body.contains("Dublin, Tusla") && !shown.body.contains("id=\"responsible\""), "{}", shown.body);
+    assert_eq!(send(&reader, &form, &order).status, 403);
+    let mark = hidden(&reader.get("/work").expect(200), "mark");
+    let refused = reader.post(&path, &[("mark", mark.as_str()), ("entry", &entered.registration), ("version", "*"), ("reason", "R")]);
+    assert_eq!((refused.status, site.app.audit_of(&refused)[0].operation.as_str()), (403, "changeResponsibility"));
+    let manager = site.signed_in("team-manager");
+    assert!(!manager.get(&record).expect(200).body.contains(&path));
+    manager.get(&path).expect(403);
+    let there = site.signed_in("senior-safeguarding-manager");
+    assert!(!there.get(&path).expect(404).body.contains("Dublin"));
+}

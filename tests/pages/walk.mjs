@@ -382,6 +382,64 @@ async function aMissingChild() {
   }
 }
 
+// What a custodian begins from a child's record: a move, and what keeps responsibility; and another date that their manager authorises.
+async function fromTheRecord() {
+  const all = (await api("/v1/registrations?limit=200")).items.filter(({ status, authority }) => status === "registered" && authority === "W06000022");
+  const errors = (page) => page.locator(".govuk-error-summary a").evaluateAll((links) => links.map((link) => link.getAttribute("href")));
+  for (const [tag, { childId }] of [["en", all.at(-1)], ["cy", all.at(-2)]]) {
+    const page = await visitor({ locale: `${tag}-GB` });
+    const send = () => page.locator("main form button.govuk-button").last().click();
+    await signIn(page, "custodian");
+    await page.goto(`${home}/children/${childId}`);
+    await judge(page, `what may be begun from a record ${tag}`);
+    await page.locator("main a[href$='/responsibility']").click();
+    await judge(page, `who is responsible ${tag}`);
+    await fill(page, { place: "Dublin, Tusla", "since-day": "16", "since-month": "11", "since-year": "2026" });
+    await send();
+    await page.locator(".govuk-error-summary").waitFor();
+    assert.deepEqual(await errors(page), ["#evidence", "#reason"]);
+    await judge(page, `who is responsible, mistakes ${tag}`);
+    await picture(page, `responsible-${tag}`);
+    await fill(page, { evidence: "Letter of 17 November, file 118", reason: "The aunt rang" });
+    await send();
+    await page.waitForURL(/\?entry=/);
+    await judge(page, `who is responsible, recorded ${tag}`);
+    await fill(page, { place: "", "since-day": "", "since-month": "", "since-year": "", evidence: "", reason: "They are back" });
+    await send();
+    await page.waitForURL(/\?entry=/);
+    await page.goto(`${home}/children/${childId}`);
+    await page.locator("main a[href$='/move']").click();
+    await judge(page, `to begin a move ${tag}`);
+    await page.locator("#note").fill("A tenancy there");
+    await send();
+    await page.locator(".govuk-error-summary").waitFor();
+    assert.deepEqual(await errors(page), ["#to", "#nature"]);
+    assert.equal(await page.locator("#note").inputValue(), "A tenancy there");
+    await judge(page, `to begin a move, mistakes ${tag}`);
+    await picture(page, `move-begin-${tag}`);
+    await page.locator("#to").selectOption("W06000020");
+    await page.locator("#nature").check();
+    await send();
+    await page.waitForURL(/\/moves\/[0-9a-f-]{36}$/);
+    await judge(page, `a move that was begun ${tag}`);
+    await page.context().close();
+    const manager = await visitor({ locale: `${tag}-GB` });
+    await signIn(manager, "senior-safeguarding-manager");
+    await manager.goto(`${home}/work/clocks`);
+    await judge(manager, `the dates of a manager ${tag}`);
+    await manager.locator("main a[href$='/departure']").first().click();
+    await judge(manager, `another date ${tag}`);
+    await manager.locator("main form button.govuk-button").click();
+    await manager.locator(".govuk-error-summary").waitFor();
+    assert.deepEqual(await errors(manager), ["#on-day", "#reason"]);
+    await judge(manager, `another date, mistakes ${tag}`);
+    await fill(manager, { "on-day": tag === "en" ? "8" : "9", "on-month": "2", "on-year": "2027", reason: "The chair is ill" });
+    await manager.locator("main form button.govuk-button").click();
+    await manager.waitForURL(`${home}/work/clocks`);
+    await manager.context().close();
+  }
+}
+
 // A restricted record: nothing there that may be seen, and what may be done in an emergency.
 async function inAnEmergency() {
   const page = await visitor({ javaScriptEnabled: false });
@@ -399,5 +457,5 @@ async function inAnEmergency() {
   await page.context().close();
 }
 
-const walks = { byKeyboard, english: () => everyOutcome("en-GB"), welsh: () => everyOutcome("cy-GB"), forACaller, aLateHit, aSessionThatEnds, aLostConnection, aPossibleMatch, inAnEmergency, theMorning, aMissingChild };
+const walks = { byKeyboard, english: () => everyOutcome("en-GB"), welsh: () => everyOutcome("cy-GB"), forACaller, aLateHit, aSessionThatEnds, aLostConnection, aPossibleMatch, inAnEmergency, theMorning, fromTheRecord, aMissingChild };
 await site.walkAll(walks);

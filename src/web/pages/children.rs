@@ -18,6 +18,7 @@ use super::form::{Mistake, said_of};
 use super::page::{Page, html, see, sorry};
 use super::raise;
 use super::reading::{Listed, paged, parameter, reach, read};
+use super::responsibility;
 use super::session::{SignedIn, Visit};
 use crate::api::gate::Gate;
 use crate::api::problem::{Kind, Problem};
@@ -116,6 +117,8 @@ struct ChildPage {
     raise: bool,
     /// Whether this person may begin a move.
     begin: bool,
+    /// Whether this person may read who is responsible.
+    responsible: bool,
 }
 
 #[derive(Template)]
@@ -149,8 +152,9 @@ pub(super) async fn show(request: HttpRequest, id: Path<String>) -> Result<HttpR
             let log = reach(Operation::ListAudit, &somebody).is_some();
             let raise = raise::may(&somebody);
             let begin = begin::may(&somebody) && !child.registration_ids.is_empty();
+            let responsible = responsibility::may(&somebody) && !child.registration_ids.is_empty();
             let page = Page::new(&mut visit)?;
-            html(visit, StatusCode::OK, &ChildPage { page, child, log, raise, begin })
+            html(visit, StatusCode::OK, &ChildPage { page, child, log, raise, begin, responsible })
         }
         // Nothing, or nothing that they may see: the same page, so that neither can be told from the other.
         Err(problem) if problem.kind == Kind::NotFound && reach(Operation::BreakGlass, &somebody).is_some() && is_id(&id) => {

@@ -15,6 +15,7 @@ mod ask;
 mod assets;
 mod begin;
 mod children;
+mod departure;
 mod entries;
 mod form;
 mod moves;
@@ -22,6 +23,7 @@ mod page;
 mod provider;
 mod raise;
 mod reading;
+mod responsibility;
 mod sent;
 mod session;
 mod sign_in;
@@ -93,6 +95,16 @@ impl Pages {
             .service(web::resource("/children/{id}/log").route(web::get().to(children::log)))
             .service(web::resource("/children/{id}/alert").route(web::get().to(raise::show)).route(web::post().to(raise::send)))
             .service(web::resource("/children/{id}/move").route(web::get().to(begin::show)).route(web::post().to(begin::send)))
+            .service(
+                web::resource("/children/{id}/responsibility")
+                    .route(web::get().to(responsibility::show))
+                    .route(web::post().to(responsibility::send)),
+            )
+            .service(
+                web::resource("/registrations/{id}/clocks/{item}/departure")
+                    .route(web::get().to(departure::show))
+                    .route(web::post().to(departure::send)),
+            )
             .service(web::resource("/children/{id}/open").route(web::post().to(children::open)))
             .service(web::resource("/moves/{id}").route(web::get().to(moves::show)))
             .service(web::resource("/moves/{id}/{step}").route(web::get().to(moves::step)).route(web::post().to(moves::take)))

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use actix_web::body::to_bytes_limited;
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -57,8 +58,26 @@ where
     T: DeserializeOwned,
     F: Future<Output = Result<HttpResponse, Problem>>,
 {
+    Ok(versioned(request, somebody, language, (id, query), ask).await?.0)
+}
+
+/// The same with the version that it has, for a change of it.
+pub(super) async fn versioned<A, T, F>(
+    request: &HttpRequest,
+    somebody: &SignedIn,
+    language: Language,
+    (id, query): (Option<&str>, &str),
+    ask: impl FnOnce(Gate<A>) -> F,
+) -> Result<(T, String), Problem>
+where
+    A: Action,
+    T: DeserializeOwned,
+    F: Future<Output = Result<HttpResponse, Problem>>,
+{
     let gate = Gate::<A>::through_a_page(request, &somebody.credentials, id, query, language).await?;
-    said(ask(gate).await?).await
+    let answer = ask(gate).await?;
+    let version = answer.headers().get(header::ETAG).and_then(|version| version.to_str().ok()).unwrap_or_default().to_owned();
+    Ok((said(answer).await?, version))
 }
 
 /// How far somebody reaches with an operation; nothing when their role may not do it.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::words::{self, Language};
 
-const TEMPLATES: [(&str, &str); 17] = [
+const TEMPLATES: [(&str, &str); 19] = [
     ("page.html", include_str!("templates/page.html")),
     ("macros.html", include_str!("templates/macros.html")),
     ("ask.html", include_str!("templates/ask.html")),
@@ -17,6 +17,8 @@ const TEMPLATES: [(&str, &str); 17] = [
     ("open.html", include_str!("templates/open.html")),
     ("move.html", include_str!("templates/move.html")),
     ("begin.html", include_str!("templates/begin.html")),
+    ("departure.html", include_str!("templates/departure.html")),
+    ("responsibility.html", include_str!("templates/responsibility.html")),
     ("step.html", include_str!("templates/step.html")),
     ("alert.html", include_str!("templates/alert.html")),
     ("raise.html", include_str!("templates/raise.html")),
@@ -87,6 +89,8 @@ fn every_message_of_the_pages_is_said_in_both_languages() {
         include_str!("alerts.rs"),
         include_str!("raise.rs"),
         include_str!("begin.rs"),
+        include_str!("departure.rs"),
+        include_str!("responsibility.rs"),
         include_str!("sent.rs"),
         include_str!("entries.rs"),
         include_str!("form.rs"),

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::alerts::Alert;
 use super::ask::{typed, value};
+use super::departure;
 use super::form::{Mistake, said_of};
 use super::page::{Page, html, see, sorry};
 use super::reading::{Listed, paged, parameter, reach, read};
@@ -85,7 +86,9 @@ struct AskedCheck {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Clock {
+    registration_id: String,
     child_id: String,
+    clock: String,
     text: String,
     state: String,
     due_on: NaiveDate,
@@ -120,6 +123,8 @@ struct WorkPage {
     own_checks: bool,
     /// Whether this person may read what the register holds of a child.
     children: bool,
+    /// Whether this person may authorise another date for a clock.
+    departs: bool,
 }
 
 impl WorkPage {
@@ -166,7 +171,18 @@ async fn lists(request: &HttpRequest, visit: &mut Visit, somebody: &SignedIn, al
         None => false,
     };
     let children = reach(Operation::ReadChild, somebody).is_some();
-    Ok(WorkPage { page: Page::new(visit)?, alone, alerts, notices, tasks, clocks, moves, own_checks, children })
+    Ok(WorkPage {
+        page: Page::new(visit)?,
+        alone,
+        alerts,
+        notices,
+        tasks,
+        clocks,
+        moves,
+        own_checks,
+        children,
+        departs: departure::may(somebody),
+    })
 }
 
 async fn page(request: &HttpRequest, alone: Option<String>) -> Result<HttpResponse, Problem> {
