@@ -9,10 +9,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
+use crate::support::database::Backend;
 use crate::support::http::Answer;
-use crate::support::on_both;
 use crate::support::people::{Child, Entry, Question};
 use crate::support::tokens::{Caller, NEWPORT, SWANSEA, TORFAEN};
+use crate::support::{on_both, on_both_databases};
 
 #[track_caller]
 fn outcome(answer: &Answer) -> String {
@@ -197,6 +198,34 @@ fn a_search_that_left_people_out_never_says_that_nobody_is_there(app: &TestApp) 
     assert_ne!(outcome(&dated), "indeterminate", "{}", dated.body);
     let nobody = app.ask(&Caller::health(), &about_the_common_name().born("2006-07-30"));
     assert_ne!(outcome(&nobody), "indeterminate", "{}", nobody.body);
+}
+
+on_both_databases!(what_another_server_has_changed_is_what_a_child_is_compared_with);
+fn what_another_server_has_changed_is_what_a_child_is_compared_with(kind: Backend) {
+    let app = &mut TestApp::start(kind, "");
+    let entered = app.register(&Child::usual());
+    let alias = || Question::about("Peredur", "Tremain").born("2017-05-09").with("search", json!("own-region"));
+    let asked = |app: &TestApp, question: &Question| outcome(&app.ask(&Caller::health(), question));
+    // Both servers have compared the child now, and each has the record as it was.
+    for _ in 0..2 {
+        assert_ne!(asked(app, &alias()), "on-register");
+        assert_eq!(asked(app, &Question::usual()), "on-register");
+        app.turn_to_the_other();
+    }
+    let name = json!({"use": "alias", "given": "Peredur", "family": "Tremain"});
+    app.custodian().change(&format!("/v1/children/{}/names", entered.child), "*", &name).expect(201);
+    for _ in 0..2 {
+        app.turn_to_the_other();
+        assert_eq!(asked(app, &alias()), "on-register");
+    }
+    // A record that says the same of somebody who is no longer on the register is another one.
+    let entry = format!("/v1/registrations/{}", entered.registration);
+    let wrong = json!({"reason": "Entered for the wrong child"});
+    app.custodian().change(&format!("{entry}/entered-in-error"), "*", &wrong).expect(200);
+    for _ in 0..2 {
+        app.turn_to_the_other();
+        assert_eq!(asked(app, &Question::usual()), "not-on-register");
+    }
 }
 
 // -- Grades -----------------------------------------------------------------------------------------------------------
