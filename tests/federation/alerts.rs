@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::register;
 use super::support::{BIRMINGHAM, Federation, Region, nobody, status_of, wait};
+use super::{moves, register};
 use crate::support::database::Backend;
 use crate::support::http::Answer;
 use crate::support::on_both_databases;
@@ -204,4 +204,68 @@ fn a_missing_child_is_looked_out_for_while_regions_are_away_and_everybody_is_sto
     let late = ask(north, &Caller::health(), &about("Lowri", "Beynon"), json!("own-region"));
     assert_eq!((&late["missingAlert"], advised(&late, "missing-alert")), (&Value::Null, false), "a closed alert flags nothing");
     assert!(!notices(north, "alert-stood-down").is_empty());
+}
+
+on_both_databases!(what_a_former_owner_said_and_did_counts_although_the_alert_has_passed_on_meanwhile);
+fn what_a_former_owner_said_and_did_counts_although_the_alert_has_passed_on_meanwhile(backend: Backend) {
+    let federation = Federation::of(backend, &["mid-and-west-wales", "west-midlands", "gwent"]);
+    let all @ [powys, shropshire, gwent] = ["mid-and-west-wales", "west-midlands", "gwent"].map(|code| federation.region(code));
+    for region in all {
+        moves::set_clock(region, moves::MONDAY);
+    }
+    let child = register(powys, moves::seren(), Entry::of(moves::POWYS));
+    federation.until_all_answer(powys);
+    let entry = read(powys, "/v1/registrations").text("/items/0/id");
+    let [real, drill] = [false, true].map(|exercise| {
+        let raised = json!({"registrationId": entry, "path": "child-missing", "exercise": exercise, "details": {"risk": "high",
+            "instructions": INSTRUCTIONS, "lastSeen": {"at": "2026-11-15T15:40:00Z", "place": "Outside the leisure centre"}}});
+        let path = powys.program.post("/v1/alerts", Some(&custodian(powys)), &raised).expect(201);
+        let path = path.header("location").expect("a location").to_owned();
+        step(powys, &path, "circulate", &json!({"note": "Serious harm is likely"})).expect(200);
+        for region in [shropshire, gwent] {
+            held(region, &path, "active");
+        }
+        path
+    });
+    let transfer = moves::begin(powys, &child, moves::SHROPSHIRE);
+    moves::until(shropshire, &transfer, "notified");
+
+    // Shropshire cannot be reached: it takes custody, and both alerts, without knowing what Powys has said and ended.
+    shropshire.wire.cut();
+    step(powys, &real, "update", &json!({"details": {"companions": "An uncle", "riskNote": "He has a van"}})).expect(200);
+    step(powys, &drill, "stand-down", &json!({"reason": "exercise-over"})).expect(200);
+    held(gwent, &drill, "closed");
+    moves::set_clock(powys, "2026-11-24T10:00:00Z");
+    moves::take_over(shropshire, &transfer, moves::SHROPSHIRE, "2026-11-24");
+    for alert in [&real, &drill] {
+        let taken = held(shropshire, alert, "active");
+        assert_eq!((taken.at("/own"), taken.text("/owner/region")), (json!(true), "west-midlands".into()));
+    }
+    step(shropshire, &real, "update", &json!({"details": {"riskNote": "The van was found", "instructions": "Ring Shropshire"}}))
+        .expect(200);
+    for region in [powys, gwent] {
+        wait("the new owner", || {
+            let seen = read(region, &real);
+            (seen.text("/owner/region") == "west-midlands" && seen.text("/details/instructions") == "Ring Shropshire").then_some(())
+        });
+        assert_eq!(read(region, &drill).text("/status"), "closed", "what was stood down does not come back at {}", region.code);
+    }
+
+    // When it can be reached, what was ended ends there too, and what was said stands beside what is said there.
+    shropshire.wire.mend();
+    let closed = wait("the stand-down", || {
+        let seen = held(shropshire, &drill, "closed");
+        let all = seen.list("/recipients");
+        (all.len() == 2 && all.iter().all(|one| one["delivered"] == json!(true))).then_some(seen)
+    });
+    assert_eq!(closed.text("/owner/region"), "west-midlands");
+    for region in all {
+        assert_eq!(read(region, &drill).text("/status"), "closed", "{}", region.code);
+        wait("what both have said", || {
+            let said = read(region, &real).at("/details");
+            let of = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
+            let expected = ["An uncle", "The van was found", "Ring Shropshire"];
+            (["companions", "riskNote", "instructions"].map(of) == expected).then_some(())
+        });
+    }
 }

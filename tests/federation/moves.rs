@@ -15,12 +15,12 @@ use crate::support::people::{Child, Conference, Entry, full};
 use crate::support::program::headers;
 use crate::support::tokens::Caller;
 
-const POWYS: &str = "W06000023";
-const SHROPSHIRE: &str = "E06000051";
+pub(super) const POWYS: &str = "W06000023";
+pub(super) const SHROPSHIRE: &str = "E06000051";
 /// The first of the days on which it happens.
-const MONDAY: &str = "2026-11-16T10:00:00Z";
+pub(super) const MONDAY: &str = "2026-11-16T10:00:00Z";
 
-fn seren() -> Child {
+pub(super) fn seren() -> Child {
     Child::named("Seren", "Bevan").born("2019-02-07").sex("female").nhs("9990001049").of(POWYS).hidden_at(&["3 Heol Gudd"], "LD1 5AA")
 }
 
@@ -32,7 +32,7 @@ fn custodian(region: &Region) -> Caller {
     region.person(Caller::custodian())
 }
 
-fn set_clock(region: &Region, now: &str) {
+pub(super) fn set_clock(region: &Region, now: &str) {
     region.program.post("/sandbox/clock", None, &json!({ "now": now })).expect(204);
 }
 
@@ -59,7 +59,7 @@ fn step(region: &Region, path: &str, action: &str, body: &Value) -> Answer {
     }
 }
 
-fn until(region: &Region, path: &str, status: &str) -> Answer {
+pub(super) fn until(region: &Region, path: &str, status: &str) -> Answer {
     wait(&format!("{} to say {status}", region.code), || {
         let seen = region.program.get(path, &custodian(region));
         (seen.status == 200 && seen.text("/status") == status).then_some(seen)
@@ -98,7 +98,7 @@ fn add(region: &Region, path: &str, fact: &Value) {
     region.program.send(&Method::POST, path, &headers, Some(fact.to_string().into_bytes())).expect(201);
 }
 
-fn begin(from: &Region, child: &str, to: &str) -> String {
+pub(super) fn begin(from: &Region, child: &str, to: &str) -> String {
     let all = read(from, "/v1/registrations").list("/items");
     let entry = all.iter().find(|entry| entry["childId"] == child && entry["status"] == "registered").expect("an entry");
     let body = json!({"registrationId": entry["id"], "to": to, "nature": "permanent"});
@@ -106,7 +106,7 @@ fn begin(from: &Region, child: &str, to: &str) -> String {
 }
 
 /// What the people of the receiver do, from the acknowledgement to the acceptance.
-fn take_over(to: &Region, path: &str, authority: &str, on: &str) -> String {
+pub(super) fn take_over(to: &Region, path: &str, authority: &str, on: &str) -> String {
     step(to, path, "acknowledge", &json!({}));
     step(to, path, "agree", &json!({"nature": "permanent", "practitioner": "Elin Gwynne"}));
     step(to, path, "book-conference", &json!({"on": on}));

@@ -6,7 +6,8 @@ use std::hash::Hash;
 
 use chrono::{DateTime, Utc};
 use cofrestr::domain::custody::alert::{
-    Alert, AlertAction, AlertMessage, AlertOutcome, AlertStatus, ClosureReason, Leads, MissingPath, Report, ReportKey, Version,
+    Alert, AlertAction, AlertMessage, AlertOutcome, AlertStatus, Beside, Bulletin, ClosureReason, Leads, MissingPath, Report, ReportKey,
+    Version,
 };
 use cofrestr::domain::custody::{Epoch, Signature};
 use cofrestr::domain::identifiers::RegionCode;
@@ -30,8 +31,14 @@ enum Flaw {
     LateSightingDropped,
     /// MF5: an alert disappears by the passage of time.
     Expires,
-    /// MF6: a closure that a take-over has overtaken is not reported.
-    ClosureNotReported,
+    /// MF6a: a take-over wins over a closure that it has not heard of, at whoever holds the closure.
+    TakeOverWins,
+    /// MF6b: the same, at the one that took over.
+    LateClosureIgnored,
+    /// MF6c: whoever closed the alert does not tell the one that took it over.
+    ClosureNotTold,
+    /// MF8: what a former owner published before it heard of the take-over is not added.
+    LateWordsIgnored,
     /// MF7: a receipt goes to the reporter only.
     ReceiptToReporterOnly,
 }
@@ -43,11 +50,16 @@ struct Setup {
     renewals: u8,
     /// Where custody moves, in this order: to any region, or to one.
     moves: &'static [Option<usize>],
+    /// To whom it goes first; empty: to everybody.
+    audience: &'static [usize],
+    /// How often people close it, in all: once closed it has to be closed everywhere without anybody else's doing. With 0 it stays
+    /// open, and everybody has to come to hold all that was said of it.
+    closes: u8,
     drops: bool,
     flaw: Option<Flaw>,
 }
 
-const PLAIN: Setup = Setup { regions: 3, sightings: 1, renewals: 0, moves: &[], drops: false, flaw: None };
+const PLAIN: Setup = Setup { regions: 3, sightings: 1, renewals: 0, moves: &[], audience: &[], closes: 1, drops: false, flaw: None };
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Packet {
@@ -66,6 +78,8 @@ struct World {
     heard: Vec<BTreeSet<(Version, bool)>>,
     sightings: u8,
     renewals: u8,
+    /// How often it was closed, and how often at most.
+    closes: (u8, u8),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -165,10 +179,17 @@ impl Setup {
         let before = alert.clone();
         match (self.flaw, &message, &mut alert.bulletin) {
             (Some(Flaw::LastWins), AlertMessage::Circulate(bulletin), Some(held)) if bulletin.version < held.version => {
-                held.version = Version { epoch: Epoch::FIRST, number: 0 };
+                (held.status, held.version) = (AlertStatus::Active, Version { epoch: Epoch::FIRST, number: 0 });
             }
             (Some(Flaw::ClosureForgotten), AlertMessage::Circulate(bulletin), None) if bulletin.status == AlertStatus::Closed => {
                 let message = AlertMessage::Receipt { version: bulletin.version, acknowledged: false, searched: None };
+                return AlertOutcome { send: vec![(code(from), message)], ..AlertOutcome::default() };
+            }
+            (Some(Flaw::TakeOverWins), AlertMessage::Circulate(bulletin), Some(held)) if bulletin.version > held.version => {
+                held.status = AlertStatus::Active;
+            }
+            (Some(Flaw::LateClosureIgnored), AlertMessage::Circulate(bulletin), Some(held)) if bulletin.version < held.version => {
+                let message = AlertMessage::Receipt { version: held.version, acknowledged: false, searched: None };
                 return AlertOutcome { send: vec![(code(from), message)], ..AlertOutcome::default() };
             }
             _ => {}
@@ -179,9 +200,13 @@ impl Setup {
             (Some(Flaw::ReceiptToReporterOnly), AlertMessage::Report { reporter, .. }) => {
                 outcome.send.retain(|(to, message)| to == reporter || !matches!(message, AlertMessage::ReportReceipt { .. }))
             }
-            (Some(Flaw::ClosureNotReported), AlertMessage::Circulate(_)) => {
-                alert.reports.retain(|report| matches!(report.key, ReportKey::Sighting(_)));
-                outcome.send.retain(|(_, message)| !matches!(message, AlertMessage::Report { key: ReportKey::Closure(_), .. }));
+            (Some(Flaw::LateWordsIgnored), AlertMessage::Circulate(_)) if outcome.beside == Beside::Added => {
+                *alert = before;
+                outcome = AlertOutcome::default();
+            }
+            (Some(Flaw::ClosureNotTold), AlertMessage::Circulate(_)) if before.is_mine() && !before.is_shown() => {
+                *alert = before;
+                outcome.send.retain(|(_, message)| !matches!(message, AlertMessage::Circulate(_)));
             }
             _ => {}
         }
@@ -200,7 +225,10 @@ impl Setup {
                 world.renewals += 1;
                 self.act(world, region, AlertAction::Renew { reconfirm_by: now() })
             }
-            Step::Close(region) => self.act(world, region, AlertAction::Close { reason: ClosureReason::LocatedAndSeen }),
+            Step::Close(region) => {
+                world.closes.0 += 1;
+                self.act(world, region, AlertAction::Close { reason: ClosureReason::LocatedAndSeen })
+            }
             Step::Sight(region) => {
                 world.sightings += 1;
                 let sighting = SightingId::try_from(id(world.sightings)).expect("an id");
@@ -245,10 +273,11 @@ impl Model for Setup {
         let custody = (CustodyId::try_from(id(101)).expect("an id"), Epoch::FIRST);
         let alerts = (0..self.regions).map(|region| Sealed::new(Alert::unknown(alert, code(region)))).collect();
         let heard = vec![BTreeSet::new(); self.regions];
-        let mut world = World { alerts, net: BTreeSet::new(), lead: (0, 1), heard, sightings: 0, renewals: 0 };
+        let mut world = World { alerts, net: BTreeSet::new(), lead: (0, 1), heard, sightings: 0, renewals: 0, closes: (0, self.closes) };
         let raised = Alert::raised(alert, code(0), custody, MissingPath::Child, false, now());
         world.alerts[0] = Sealed::new(raised);
-        let audience = Some(self.others(0));
+        let named: BTreeSet<RegionCode> = self.audience.iter().copied().map(code).collect();
+        let audience = Some(if named.is_empty() { self.others(0) } else { named });
         self.act(&mut world, 0, AlertAction::Decide { audience, reconfirm_by: now() }).expect("a decision");
         vec![world]
     }
@@ -264,7 +293,9 @@ impl Model for Setup {
         for (region, alert) in world.alerts.iter().enumerate() {
             steps.push(Step::Send(region));
             if alert.is_mine() && alert.is_shown() {
-                steps.push(Step::Close(region));
+                if world.closes.0 < self.closes {
+                    steps.push(Step::Close(region));
+                }
                 if world.renewals < self.renewals {
                     steps.push(Step::Renew(region));
                 }
@@ -294,11 +325,11 @@ impl Model for Setup {
             Property::always("M1 an acknowledged sighting is where a person must see it", |_, world| {
                 acknowledged_sightings_are_kept(world)
             }),
-            Property::always("M2 no region shows an alert that it knows to be closed", |_, world| {
-                regions(world).all(|(alert, heard)| !alert.is_shown() || heard.iter().max().is_some_and(|(_, active)| *active))
+            Property::always("M2 no region shows an alert that it knows to be closed, in whichever version", |_, world| {
+                regions(world).all(|(alert, heard)| !alert.is_shown() || heard.iter().all(|(_, active)| *active))
             }),
             Property::always("M3 an open alert is never hidden", |_, world| {
-                regions(world).all(|(alert, heard)| alert.is_shown() || !heard.iter().max().is_some_and(|(_, active)| *active))
+                regions(world).all(|(alert, heard)| alert.is_shown() || heard.is_empty() || heard.iter().any(|(_, active)| !active))
             }),
             Property::always("M4 somebody acts as owner at every moment", |_, world: &World| {
                 world.alerts.iter().any(|alert| alert.is_mine())
@@ -312,12 +343,6 @@ impl Model for Setup {
                     .map(|bulletin| bulletin.version)
                     .collect();
                 owned.iter().collect::<BTreeSet<_>>().len() == owned.len()
-            }),
-            Property::always("M6 what was closed is never shown again", |_, world| {
-                regions(world).all(|(alert, heard)| {
-                    let closed = heard.iter().filter(|(_, active)| !active).map(|(version, _)| *version).max();
-                    !alert.is_shown() || alert.bulletin.as_ref().is_some_and(|bulletin| Some(bulletin.version) > closed)
-                })
             }),
             Property::always("L2 what is open has a duty", |_, world: &World| {
                 world.alerts.iter().all(|alert| {
@@ -345,24 +370,24 @@ fn acknowledged_sightings_are_kept(world: &World) -> bool {
     })
 }
 
-/// Closed, everybody stood down, and everything that was reported has been read.
+/// Everybody who has heard of it holds the same, closed if anybody was to close it; and everything that was reported has been read.
 fn is_settled(world: &World) -> bool {
-    world.alerts.iter().all(|alert| {
-        let closed = alert.bulletin.as_ref().is_none_or(|bulletin| bulletin.status == AlertStatus::Closed);
-        closed && alert.due_messages().is_empty() && alert.unread().next().is_none()
-    }) && overtaken_closures_were_read(world)
+    let held: BTreeSet<_> = world.alerts.iter().filter_map(|alert| alert.bulletin.as_ref()).collect();
+    let is_over = |bulletin: &Bulletin| match world.closes.1 {
+        0 => contains_all(bulletin, world),
+        _ => bulletin.status == AlertStatus::Closed,
+    };
+    held.len() == 1
+        && held.iter().all(|bulletin| is_over(bulletin))
+        && world.alerts.iter().all(|alert| alert.due_messages().is_empty() && alert.unread().next().is_none())
 }
 
-/// People at the owner know of every closure that their alert has overtaken.
-fn overtaken_closures_were_read(world: &World) -> bool {
-    let closures = world.heard.iter().flatten().filter(|(_, active)| !active).map(|(version, _)| *version);
-    let last = world.alerts.iter().filter_map(|alert| alert.bulletin.as_ref()).map(|bulletin| bulletin.version).max();
-    closures.filter(|version| last.is_some_and(|last| version.epoch < last.epoch)).all(|version| {
-        world
-            .alerts
-            .iter()
-            .any(|alert| alert.reports.iter().any(|report| report.key == ReportKey::Closure(version) && report.read.is_some()))
-    })
+/// Whatever any owner has published is in what is held.
+fn contains_all(held: &Bulletin, world: &World) -> bool {
+    let published = world.heard.iter().flatten().map(|(version, _)| *version);
+    published
+        .filter(|version| version.epoch < held.version.epoch)
+        .all(|version| held.contains.iter().any(|known| known.epoch == version.epoch && *known >= version))
 }
 
 impl Checked for Setup {
@@ -385,6 +410,10 @@ fn without(flaw: Flaw) -> Setup {
 
 const MOVES: Setup = Setup { moves: &[None], ..PLAIN };
 const TWO_REGIONS: Setup = Setup { regions: 2, moves: &[Some(1)], ..PLAIN };
+/// Words are added while custody moves, and nobody closes the alert.
+const WORDS: Setup = Setup { renewals: 2, sightings: 0, closes: 0, ..TWO_REGIONS };
+/// The first owner tells one region alone; custody moves there, and to one that the first owner never told of anything.
+const TOLD_TO_ONE: Setup = Setup { sightings: 0, moves: &[Some(2), Some(1)], audience: &[2], ..PLAIN };
 
 #[test]
 fn an_alert_holds_whatever_the_order() {
@@ -395,22 +424,26 @@ fn an_alert_holds_whatever_the_order() {
 #[test]
 fn an_alert_is_never_stuck() {
     never_stuck("M-c: custody moves", &TWO_REGIONS);
+    never_stuck("M-w: something is said while custody moves", &WORDS);
 }
 
 #[test]
 fn each_safeguard_of_an_alert_is_needed() {
     is_caught(&without(Flaw::ResignFirst), &["M4"]);
-    is_caught(&without(Flaw::LastWins), &["M2", "M6"]);
-    is_caught(&without(Flaw::ClosureForgotten), &["M6"]);
+    is_caught(&without(Flaw::LastWins), &["M2"]);
+    is_caught(&without(Flaw::ClosureForgotten), &["M2"]);
     is_caught(&without(Flaw::LateSightingDropped), &["M1"]);
     is_caught(&without(Flaw::Expires), &["M3"]);
-    is_stuck(&without(Flaw::ClosureNotReported));
+    is_caught(&without(Flaw::TakeOverWins), &["M2"]);
+    is_caught(&without(Flaw::LateClosureIgnored), &["M2"]);
+    is_stuck(&without(Flaw::LateClosureIgnored));
+    is_stuck(&Setup { flaw: Some(Flaw::LateWordsIgnored), ..WORDS });
     is_stuck(&without(Flaw::ReceiptToReporterOnly));
 }
 
 #[test]
 fn an_alert_among_many_regions_holds_and_settles() {
-    let many = Setup { regions: 5, sightings: 6, renewals: 3, moves: &[None; 4], drops: true, flaw: None };
+    let many = Setup { regions: 5, sightings: 6, renewals: 3, moves: &[None; 4], closes: 3, drops: true, ..PLAIN };
     walks("W5: five regions, six sightings, custody moves four times", &many, 300);
 }
 
@@ -420,5 +453,7 @@ fn an_alert_among_many_regions_holds_and_settles() {
 fn large_bounds() {
     holds("M-c2: custody moves there and back", &Setup { moves: &[Some(1), Some(0)], ..TWO_REGIONS });
     holds("M-a: three regions, custody moves", &Setup { sightings: 0, ..MOVES });
+    never_stuck("M-o: told to one region, custody moves twice", &TOLD_TO_ONE);
+    is_stuck(&Setup { flaw: Some(Flaw::ClosureNotTold), ..TOLD_TO_ONE });
     never_stuck("M-d: custody moves, messages are lost", &Setup { drops: true, sightings: 0, ..TWO_REGIONS });
 }

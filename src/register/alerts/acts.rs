@@ -300,7 +300,10 @@ fn take_step(tx: &mut Tx<'_>, region: &Region, mut held: Held, act: &Act, by: &A
             }
             AlertAction::Update
         }
-        Act::Renew { review_by: stated } => AlertAction::Renew { reconfirm_by: review_by(region, *stated, now)? },
+        Act::Renew { review_by: stated } => {
+            held.kept.said = Details::default();
+            AlertAction::Renew { reconfirm_by: review_by(region, *stated, now)? }
+        }
         Act::Locate(_) => AlertAction::Close { reason: ClosureReason::LocatedAndSeen },
         Act::StandDown(ClosureReason::ExerciseOver) if !held.is_exercise() => {
             return Err(rule("/reason", "not-an-exercise", "give the reason for which the alert ends: it is no exercise"));
@@ -357,7 +360,7 @@ fn audience(region: &Region, named: Option<&BTreeSet<RegionCode>>) -> Result<BTr
 fn publishing(tx: &mut Tx<'_>, held: &mut Held, details: &Details) -> Result<(), RegisterError> {
     let Some(child) = held.child else { return Ok(()) };
     unless_confidential(tx, child, details)?;
-    held.kept.particulars.details.updated(details);
+    held.kept.say(details);
     held.kept.particulars.child = sought(tx, child)?;
     Ok(())
 }

@@ -342,9 +342,7 @@ pub(super) fn follow(
                 let audience = others(region);
                 let outcome = held.alert.lead_here(Leads { epoch, audience: &audience }, now);
                 if outcome.matters.contains(&AlertMatter::TakenOver) {
-                    held.kept.particulars.authority = after.me.as_str().to_owned();
-                    held.kept.particulars.audience = audience.iter().map(ToString::to_string).collect();
-                    held.kept.acknowledged_by.clear();
+                    held.kept.taken_over(after.me.as_str().to_owned(), &audience);
                     held.child = child.or(held.child);
                     held.registration = None;
                 }

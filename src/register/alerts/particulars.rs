@@ -3,12 +3,13 @@
 //! Where the child lives is no part of it: nobody finds a missing child by the address they are missing from, and a confidential
 //! one never leaves its authority (invariant I16).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::custody::Signature;
+use crate::domain::identifiers::RegionCode;
 use crate::domain::text::{LINE_CHARACTERS_MAX, NOTE_CHARACTERS_MAX, lines};
 use crate::matching::{Birth, NameKind, Person, PersonCarer, PersonName, Query};
 use crate::register::children::Child;
@@ -122,6 +123,22 @@ impl Details {
         }
     }
 
+    /// What another region sent, without what no text of a person is: control characters, or more than a page.
+    pub fn sound(mut self) -> Self {
+        let text = |text: &mut Option<String>, most: usize| *text = text.take().and_then(|text| lines(&text, most).ok());
+        self.sectors.truncate(ITEMS_MAX);
+        text(&mut self.risk, LINE_CHARACTERS_MAX);
+        [&mut self.risk_note, &mut self.companions, &mut self.instructions].into_iter().for_each(|note| text(note, NOTE_CHARACTERS_MAX));
+        if let Some(seen) = &mut self.last_seen {
+            text(&mut seen.place, NOTE_CHARACTERS_MAX);
+        }
+        for notified in self.police.iter_mut().chain(&mut self.manager) {
+            notified.name = lines(&notified.name, LINE_CHARACTERS_MAX).unwrap_or_default();
+            text(&mut notified.reference, LINE_CHARACTERS_MAX);
+        }
+        self
+    }
+
     /// What the procedures ask for and nobody has recorded.
     ///
     /// # Source
@@ -174,6 +191,10 @@ pub struct Particulars {
 pub struct Kept {
     /// What travels.
     pub particulars: Particulars,
+    /// At the owner: what was said anew with the present version.
+    pub said: Details,
+    /// At the owner: what has been said since it owns the alert.
+    pub own: Details,
     /// At the owner: who opened the present version at each recipient.
     pub acknowledged_by: BTreeMap<String, Signature>,
     /// At the owner: that the child was found.
@@ -205,6 +226,31 @@ macro_rules! silent {
     )+};
 }
 silent!(Name, Sought, LastSeen, Notified, Details, Particulars, Kept, Located);
+
+impl Kept {
+    /// Something is said in a new version.
+    pub fn say(&mut self, details: &Details) {
+        self.particulars.details.updated(details);
+        self.own.updated(details);
+        self.said = details.clone();
+    }
+
+    /// What a former owner said before it heard that the alert had been taken over is added. Where people here have said otherwise
+    /// since, that stands: they lead.
+    pub fn add(&mut self, details: Details) {
+        self.particulars.details.updated(&details);
+        self.particulars.details.updated(&self.own);
+        self.said = details;
+    }
+
+    /// An authority of this region has come to lead, and owns the alert.
+    pub fn taken_over(&mut self, authority: String, audience: &BTreeSet<RegionCode>) {
+        self.particulars.authority = authority;
+        self.particulars.audience = audience.iter().map(ToString::to_string).collect();
+        self.acknowledged_by.clear();
+        (self.said, self.own) = Default::default();
+    }
+}
 
 impl Sought {
     /// A child of this register.
@@ -272,25 +318,14 @@ impl Particulars {
     /// What another region sent, without what no text of a person is: control characters, or more than a page.
     pub fn sound(mut self) -> Self {
         let text = |text: &mut Option<String>, most: usize| *text = text.take().and_then(|text| lines(&text, most).ok());
-        let line = |own: &mut String| *own = lines(own, LINE_CHARACTERS_MAX).unwrap_or_default();
-        line(&mut self.authority);
+        self.authority = lines(&self.authority, LINE_CHARACTERS_MAX).unwrap_or_default();
         self.child.names.truncate(ITEMS_MAX);
         self.child.numbers.truncate(ITEMS_MAX);
         self.audience.truncate(1_000);
-        self.details.sectors.truncate(ITEMS_MAX);
         for name in self.child.names.iter_mut().chain(&mut self.child.mother) {
             [&mut name.given, &mut name.middle, &mut name.family].into_iter().for_each(|part| text(part, LINE_CHARACTERS_MAX));
         }
-        let Details { last_seen, risk, risk_note, companions, instructions, police, manager, .. } = &mut self.details;
-        text(risk, LINE_CHARACTERS_MAX);
-        [risk_note, companions, instructions].into_iter().for_each(|note| text(note, NOTE_CHARACTERS_MAX));
-        if let Some(seen) = last_seen {
-            text(&mut seen.place, NOTE_CHARACTERS_MAX);
-        }
-        for notified in police.iter_mut().chain(manager) {
-            line(&mut notified.name);
-            text(&mut notified.reference, LINE_CHARACTERS_MAX);
-        }
+        self.details = self.details.sound();
         self
     }
 

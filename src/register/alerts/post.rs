@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::particulars::{Kept, Particulars, ReportDetails};
+use super::particulars::{Details, Kept, Particulars, ReportDetails};
 use super::{Held, hits, keep, others};
 use crate::domain::custody::Signature;
-use crate::domain::custody::alert::{Alert, AlertMessage, AlertStatus, Leads, ReportKey};
+use crate::domain::custody::alert::{Alert, AlertMessage, AlertStatus, Beside, Leads, ReportKey};
 use crate::domain::identifiers::RegionCode;
 use crate::domain::ids::{AlertId, CustodyId, MessageId};
 use crate::register::receipts::sha256;
@@ -33,6 +33,9 @@ pub struct Carried {
     /// With what is circulated: who is sought, and what is said of the matter. A stand-down has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub particulars: Option<Particulars>,
+    /// Beside them: what is said anew in this version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Details>,
     /// With a report: what was reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<ReportDetails>,
@@ -73,13 +76,14 @@ pub(super) fn send(tx: &mut Tx<'_>, region: &Region, held: &Held, messages: &[(R
             }
             _ => None,
         };
-        let is_open = bulletin.status != AlertStatus::Closed;
+        let is_told = matches!(message, AlertMessage::Circulate(_)) && bulletin.status != AlertStatus::Closed;
         let carried = Carried {
             id,
             alert: held.alert.id,
             custody: bulletin.custody,
             message: message.clone(),
-            particulars: (matches!(message, AlertMessage::Circulate(_)) && is_open).then(|| held.kept.particulars.clone()),
+            particulars: is_told.then(|| held.kept.particulars.clone()),
+            said: (is_told && held.kept.said != Details::default()).then(|| held.kept.said.clone()),
             report,
             by: held.alert.acknowledged.clone().filter(|_| matches!(message, AlertMessage::Receipt { acknowledged: true, .. })),
         };
@@ -125,13 +129,19 @@ pub fn receive(tx: &mut Tx<'_>, region: &Region, sender: &RegionCode, carried: &
     let version = held.alert.bulletin.as_ref().map(|bulletin| bulletin.version);
     let mine = held.alert.is_mine();
     let outcome = held.alert.receive(sender, carried.message.clone(), leads, tx.now());
+    if held.alert.bulletin.as_ref().map(|bulletin| bulletin.version) != version {
+        // Each version is opened anew.
+        held.kept.acknowledged_by.clear();
+    }
     match &carried.message {
-        AlertMessage::Circulate(bulletin) if version.is_none_or(|version| bulletin.version > version) => {
-            held.kept.acknowledged_by.clear();
+        AlertMessage::Circulate(bulletin) if outcome.beside == Beside::Replaces => {
             held.kept.particulars = match carried.particulars.clone() {
                 Some(particulars) if bulletin.status != AlertStatus::Closed => particulars.sound(),
                 _ => held.kept.particulars.forgotten(),
             };
+        }
+        AlertMessage::Circulate(_) if outcome.beside == Beside::Added => {
+            held.kept.add(carried.said.clone().unwrap_or_default().sound());
         }
         AlertMessage::Receipt { version: stored, acknowledged: true, .. } if Some(*stored) == version && mine => {
             held.kept.acknowledged_by.extend(carried.by.clone().map(|by| (sender.to_string(), by)));
@@ -139,8 +149,7 @@ pub fn receive(tx: &mut Tx<'_>, region: &Region, sender: &RegionCode, carried: &
         _ => {}
     }
     if let Some((_, authority, child)) = leading.filter(|_| held.alert.is_mine() && !mine) {
-        held.kept.particulars.authority = authority;
-        held.kept.particulars.audience = audience.iter().map(ToString::to_string).collect();
+        held.kept.taken_over(authority, &audience);
         held.child = child.or(held.child);
     }
     let (alert, is_held) = (Id::from(carried.alert), held.alert.is_shown() && !held.alert.is_mine());

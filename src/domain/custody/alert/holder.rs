@@ -4,20 +4,31 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::{Alert, AlertMatter, AlertMessage, AlertOutcome, AlertStatus, Bulletin, Leads, Report, ReportKey};
+use super::{Alert, AlertMatter, AlertMessage, AlertOutcome, AlertStatus, Beside, Bulletin, Leads, Report, ReportKey};
 use crate::domain::identifiers::RegionCode;
 
 impl Alert {
-    pub(super) fn on_circulated(
-        &mut self,
-        from: &RegionCode,
-        bulletin: Bulletin,
-        leads: Option<Leads<'_>>,
-        now: DateTime<Utc>,
-        outcome: &mut AlertOutcome,
-    ) {
-        if self.bulletin.as_ref().is_none_or(|held| bulletin.version > held.version) {
-            self.replace(bulletin, now, outcome);
+    pub(super) fn on_circulated(&mut self, from: &RegionCode, bulletin: Bulletin, leads: Option<Leads<'_>>, outcome: &mut AlertOutcome) {
+        let mine = self.is_mine();
+        match &self.bulletin {
+            // This region took the alert over before it heard that the former owner had closed it.
+            Some(held) if mine && held.is_before(&bulletin) && bulletin.version < held.version => {
+                self.address([from.clone()].into());
+                self.close(bulletin.closure, outcome);
+            }
+            Some(held) if !held.is_before(&bulletin) => {
+                let is_taken_over = bulletin.owner != self.me && held.version < bulletin.version;
+                let is_late = mine && held.status == AlertStatus::Active && held.lacks(&bulletin);
+                if mine && is_taken_over {
+                    // The other way round: closed here, and taken over by one that does not know it.
+                    let closed = AlertMessage::Circulate(held.clone());
+                    self.address([from.clone()].into());
+                    outcome.send.push((from.clone(), closed));
+                } else if is_late {
+                    self.add(&bulletin, outcome);
+                }
+            }
+            _ => self.replace(bulletin, outcome),
         }
         self.say_receipt_to(from, outcome);
         // It may have been on its way for so long that custody has come here meanwhile.
@@ -26,25 +37,22 @@ impl Alert {
         }
     }
 
-    fn replace(&mut self, bulletin: Bulletin, now: DateTime<Utc>, outcome: &mut AlertOutcome) {
+    fn replace(&mut self, bulletin: Bulletin, outcome: &mut AlertOutcome) {
         let was_mine = self.is_mine();
-        let before = self.bulletin.take();
-        let closed_here = before.filter(|before| was_mine && before.status == AlertStatus::Closed);
-        outcome.matters.push(match (bulletin.status, was_mine) {
-            (AlertStatus::Closed, _) => AlertMatter::StoodDown,
-            (_, true) => AlertMatter::PassedOn,
-            (_, false) => AlertMatter::Received,
+        let was_closed = self.bulletin.as_ref().is_some_and(|before| before.status == AlertStatus::Closed);
+        outcome.matters.extend(match (bulletin.status, was_mine) {
+            // Only a later closure replaces one, and people have been told.
+            (AlertStatus::Closed, _) => (!was_closed).then_some(AlertMatter::StoodDown),
+            (_, true) => Some(AlertMatter::PassedOn),
+            (_, false) => Some(AlertMatter::Received),
         });
+        outcome.beside = Beside::Replaces;
         self.bulletin = Some(bulletin);
         self.acknowledged = None;
         self.recipients.clear();
         // Whatever receipt an earlier owner gave for it: what nobody has read here is now the new owner's to have.
         if was_mine {
             self.reports.iter_mut().for_each(|report| report.receipt_from = None);
-        }
-        // The new owner did not know that it had been closed, and why: its people have to.
-        if let Some(closed) = closed_here {
-            self.report(ReportKey::Closure(closed.version), now, outcome);
         }
         self.pass_on(outcome);
     }

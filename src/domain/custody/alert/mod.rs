@@ -12,11 +12,14 @@
 //!
 //! * **Versions.** A higher [`Version`] replaces a lower one whole, wherever and in whatever order they arrive; a closure that
 //!   comes before the alert it closes is remembered.
+//! * **A stand-down wins.** What an owner has closed is closed, also when another took it over meanwhile and published a higher
+//!   version: whoever hears of both holds it closed, and the one that took over closes it at everybody to whom it goes.
+//! * **Words are added.** What a former owner published before it heard of the take-over is taken into the next version.
 //! * **Never hidden by time.** An alert that has not been renewed is shown as stale, with its age, and never disappears.
 //! * **Somebody always owns it.** The new owner takes over; the old one does not resign.
 //! * **A sighting is never lost.** Its reporter sends it until the owner's receipt; every region it went through has a receipt
-//!   as well; an owner that has been overtaken passes on what nobody has read, its own closure included; and one that arrives
-//!   after the closure is stored for a person all the same.
+//!   as well; an owner that has been overtaken passes on what nobody has read; and one that arrives after the closure is stored
+//!   for a person all the same.
 //!
 //! # Source
 //!
@@ -179,6 +182,28 @@ pub struct Bulletin {
     pub closure: Option<ClosureReason>,
     /// When it has to be renewed.
     pub reconfirm_by: DateTime<Utc>,
+    /// The last version of each earlier epoch that it contains: what a former owner published after that is still to be added.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub contains: BTreeSet<Version>,
+}
+
+impl Bulletin {
+    /// Which of two is to be held: the one that closes the alert, or else the later one.
+    fn is_before(&self, other: &Self) -> bool {
+        let rank = |bulletin: &Self| (bulletin.status == AlertStatus::Closed, bulletin.version);
+        rank(self) < rank(other)
+    }
+
+    /// Whether another owner published this in an earlier epoch and the present one does not know it yet.
+    fn lacks(&self, earlier: &Self) -> bool {
+        let (epoch, version) = (earlier.version.epoch, earlier.version);
+        epoch < self.version.epoch && self.contains.iter().all(|known| known.epoch != epoch || *known < version)
+    }
+
+    fn add(&mut self, version: Version) {
+        self.contains.retain(|known| known.epoch != version.epoch);
+        self.contains.insert(version);
+    }
 }
 
 /// What has been reported to an alert.
@@ -187,7 +212,8 @@ pub struct Bulletin {
 pub enum ReportKey {
     /// A sighting, or an enquiry about the child.
     Sighting(SightingId),
-    /// An owner had closed the alert in this version when another took it over.
+    /// An owner had closed the alert in this version when another took it over. Reported by regions in which the closure did not
+    /// win yet.
     Closure(Version),
 }
 
@@ -280,6 +306,18 @@ closed_set! {
     }
 }
 
+/// What becomes of the particulars that came beside a bulletin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Beside {
+    /// Nothing: what is held is later.
+    #[default]
+    Left,
+    /// They replace those that are held.
+    Replaces,
+    /// What they say anew is added to those that are held, and goes to every recipient.
+    Added,
+}
+
 /// What comes of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct AlertOutcome {
@@ -287,6 +325,8 @@ pub struct AlertOutcome {
     pub send: Vec<(RegionCode, AlertMessage)>,
     /// What people have to look at.
     pub matters: Vec<AlertMatter>,
+    /// What becomes of the particulars that came with a message.
+    pub beside: Beside,
 }
 
 /// A refusal, with what may be done instead.
@@ -466,10 +506,7 @@ impl Alert {
             AlertAction::Decide { audience, reconfirm_by } => self.decide(audience, reconfirm_by, &mut outcome),
             AlertAction::Update => self.publish(&mut outcome, |_| {}),
             AlertAction::Renew { reconfirm_by } => self.publish(&mut outcome, |bulletin| bulletin.reconfirm_by = reconfirm_by),
-            AlertAction::Close { reason } => self.publish(&mut outcome, |bulletin| {
-                bulletin.status = AlertStatus::Closed;
-                bulletin.closure = Some(reason);
-            }),
+            AlertAction::Close { reason } => self.close(Some(reason), &mut outcome),
             AlertAction::Read { key } => match self.reports.iter_mut().find(|report| report.key == key) {
                 Some(report) => {
                     report.read.get_or_insert_with(|| by.clone());
@@ -495,7 +532,7 @@ impl Alert {
     pub fn receive(&mut self, from: &RegionCode, message: AlertMessage, leads: Option<Leads<'_>>, now: DateTime<Utc>) -> AlertOutcome {
         let mut outcome = AlertOutcome::default();
         match message {
-            AlertMessage::Circulate(bulletin) => self.on_circulated(from, bulletin, leads, now, &mut outcome),
+            AlertMessage::Circulate(bulletin) => self.on_circulated(from, bulletin, leads, &mut outcome),
             AlertMessage::Receipt { version, acknowledged, searched } => self.on_receipt(from, version, acknowledged, searched),
             AlertMessage::Report { key, reporter } => self.on_report(from, key, reporter, now, &mut outcome),
             AlertMessage::ReportReceipt { key } => self.on_report_receipt(from, key, &mut outcome),

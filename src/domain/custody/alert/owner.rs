@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::{Alert, AlertMatter, AlertMessage, AlertOutcome, AlertStatus, Bulletin, Leads, MissingPath, Recipient, Version};
+use super::{
+    Alert, AlertMatter, AlertMessage, AlertOutcome, AlertStatus, Beside, Bulletin, ClosureReason, Leads, MissingPath, Recipient, Version,
+};
 use crate::domain::custody::Epoch;
 use crate::domain::identifiers::RegionCode;
 use crate::domain::ids::{AlertId, CustodyId};
@@ -16,7 +18,8 @@ impl Alert {
         let (custody, epoch) = custody;
         let version = Version { epoch, number: 0 };
         let status = AlertStatus::Raised;
-        alert.bulletin = Some(Bulletin { custody, owner: me, version, status, path, exercise, closure: None, reconfirm_by: now });
+        let (closure, contains) = (None, BTreeSet::new());
+        alert.bulletin = Some(Bulletin { custody, owner: me, version, status, path, exercise, closure, reconfirm_by: now, contains });
         alert.settle_duties(now);
         alert
     }
@@ -31,11 +34,29 @@ impl Alert {
     }
 
     /// Sets the recipients, without this region and without forgetting how far any of them has come.
-    fn address(&mut self, audience: BTreeSet<RegionCode>) {
+    pub(super) fn address(&mut self, audience: BTreeSet<RegionCode>) {
         let me = self.me.clone();
         for region in audience.into_iter().filter(|region| *region != me) {
             self.recipients.entry(region).or_default();
         }
+    }
+
+    /// Closes it at every recipient.
+    pub(super) fn close(&mut self, reason: Option<ClosureReason>, outcome: &mut AlertOutcome) {
+        self.publish(outcome, |bulletin| {
+            bulletin.status = AlertStatus::Closed;
+            bulletin.closure = reason;
+        });
+    }
+
+    /// What a former owner published before it heard that the alert had been taken over goes into a version of its own.
+    pub(super) fn add(&mut self, earlier: &Bulletin, outcome: &mut AlertOutcome) {
+        self.publish(outcome, |bulletin| {
+            bulletin.add(earlier.version);
+            bulletin.reconfirm_by = bulletin.reconfirm_by.max(earlier.reconfirm_by);
+        });
+        outcome.beside = Beside::Added;
+        outcome.matters.push(AlertMatter::Received);
     }
 
     /// A new version, to every recipient.
@@ -69,6 +90,7 @@ impl Alert {
             return;
         };
         let before = std::mem::replace(&mut bulletin.owner, me);
+        bulletin.add(bulletin.version);
         bulletin.version = Version { epoch: leads.epoch, number: 0 };
         let bulletin = bulletin.clone();
         self.recipients.clear();
@@ -80,8 +102,13 @@ impl Alert {
 
     pub(super) fn on_receipt(&mut self, from: &RegionCode, version: Version, acknowledged: bool, searched: Option<bool>) {
         let mine = self.is_mine();
-        let Some(current) = self.bulletin.as_ref().filter(|_| mine).map(|bulletin| bulletin.version) else { return };
+        let Some(bulletin) = self.bulletin.as_ref().filter(|_| mine) else { return };
+        let current = bulletin.version;
         let Some(recipient) = self.recipients.get_mut(from) else { return };
+        // A higher version is of another owner, and whoever has it may not know yet that this one closed the alert.
+        if version > current && bulletin.status == AlertStatus::Closed {
+            return;
+        }
         let delivered = version.min(current);
         if recipient.delivered < Some(delivered) {
             *recipient = Recipient { delivered: Some(delivered), acknowledged: false, ..std::mem::take(recipient) };

@@ -194,13 +194,13 @@ fn custody_that_moves_takes_the_alert_with_it_and_what_nobody_has_read() {
     post.act('N', AlertAction::Close { reason: ClosureReason::Mistake }).unwrap();
     post.take(region('S'), outcome);
     post.deliver();
-    assert_eq!(post.status(), "active 2.0, active 2.0, active 2.0");
-    assert!(post.matters.contains(&AlertMatter::TakenOver) && post.matters.contains(&AlertMatter::PassedOn));
+    assert_eq!(post.status(), "closed 2.1, closed 2.1, closed 2.1", "a stand-down wins, and the new owner carries it out");
+    assert!(post.alerts.iter().all(|alert| alert.bulletin.as_ref().unwrap().closure == Some(ClosureReason::Mistake)));
+    let told = |matter| post.matters.iter().filter(|told| **told == matter).count();
+    assert_eq!((told(AlertMatter::TakenOver), told(AlertMatter::StoodDown)), (1, 1), "W hears of it once; S and N see it for themselves");
     let unread: Vec<_> = post.of('S').unread().map(|report| report.key).collect();
-    assert!(unread.contains(&ReportKey::Sighting(sighting)) && unread.iter().any(|key| matches!(key, ReportKey::Closure(_))), "{unread:?}");
-    for key in unread {
-        post.act('S', AlertAction::Read { key }).unwrap();
-    }
+    assert_eq!(unread, [ReportKey::Sighting(sighting)]);
+    post.act('S', AlertAction::Read { key: ReportKey::Sighting(sighting) }).unwrap();
     assert_eq!(post.act('S', AlertAction::Read { key: ReportKey::Sighting(sighting) }).unwrap_err().why, AlertWhy::NotNow);
     assert!(post.alerts.iter().all(|alert| alert.due_messages().is_empty()));
     // One that hears of it only when it leads already takes it over then.
@@ -208,6 +208,49 @@ fn custody_that_moves_takes_the_alert_with_it_and_what_nobody_has_read() {
     let (from, _, message) = late.bag.pop().unwrap();
     let outcome = late.of('W').receive(&from, message, Some(Leads { epoch: Epoch::new(2).unwrap(), audience: &audience }), at(5));
     assert!(late.of('W').is_mine() && outcome.send.len() > 1);
+}
+
+#[test]
+fn what_a_former_owner_published_meanwhile_is_added_once() {
+    let audience: BTreeSet<_> = ['N', 'W'].map(region).into();
+    let mut post = Post::circulated();
+    post.deliver();
+    // N publishes twice before it hears that S has taken the alert over.
+    let taken_over = post.of('S').lead_here(Leads { epoch: Epoch::new(2).unwrap(), audience: &audience }, at(9));
+    post.act('N', AlertAction::Update).unwrap();
+    post.act('N', AlertAction::Renew { reconfirm_by: at(9 * 1440) }).unwrap();
+    let late: Vec<_> = post.bag.iter().filter(|(_, to, _)| *to == region('S')).cloned().collect();
+    post.take(region('S'), taken_over);
+    let mut beside = Vec::new();
+    for (from, _, message) in [&late[..], &late[..]].concat() {
+        let outcome = post.of('S').receive(&from, message, None, at(10));
+        beside.push(outcome.beside);
+        post.take(region('S'), outcome);
+    }
+    assert_eq!(beside, [Beside::Added, Beside::Added, Beside::Left, Beside::Left]);
+    post.deliver();
+    assert_eq!(post.status(), "active 2.2, active 2.2, active 2.2");
+    let held: BTreeSet<_> = post.alerts.iter().map(|alert| alert.bulletin.clone().unwrap()).collect();
+    let last = Version { epoch: Epoch::FIRST, number: 3 };
+    assert!(held.len() == 1 && held.iter().all(|held| held.contains == [last].into() && held.reconfirm_by == at(9 * 1440)), "{held:?}");
+}
+
+#[test]
+fn the_owner_takes_no_receipt_of_another_owners_version_for_that_of_its_closure() {
+    let audience: BTreeSet<_> = ['N', 'W'].map(region).into();
+    let mut post = Post::circulated();
+    post.deliver();
+    let taken_over = post.of('S').lead_here(Leads { epoch: Epoch::new(2).unwrap(), audience: &audience }, at(9));
+    post.act('N', AlertAction::Close { reason: ClosureReason::LocatedAndSeen }).unwrap();
+    post.bag.clear();
+    let version = post.of('S').bulletin.as_ref().unwrap().version;
+    let receipt = AlertMessage::Receipt { version, acknowledged: false, searched: None };
+    post.of('N').receive(&region('S'), receipt, None, at(10));
+    assert!(post.of('N').due_messages().iter().any(|(to, _)| *to == region('S')));
+    // The closure itself was lost: the take-over is answered with it.
+    post.take(region('S'), taken_over);
+    post.deliver();
+    assert_eq!(post.status(), "closed 2.1, closed 2.1, closed 2.1");
 }
 
 #[test]
