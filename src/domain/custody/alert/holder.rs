@@ -54,7 +54,7 @@ impl Alert {
         if was_mine {
             self.reports.iter_mut().for_each(|report| report.receipt_from = None);
         }
-        self.pass_on(outcome);
+        self.pass_on(None, outcome);
     }
 
     pub(super) fn say_receipt(&self, outcome: &mut AlertOutcome) {
@@ -78,7 +78,7 @@ impl Alert {
         if new && self.is_mine() {
             outcome.matters.push(AlertMatter::Report);
         }
-        self.pass_on(outcome);
+        self.pass_on(Some(key), outcome);
     }
 
     fn store(&mut self, key: ReportKey, reporter: RegionCode, hop: Option<RegionCode>, now: DateTime<Utc>) -> bool {
@@ -100,11 +100,18 @@ impl Alert {
         }
     }
 
-    /// Sends what nobody has read and no owner has a receipt for towards the owner.
-    fn pass_on(&self, outcome: &mut AlertOutcome) {
-        if !self.is_mine() {
-            outcome.send.extend(self.due_messages().into_iter().filter(|(_, message)| matches!(message, AlertMessage::Report { .. })));
-        }
+    /// Sends what nobody has read and no owner has a receipt for towards the owner: one report, or, to a new owner, all of them. The
+    /// others are on their way already; to send them with each new one would make the more messages the longer the owner is away.
+    fn pass_on(&self, only: Option<ReportKey>, outcome: &mut AlertOutcome) {
+        let reports = self.to_pass_on().filter(|(_, report)| only.is_none_or(|key| report.key == key));
+        outcome.send.extend(reports.map(|(owner, report)| (owner.clone(), report.message())));
+    }
+
+    /// What waits for the receipt of the owner, and who that is.
+    pub(super) fn to_pass_on(&self) -> impl Iterator<Item = (&RegionCode, &Report)> {
+        let owner = self.bulletin.as_ref().map(|bulletin| &bulletin.owner).filter(|owner| **owner != self.me);
+        let waits = |report: &&Report| report.read.is_none() && report.receipt_from.is_none();
+        owner.into_iter().flat_map(move |owner| self.reports.iter().filter(waits).map(move |report| (owner, report)))
     }
 
     pub(super) fn on_report(
@@ -123,7 +130,7 @@ impl Alert {
             {
                 outcome.send.push((from.clone(), AlertMessage::ReportReceipt { key: report.key }));
             }
-            return self.pass_on(outcome);
+            return self.pass_on(Some(key), outcome);
         }
         if new {
             outcome.matters.push(AlertMatter::Report);

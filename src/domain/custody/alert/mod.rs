@@ -547,10 +547,7 @@ impl Alert {
         let Some(bulletin) = &self.bulletin else { return due };
         let behind = self.recipients.iter().filter(|(_, recipient)| recipient.delivered < Some(bulletin.version));
         due.extend(behind.map(|(region, _)| (region.clone(), AlertMessage::Circulate(bulletin.clone()))));
-        if !self.is_mine() {
-            let to_pass = self.reports.iter().filter(|report| report.read.is_none() && report.receipt_from.is_none());
-            due.extend(to_pass.map(|report| (bulletin.owner.clone(), report.message())));
-        }
+        due.extend(self.to_pass_on().map(|(owner, report)| (owner.clone(), report.message())));
         due
     }
 

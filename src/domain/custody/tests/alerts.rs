@@ -211,6 +211,24 @@ fn custody_that_moves_takes_the_alert_with_it_and_what_nobody_has_read() {
 }
 
 #[test]
+fn each_report_is_sent_once_however_many_wait_for_an_owner_that_is_away() {
+    let mut post = Post::circulated();
+    post.deliver();
+    for number in 1..=5 {
+        post.act('S', AlertAction::Report { sighting: SightingId::new_at(at(number)) }).unwrap();
+    }
+    assert_eq!(post.bag.len(), 5);
+    assert_eq!(post.of('S').due_messages().len(), 5, "all of them wait for the receipt");
+    // A new owner gets all that the former one has not confirmed.
+    post.bag.clear();
+    let audience: BTreeSet<_> = ['N', 'S'].map(region).into();
+    let outcome = post.of('W').lead_here(Leads { epoch: Epoch::new(2).unwrap(), audience: &audience }, at(9));
+    post.take(region('W'), outcome);
+    post.deliver();
+    assert_eq!((post.of('W').unread().count(), post.of('S').due_messages().len()), (5, 0));
+}
+
+#[test]
 fn what_a_former_owner_published_meanwhile_is_added_once() {
     let audience: BTreeSet<_> = ['N', 'W'].map(region).into();
     let mut post = Post::circulated();
