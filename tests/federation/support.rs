@@ -118,7 +118,7 @@ fn free_port() -> u16 {
 pub fn cofrestr(arguments: &[&str]) -> Result<String, String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cofrestr"));
     // Settings of tests, which the program would take for its own.
-    command.args(arguments).env_remove("COFRESTR_TRIALS").env_remove("COFRESTR_SEED");
+    command.args(arguments).env_remove("COFRESTR_TRIALS").env_remove("COFRESTR_SEED").env_remove("COFRESTR_EPISODES");
     let output = command.output().expect("the program");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }

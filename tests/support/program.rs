@@ -80,6 +80,7 @@ impl Program {
             // Settings of tests, which the program would take for its own.
             .env_remove("COFRESTR_TRIALS")
             .env_remove("COFRESTR_SEED")
+            .env_remove("COFRESTR_EPISODES")
             .stdin(Stdio::null())
             .stdout(file.try_clone().expect("a file"))
             .stderr(file)

@@ -46,15 +46,19 @@ pub fn live(world: &World, dice: &mut Dice, number: u64, may_move: bool) {
     let sought = Arc::new(Sought::default());
     let child = child::enter(world, dice, number, Some(Arc::clone(&sought)));
     let (mut home, mut record) = (child.at, child.id);
+    let mut left_open = false;
     for nth in 1..=dice.random_range(1..=2) {
         let token = format!("[alert {number}-{nth}]");
         if !raise(world, dice, &sought, &record, home, token) {
             break;
         }
+        if left_open {
+            sought.may_move();
+        }
         let moves = may_move && dice.random_bool(0.15);
-        let mut search = Search { world, sought: &sought, home, record, may_move, moves, said: 0, begun: Instant::now() };
+        let mut search = Search { world, sought: &sought, home, record, may_move, moves, left_open, said: 0, begun: Instant::now() };
         search.go(dice);
-        (home, record) = (search.home, search.record);
+        (home, record, left_open) = (search.home, search.record, search.left_open);
         if !sought.last().was_closed {
             world.count("alerts left open");
             break;
@@ -118,6 +122,8 @@ struct Search<'w> {
     may_move: bool,
     /// Whether the child is to move while they are sought.
     moves: bool,
+    /// Whether people have left a move open: it may still come about when messages arrive.
+    left_open: bool,
     /// How often something was said in words of its own.
     said: usize,
     begun: Instant,
@@ -158,7 +164,7 @@ impl Search<'_> {
         let own = seen.at("/own") == json!(true);
         self.sought.note(|word| match status.as_str() {
             "active" => {
-                let is_back = word.closed_at.contains(&place) && !word.may_have_moved;
+                let is_back = word.closed_at.contains(&place);
                 assert!(word.may_be_circulated && !is_back, "an alert is active: {word:?} {}", seen.body);
                 word.active_at.insert(place);
             }
@@ -173,7 +179,7 @@ impl Search<'_> {
     /// Custody of the child is offered to another authority, and may pass to it.
     fn pass_on(&mut self, dice: &mut Dice) {
         let to = World::another(dice, Some(self.home));
-        self.sought.note(|word| word.may_have_moved = true);
+        self.sought.may_move();
         if let Some(path) = moves::begin(self.world, dice, &self.record, self.home, to) {
             self.world.count("alerts for a child who moves");
             self.follow(dice, to, path);
@@ -181,8 +187,12 @@ impl Search<'_> {
     }
 
     fn follow(&mut self, dice: &mut Dice, to: At, path: String) {
-        if let Ended::Passed(there) = moves::follow(self.world, dice, self.home, to, path) {
-            (self.home, self.record) = (to, there);
+        // Whoever comes to lead may do so before they have heard that it is over.
+        self.sought.may_move();
+        match moves::follow(self.world, dice, self.home, to, path) {
+            Ended::Passed(there) => (self.home, self.record) = (to, there),
+            Ended::LeftOpen => self.left_open = true,
+            Ended::Stays => {}
         }
         self.begun = Instant::now();
     }

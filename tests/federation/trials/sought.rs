@@ -23,7 +23,7 @@ pub struct Word {
     pub was_circulated: bool,
     pub may_be_closed: bool,
     pub was_closed: bool,
-    /// Custody of the child may have passed on while it was open: then another region owns it, and a closure may be overtaken.
+    /// Custody of the child may have passed on since it was raised: then another region owns it, and it goes to all others.
     pub may_have_moved: bool,
     /// Regions whose register has said that it is active, and that it is closed.
     pub active_at: BTreeSet<usize>,
@@ -53,6 +53,11 @@ impl Sought {
         change(self.0.lock().unwrap_or_else(PoisonError::into_inner).last_mut().expect("an alert"))
     }
 
+    /// Custody of the child may pass on from now on: with all of them.
+    pub fn may_move(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter_mut().for_each(|word| word.may_have_moved = true);
+    }
+
     pub fn last(&self) -> Word {
         self.note(|word| word.clone())
     }
@@ -71,10 +76,10 @@ impl Sought {
             if before.active_at.contains(&place) && !word.may_be_closed {
                 assert!(is_told || is_hidden, "an alert that is open at region {place} is not told of: {word:?} {answer}");
             }
-            // Other regions may still tell of it.
+            // Other regions may still tell of it: all to whom it went, and its owner.
             let is_over = |place: &usize| before.closed_at.contains(place);
-            let over = if is_own_region { is_over(&place) } else { is_over(&place) && before.audience.iter().all(is_over) };
-            if over && !word.may_have_moved && (is_own_region || before.closed_at.len() > before.audience.len()) {
+            let everywhere = before.audience.iter().all(is_over) && before.closed_at.len() > before.audience.len() && !word.may_have_moved;
+            if is_over(&place) && (is_own_region || everywhere) {
                 assert!(!is_told, "an alert that was stood down at region {place} is told of: {word:?} {answer}");
             }
             if is_told && !word.may_be_closed {

@@ -21,6 +21,8 @@ struct Held {
     steps: Vec<String>,
     /// What was reported to it there: the identifier, and the words of a person.
     told: Vec<(String, Option<String>)>,
+    /// What is said of the matter.
+    details: Value,
 }
 
 impl Held {
@@ -47,12 +49,19 @@ fn alerts(world: &World) -> Alerts {
             let details: Value = serde_json::from_str(details).expect("a report");
             told.entry(alert.to_owned()).or_default().push((id.to_owned(), details["note"].as_str().map(str::to_owned)));
         }
+        let mut kept: BTreeMap<String, Value> = BTreeMap::new();
+        for row in at.database.texts("SELECT CAST(id AS TEXT) || ' ' || kept AS value FROM alert") {
+            let (alert, text) = row.split_once(' ').expect("two parts");
+            let value: Value = serde_json::from_str(text).expect("what is kept");
+            kept.insert(alert.to_owned(), value["particulars"]["details"].clone());
+        }
         for row in at.database.texts("SELECT authority || ' ' || state AS value FROM alert") {
             let (authority, state) = row.split_once(' ').expect("two parts");
             let alert: Alert = serde_json::from_str(state).expect("an alert");
             let id = alert.id.to_string();
             let (steps, told) = (steps.remove(&id).unwrap_or_default(), told.remove(&id).unwrap_or_default());
-            all.entry(id).or_default().push(Held { place, authority: authority.to_owned(), alert, steps, told });
+            let details = kept.remove(&id).expect("what is kept");
+            all.entry(id).or_default().push(Held { place, authority: authority.to_owned(), alert, steps, told, details });
         }
     }
     all
@@ -74,6 +83,7 @@ pub fn judge(world: &World) {
         it_stands_as_people_left_it(world, owner, &words[id]);
         what_was_reported_is_with_the_owner(world, held, owner, &words[id]);
     }
+    stood_down_once(world, &alerts, &words);
     each_notice_once(world, &alerts, &words);
 }
 
@@ -96,10 +106,15 @@ fn everybody_holds_the_same(world: &World, id: &str, held: &[Held], owner: &Held
         };
         let (there, here) = (&other.alert, recipient.1);
         assert_eq!(other.bulletin(), owner.bulletin(), "alert {id} differs at region {}", other.place);
+        if there.is_shown() {
+            assert_eq!(other.details, owner.details, "what is said of alert {id} differs at region {}", other.place);
+        }
         assert_eq!(here.delivered, Some(owner.bulletin().version), "the owner does not know that alert {id} was delivered");
         assert_eq!(here.acknowledged, there.acknowledged.is_some(), "who has opened alert {id} at region {}", other.place);
         assert_eq!(here.searched, there.searched, "whether alert {id} was searched for at region {}", other.place);
-        assert!(there.searched.is_some(), "nobody has searched for alert {id} at region {}", other.place);
+        // Whoever closed it owned it until then, and only whoever holds another region's alert searches for it.
+        let closed_it = other.steps.iter().any(|step| ["locate", "stand-down"].contains(&step.as_str()));
+        assert!(there.searched.is_some() || closed_it, "nobody has searched for alert {id} at region {}", other.place);
         world.count(if there.acknowledged.is_some() { "alerts: opened by a person in the last version" } else { "alerts: stored only" });
     }
     assert_eq!(held.len(), 1 + owner.alert.recipients.len(), "alert {id} has not come to everybody to whom it goes");
@@ -119,8 +134,7 @@ fn it_stands_as_people_left_it(world: &World, owner: &Held, word: &Word) {
         assert!(word.audience.iter().all(to) && owner.alert.recipients.len() == word.audience.len(), "{word:?}");
     }
     let is_closed = bulletin.status == AlertStatus::Closed;
-    let was_overtaken = word.may_have_moved && owner.alert.reports.iter().any(|report| matches!(report.key, ReportKey::Closure(_)));
-    assert!(is_closed || !word.was_closed || was_overtaken, "what was closed is open: {word:?} {bulletin:?}");
+    assert!(is_closed || !word.was_closed, "what was closed is open: {word:?} {bulletin:?}");
     assert!(!is_closed || word.may_be_closed, "what nobody has closed is closed: {word:?} {bulletin:?}");
     let how = match (is_closed, went_out) {
         (true, true) => "alerts stood down at every recipient",
@@ -129,11 +143,8 @@ fn it_stands_as_people_left_it(world: &World, owner: &Held, word: &Word) {
         (false, false) => "alerts never circulated",
     };
     world.count(how);
-    if was_overtaken {
-        world.count("alerts whose closure was overtaken, and told to the owner");
-    }
-    if word.may_have_moved && bulletin.version.number == 0 {
-        world.count("alerts taken over in the last version");
+    if !bulletin.contains.is_empty() {
+        world.count(if is_closed { "alerts stood down that had been taken over" } else { "alerts open that have been taken over" });
     }
 }
 
@@ -171,6 +182,19 @@ fn what_was_reported_is_with_the_owner(world: &World, held: &[Held], owner: &Hel
         for key in &keys {
             let ReportKey::Sighting(sighting) = key else { panic!("nothing was overtaken: {word:?}") };
             assert!(described.contains(&sighting.to_string()), "the owner does not know what {sighting} is: {word:?}");
+        }
+    }
+}
+
+/// In every region people were told once that it is over, whoever ended it and in whatever order messages came.
+fn stood_down_once(world: &World, alerts: &Alerts, words: &BTreeMap<String, Word>) {
+    for (id, held) in alerts.iter().filter(|(id, _)| !words[*id].is_exercise) {
+        for held in held {
+            let sql = format!("SELECT to_role AS value FROM notice WHERE CAST(alert_id AS TEXT) = '{id}' AND kind = 'alert-stood-down'");
+            let mut told = world.places[held.place].database.texts(&sql);
+            told.sort();
+            let expected: &[&str] = if held.bulletin().status == AlertStatus::Closed { &["custodian", "emergency-duty"] } else { &[] };
+            assert_eq!(told, expected, "who was told at region {} that alert {id} is over", held.place);
         }
     }
 }

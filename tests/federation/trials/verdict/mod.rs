@@ -18,7 +18,7 @@ use super::world::World;
 
 /// How long everything may take to arrive once nothing is in its way: the longest pause before a message is sent again is five
 /// minutes, but a region that answers again is told at once.
-const HEALED_WITHIN: Duration = Duration::from_secs(180);
+const HEALED_WITHIN: Duration = Duration::from_secs(360);
 
 /// How often nothing may be found to wait before it counts as nothing: what is between two registers stands in neither.
 const QUIET: usize = 3;
@@ -46,7 +46,7 @@ pub fn heal(world: &World) {
 
 fn stuck(world: &World) -> String {
     let sql = "SELECT kind || ' to ' || region || ' after ' || CAST(attempts AS TEXT) || ': ' || COALESCE(problem, '-') AS value
-               FROM custody_outbox WHERE state = 'waiting'";
+               FROM custody_outbox WHERE state = 'waiting' ORDER BY attempts DESC";
     let all: Vec<String> = world.places.iter().flat_map(|place| place.database.texts(sql)).collect();
     all.into_iter().take(10).collect::<Vec<_>>().join("; ")
 }
