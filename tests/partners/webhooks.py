@@ -103,17 +103,21 @@ for signing, (verify, refusal) in VERIFIERS.items():
 
     question = {"reason": "hospital-attendance", "child": {"nhsNumber": "9990001006"}}
     _, check = call(partner_token, "POST", "/v1/checks", question)
-    first, again = receiver.next(), receiver.next()
-    assert (first[2], again[2]) == (True, False), "what is refused comes again"
-    for headers, body, _ in (first, again):
+    # Other notices may come between: of each delivery that is taken it is enough that it verifies.
+    refused, repeated, told = set(), False, None
+    while not (repeated and told):
+        headers, body, was_refused = receiver.next()
         verify(secret, headers, body)
         found = event(headers, body)
-        assert found.get_type() == "cofrestr.notice.enquiry", found.get_type()
-        _, notice = call(custodian_token, "GET", found.get_subject())
-        assert notice["checkId"] == check["id"], "the event leads to the notice of this check"
-    assert event(*first[:2]).get_id() == event(*again[:2]).get_id(), "the same event"
+        if was_refused:
+            refused.add(found.get_id())
+            continue
+        repeated = repeated or found.get_id() in refused
+        if found.get_type() == "cofrestr.notice.enquiry":
+            _, notice = call(custodian_token, "GET", found.get_subject())
+            told = (headers, body) if notice["checkId"] == check["id"] else told
+    headers, body = told
 
-    headers, body, _ = again
     for altered in (body.replace(b"enquiry", b"enquirY"), body + b" "):
         try:
             verify(secret, headers, altered)
@@ -128,9 +132,11 @@ for signing, (verify, refusal) in VERIFIERS.items():
     assert changed != secret
     etag = call(custodian_token, "GET", path)[0]["etag"]
     call(custodian_token, "POST", f"{path}/test", {}, If_Match=etag)
+    # A notice that was on its way already has the former signature alone.
     headers, body, _ = receiver.next()
+    while event(headers, body).get_type() != "cofrestr.webhook.test":
+        headers, body, _ = receiver.next()
     verify(changed, headers, body)
-    assert event(headers, body).get_type() == "cofrestr.webhook.test"
     if signing == "hmac-sha256":
         verify(secret, headers, body)
     taken += 3
