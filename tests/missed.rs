@@ -32,7 +32,9 @@ fn the_authority_hears_of_it_and_the_partner_hears_nothing(app: &TestApp) {
     for answer in [&known, &unknown, &past] {
         let fields: Vec<_> = answer.json().as_object().unwrap().keys().cloned().collect();
         assert_eq!(fields, ["id", "receivedAt"], "the same for everybody");
-        assert_eq!((answer.header("location"), answer.body.len()), (None, known.body.len()));
+        // An instant at a whole millisecond is written with fewer digits.
+        let length = |answer: &Answer| answer.body.len() - answer.text("/receivedAt").len();
+        assert_eq!((answer.header("location"), length(answer)), (None, length(&known)));
     }
     let told = notices(app, &Caller::of_authority("custodian", NEWPORT));
     assert_eq!(told.len(), 1, "one child is on the register");
