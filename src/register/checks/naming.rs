@@ -32,6 +32,19 @@ pub(super) fn name_one(found: &mut [StoredMatch]) {
             status => status,
         };
     }
+    // Where a child is for a time, it is known only which home was written down. When home is silent, a register that has the child
+    // itself goes before that.
+    let registers: Vec<StoredMatch> =
+        found.iter().filter(|found| found.status.is_current() && found.status != MatchStatus::TemporarilyRegistered).cloned().collect();
+    for one in found.iter_mut().filter(|found| found.status == MatchStatus::TemporarilyRegistered && found.epoch.is_none()) {
+        let of_child = || registers.iter().filter(|register| register.is_same_person_as(one));
+        if of_child().any(|register| register.authority == one.authority) {
+            continue;
+        }
+        let Some(register) = of_child().max_by(|a, b| precedence(a).cmp(&precedence(b))) else { continue };
+        one.authority.clone_from(&register.authority);
+        one.coordinator = None;
+    }
 }
 
 /// Of two that lead in the same epoch, which are in dispute, the one that will not have to give way.
@@ -47,6 +60,7 @@ mod tests {
 
     const POWYS: &str = "W06000023";
     const SHROPSHIRE: &str = "E06000051";
+    const NEWPORT: &str = "W06000022";
 
     /// An entry as a region tells it, of the child with this tag.
     fn entry(region: &str, status: &str, authority: &str, epoch: Option<u32>, tag: &str) -> StoredMatch {
@@ -99,6 +113,21 @@ mod tests {
                 "two that say that they lead in the same epoch: the one with the higher code will have to give way",
                 vec![west("registered", POWYS, Some(2)), east("registered", SHROPSHIRE, Some(2))],
                 vec![("transfer-pending", at(SHROPSHIRE), false), ("registered", at(SHROPSHIRE), true)],
+            ),
+            (
+                "here for a time, and home is silent, while another authority has registered the child",
+                vec![west("temporarily-registered", NEWPORT, None), east("registered", SHROPSHIRE, None)],
+                vec![("temporarily-registered", at(SHROPSHIRE), false), ("registered", at(SHROPSHIRE), true)],
+            ),
+            (
+                "here for a time, and home answers",
+                vec![west("temporarily-registered", SHROPSHIRE, None), east("registered", SHROPSHIRE, None)],
+                vec![("temporarily-registered", at(SHROPSHIRE), true), ("registered", at(SHROPSHIRE), true)],
+            ),
+            (
+                "here for a time, and nobody else knows the child",
+                vec![west("temporarily-registered", NEWPORT, None), east("previously-registered", SHROPSHIRE, None)],
+                vec![("temporarily-registered", at(NEWPORT), true), ("previously-registered", at(SHROPSHIRE), true)],
             ),
             (
                 "two entries that have nothing to do with a move",
