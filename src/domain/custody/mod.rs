@@ -145,6 +145,14 @@ impl Standing {
         }
     }
 
+    /// The epoch in which it leads, or in which that ended.
+    pub const fn epoch(&self) -> Option<Epoch> {
+        match self {
+            Self::None => None,
+            Self::Lead { epoch } | Self::Ended { epoch, .. } | Self::Closed { epoch, .. } => Some(*epoch),
+        }
+    }
+
     /// The code, as it stands in the database.
     pub const fn as_str(&self) -> &'static str {
         match self {

@@ -490,11 +490,7 @@ impl Custody {
 
     /// The highest epoch seen, in a stamp, in the chain or as the own standing.
     pub fn highest_epoch(&self) -> Option<Epoch> {
-        let standing = match &self.standing {
-            Standing::None => None,
-            Standing::Lead { epoch } | Standing::Ended { epoch, .. } | Standing::Closed { epoch, .. } => Some(*epoch),
-        };
-        standing.max(self.highest.map(|stamp| stamp.epoch))
+        self.standing.epoch().max(self.highest.map(|stamp| stamp.epoch))
     }
 
     pub(super) fn saw(&mut self, stamp: Stamp) {
@@ -511,18 +507,24 @@ impl Custody {
         self.standing.leads().is_none() && (self.incoming.iter().any(Incoming::is_provisional) || self.hosted.iter().any(Hosted::is_shown))
     }
 
-    /// Who leads, as far as is known here. Never a guess: an authority that knows nothing names nobody. One that passed custody on
-    /// learns from a later offer that it has passed on again since.
-    pub fn leader(&self) -> Option<&GssCode> {
+    /// Who leads, as far as is known here, and in which epoch. Never a guess: an authority that knows nothing names nobody. One that
+    /// passed custody on learns from any later offer, whatever became of it, that it has passed on again since.
+    pub fn led_by(&self) -> Option<(&GssCode, Option<Epoch>)> {
         let passed_on = match &self.standing {
-            Standing::Lead { .. } => return Some(&self.me),
+            Standing::Lead { epoch } => return Some((&self.me, Some(*epoch))),
             Standing::Closed { .. } => return None,
-            Standing::Ended { to, epoch } => Some((*epoch, to)),
+            Standing::Ended { to, epoch } => Some((to, Some(*epoch))),
             Standing::None => None,
         };
-        let coming = self.incoming.iter().filter(|incoming| incoming.is_provisional()).map(|incoming| (incoming.epoch, &incoming.from));
-        let hosted = || self.hosted.iter().find(|hosted| hosted.is_shown()).map(|hosted| &hosted.home);
-        passed_on.into_iter().chain(coming).max_by_key(|(epoch, _)| *epoch).map(|(_, leader)| leader).or_else(hosted)
+        let counts = |incoming: &&Incoming| passed_on.is_some() || incoming.is_provisional();
+        let offered = self.incoming.iter().filter(counts).map(|incoming| (&incoming.from, Some(incoming.epoch)));
+        let hosted = || self.hosted.iter().find(|hosted| hosted.is_shown()).map(|hosted| (&hosted.home, None));
+        passed_on.into_iter().chain(offered).max_by_key(|(_, epoch)| *epoch).or_else(hosted)
+    }
+
+    /// Who leads, as far as is known here.
+    pub fn leader(&self) -> Option<&GssCode> {
+        self.led_by().map(|(leader, _)| leader)
     }
 
     /// What this side has to keep sending for as long as it stands so. Worked out from the state: a lost row, a purged queue

@@ -364,7 +364,7 @@ fn keep_raised(
         is_open: custody.transfer_open() || custody.is_provisional() || custody.dispute.is_some(),
         is_pending,
         leader: custody.leader().map(|leader| leader.as_str().to_owned()),
-        epoch: custody.highest_epoch().map(|epoch| i64::from(epoch.number())),
+        epoch: custody.led_by().and_then(|(_, epoch)| epoch).map(|epoch| i64::from(epoch.number())),
         state: serde_json::to_string(&custody).map_err(|_| StoreError::Corrupt("custody"))?,
         raise_at: raise_at(region, &custody, raised_at).map(Instant::new),
         raised_at: raised_at.map(Instant::new),

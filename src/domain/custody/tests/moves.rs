@@ -555,6 +555,25 @@ fn a_child_who_comes_back_from_a_third_is_led_by_the_third() {
 }
 
 #[test]
+fn who_leads_is_named_with_the_epoch_in_which_they_do() {
+    let mut post = Post::new();
+    post.complete('A', 'B', transfer(1));
+    post.complete('B', 'C', transfer(2));
+    let led_by = |post: &mut Post, at| post.of(at).led_by().map(|(leader, epoch)| (leader.clone(), epoch.map(Epoch::number)));
+    assert_eq!(led_by(&mut post, 'A'), Some((code('B'), Some(2))));
+    // An offer of which nothing comes says all the same who made it, and when.
+    let back = transfer(3);
+    post.offer('C', 'A', back).unwrap();
+    post.deliver();
+    let reason = RefusalReason::NotResident;
+    post.act('A', Role::Custodian, Action::Refuse { transfer: back, reason }).unwrap();
+    post.deliver();
+    assert_eq!(post.leads(), "ended B 2, ended C 3, lead 3");
+    assert_eq!(led_by(&mut post, 'A'), Some((code('C'), Some(3))));
+    assert_eq!(led_by(&mut post, 'C'), Some((code('C'), Some(3))));
+}
+
+#[test]
 fn a_dispute_is_told_until_the_other_side_has_it_and_heard_once() {
     let mut post = Post::new();
     let t = transfer(1);
