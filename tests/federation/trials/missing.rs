@@ -49,13 +49,10 @@ pub fn live(world: &World, dice: &mut Dice, number: u64, may_move: bool) {
     let mut left_open = false;
     for nth in 1..=dice.random_range(1..=2) {
         let token = format!("[alert {number}-{nth}]");
-        if !raise(world, dice, &sought, &record, home, token) {
+        if !raise(world, dice, &sought, (&record, home), token, left_open) {
             break;
         }
-        if left_open {
-            sought.may_move();
-        }
-        let moves = may_move && dice.random_bool(0.15);
+        let moves = may_move && dice.random_bool(0.5);
         let mut search = Search { world, sought: &sought, home, record, may_move, moves, left_open, said: 0, begun: Instant::now() };
         search.go(dice);
         (home, record, left_open) = (search.home, search.record, search.left_open);
@@ -66,8 +63,8 @@ pub fn live(world: &World, dice: &mut Dice, number: u64, may_move: bool) {
     }
 }
 
-/// Raises an alert, when the register lets it.
-fn raise(world: &World, dice: &mut Dice, sought: &Sought, child: &str, at: At, token: String) -> bool {
+/// Raises an alert, when the register lets it. Custody may be about to pass on, when a move was left open.
+fn raise(world: &World, dice: &mut Dice, sought: &Sought, (child, at): (&str, At), token: String, may_have_moved: bool) -> bool {
     let Some(entry) = child::entry_of(world, child, at) else { return false };
     let is_exercise = dice.random_bool(0.1);
     let instructions = format!("Keep the child with you, and ring us {token}");
@@ -87,9 +84,9 @@ fn raise(world: &World, dice: &mut Dice, sought: &Sought, child: &str, at: At, t
     match answer.status {
         201 => {
             let path = answer.header("location").expect("a location").to_owned();
-            sought.add(Word { path, token, instructions, is_exercise, ..Word::default() });
+            sought.add(Word { path, token, instructions, is_exercise, may_have_moved, ..Word::default() });
             world.count(if is_exercise { "alerts raised, exercises" } else { "alerts raised" });
-            if dice.random_bool(0.1) {
+            if dice.random_bool(0.1) && !may_have_moved {
                 let again = world.post(at.place, "/v1/alerts", &body).problem(409, "out-of-turn");
                 assert_eq!(again.text("/errors/0/code"), "already-raised");
                 examine_refusal(&again);

@@ -77,7 +77,8 @@ pub fn examine(answer: &Value) {
     }
 }
 
-fn told(answer: &Value) -> String {
+/// What matters of an answer, for whoever has to find out what went wrong.
+pub fn told(answer: &Value) -> String {
     let of = |found: &Value| json!({"status": found["status"], "authority": found["authority"]["code"], "grade": found["grade"], "score": found["score"]});
     let matches: Vec<Value> = answer["matches"].as_array().expect("matches").iter().map(of).collect();
     json!({"outcome": answer["outcome"], "askedAt": answer["askedAt"], "matches": matches, "coverage": answer["coverage"]}).to_string()

@@ -13,7 +13,7 @@ use cofrestr::store::verify::{Means, walk};
 use serde_json::Value;
 
 use self::moves::Custodies;
-use super::watch::{ask, ask_for_nobody, examine, named};
+use super::watch::{ask, ask_for_nobody, examine, named, told};
 use super::world::World;
 
 /// How long everything may take to arrive once nothing is in its way: the longest pause before a message is sent again is five
@@ -124,7 +124,7 @@ fn each_child_is_found(world: &World, custodies: &Custodies) {
             sought.examine(&known, place, false, &answer);
         }
         let leader = leaders.get(&(child.at.place, child.id.as_str())).copied().unwrap_or(child.at.authority);
-        assert_eq!(named(&answer), BTreeSet::from([leader.to_owned()]), "child {}", child.id);
+        assert_eq!(named(&answer), BTreeSet::from([leader.to_owned()]), "child {}: {}", child.id, told(&answer));
         world.count("checks after healing");
     }
 }
