@@ -206,22 +206,59 @@ fn a_missing_child_is_looked_out_for_while_regions_are_away_and_everybody_is_sto
     assert!(!notices(north, "alert-stood-down").is_empty());
 }
 
-on_both_databases!(what_a_former_owner_said_and_did_counts_although_the_alert_has_passed_on_meanwhile);
-fn what_a_former_owner_said_and_did_counts_although_the_alert_has_passed_on_meanwhile(backend: Backend) {
-    let federation = Federation::of(backend, &["mid-and-west-wales", "west-midlands", "gwent"]);
-    let all @ [powys, shropshire, gwent] = ["mid-and-west-wales", "west-midlands", "gwent"].map(|code| federation.region(code));
-    for region in all {
-        moves::set_clock(region, moves::MONDAY);
+const THREE: [&str; 3] = ["mid-and-west-wales", "west-midlands", "gwent"];
+
+/// A child on the register of Powys, on a Monday everywhere.
+fn seren_of_powys(federation: &Federation) -> String {
+    for code in THREE {
+        moves::set_clock(federation.region(code), moves::MONDAY);
     }
+    let powys = federation.region(THREE[0]);
     let child = register(powys, moves::seren(), Entry::of(moves::POWYS));
     federation.until_all_answer(powys);
-    let entry = read(powys, "/v1/registrations").text("/items/0/id");
+    child
+}
+
+/// An alert for the only child of a region.
+fn circulated(region: &Region, exercise: bool, to: &Value) -> String {
+    let entry = read(region, "/v1/registrations").text("/items/0/id");
+    let raised = json!({"registrationId": entry, "path": "child-missing", "exercise": exercise, "details": {"risk": "high",
+        "instructions": INSTRUCTIONS, "lastSeen": {"at": "2026-11-15T15:40:00Z", "place": "Outside the leisure centre"}}});
+    let raised = region.program.post("/v1/alerts", Some(&custodian(region)), &raised).expect(201);
+    let path = raised.header("location").expect("a location").to_owned();
+    step(region, &path, "circulate", to).expect(200);
+    path
+}
+
+on_both_databases!(an_alert_goes_where_the_child_goes_whomever_it_was_circulated_to);
+fn an_alert_goes_where_the_child_goes_whomever_it_was_circulated_to(backend: Backend) {
+    let federation = Federation::of(backend, &THREE);
+    let [powys, shropshire, gwent] = THREE.map(|code| federation.region(code));
+    let child = seren_of_powys(&federation);
+    let alert = circulated(powys, false, &json!({"note": "They are thought to be there", "regions": ["gwent"]}));
+    held(gwent, &alert, "active");
+    let transfer = moves::begin(powys, &child, moves::SHROPSHIRE);
+    moves::until(shropshire, &transfer, "notified");
+    assert_eq!(shropshire.program.get(&alert, &custodian(shropshire)).status, 404, "it was not circulated there");
+    moves::set_clock(powys, "2026-11-24T10:00:00Z");
+    moves::take_over(shropshire, &transfer, moves::SHROPSHIRE, "2026-11-24");
+    for region in [shropshire, powys, gwent] {
+        wait("the new owner", || {
+            let seen = region.program.get(&alert, &custodian(region));
+            (seen.status == 200 && seen.text("/owner/region") == "west-midlands").then_some(())
+        });
+    }
+    let taken = held(shropshire, &alert, "active");
+    assert_eq!((taken.at("/own"), taken.text("/details/instructions")), (json!(true), INSTRUCTIONS.into()));
+}
+
+on_both_databases!(what_a_former_owner_said_and_did_counts_although_the_alert_has_passed_on_meanwhile);
+fn what_a_former_owner_said_and_did_counts_although_the_alert_has_passed_on_meanwhile(backend: Backend) {
+    let federation = Federation::of(backend, &THREE);
+    let all @ [powys, shropshire, gwent] = THREE.map(|code| federation.region(code));
+    let child = seren_of_powys(&federation);
     let [real, drill] = [false, true].map(|exercise| {
-        let raised = json!({"registrationId": entry, "path": "child-missing", "exercise": exercise, "details": {"risk": "high",
-            "instructions": INSTRUCTIONS, "lastSeen": {"at": "2026-11-15T15:40:00Z", "place": "Outside the leisure centre"}}});
-        let path = powys.program.post("/v1/alerts", Some(&custodian(powys)), &raised).expect(201);
-        let path = path.header("location").expect("a location").to_owned();
-        step(powys, &path, "circulate", &json!({"note": "Serious harm is likely"})).expect(200);
+        let path = circulated(powys, exercise, &json!({"note": "Serious harm is likely"}));
         for region in [shropshire, gwent] {
             held(region, &path, "active");
         }

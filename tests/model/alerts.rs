@@ -6,8 +6,8 @@ use std::hash::Hash;
 
 use chrono::{DateTime, Utc};
 use cofrestr::domain::custody::alert::{
-    Alert, AlertAction, AlertMessage, AlertOutcome, AlertStatus, Beside, Bulletin, ClosureReason, Leads, MissingPath, Report, ReportKey,
-    Version,
+    Alert, AlertAction, AlertMessage, AlertOutcome, AlertStatus, Beside, Bulletin, ClosureReason, Lead, Leads, MissingPath, Report,
+    ReportKey, Version,
 };
 use cofrestr::domain::custody::{Epoch, Signature};
 use cofrestr::domain::identifiers::RegionCode;
@@ -41,6 +41,10 @@ enum Flaw {
     LateWordsIgnored,
     /// MF7: a receipt goes to the reporter only.
     ReceiptToReporterOnly,
+    /// MF9a: it is not sent after a child who goes where it was not circulated.
+    NotSentAfter,
+    /// MF9b: whoever gets it when custody has passed on from there does not say so.
+    PassedOnInSilence,
 }
 
 #[derive(Debug, Clone)]
@@ -74,6 +78,8 @@ struct World {
     net: BTreeSet<Sealed<Packet>>,
     /// Who leads the child's custody, and in which epoch.
     lead: (usize, u32),
+    /// To whom each region has passed it.
+    passed_to: Vec<Option<usize>>,
     /// What each region has heard, of all that was ever published.
     heard: Vec<BTreeSet<(Version, bool)>>,
     sightings: u8,
@@ -91,6 +97,8 @@ enum Step {
     Sight(usize),
     Read(usize, ReportKey),
     Move(usize),
+    /// The region hears that custody has passed on from there.
+    Hear(usize),
     Send(usize),
     Expire(usize),
 }
@@ -168,33 +176,38 @@ impl Setup {
         if let AlertMessage::Circulate(bulletin) = message {
             world.heard[*to].insert((bulletin.version, bulletin.status == AlertStatus::Active));
         }
-        self.step(world, *to, (packet, epoch), |alert| {
-            let leads = epoch.map(|epoch| Leads { epoch, audience: &audience });
-            Some(self.receive(alert, *from, message.clone(), leads))
+        let passed_to = world.passed_to[*to].map(code).filter(|_| self.flaw != Some(Flaw::PassedOnInSilence));
+        self.step(world, *to, (packet, epoch, &passed_to), |alert| {
+            let lead = match (epoch, &passed_to) {
+                (Some(epoch), _) => Lead::Here(Leads { epoch, audience: &audience }),
+                (None, Some(region)) => Lead::PassedTo(region),
+                (None, None) => Lead::Elsewhere,
+            };
+            Some(self.receive(alert, *from, message.clone(), lead))
         })
     }
 
     /// The step itself, with the safeguard switched off around it.
-    fn receive(&self, alert: &mut Alert, from: usize, message: AlertMessage, leads: Option<Leads<'_>>) -> AlertOutcome {
+    fn receive(&self, alert: &mut Alert, from: usize, message: AlertMessage, lead: Lead<'_>) -> AlertOutcome {
         let before = alert.clone();
         match (self.flaw, &message, &mut alert.bulletin) {
             (Some(Flaw::LastWins), AlertMessage::Circulate(bulletin), Some(held)) if bulletin.version < held.version => {
                 (held.status, held.version) = (AlertStatus::Active, Version { epoch: Epoch::FIRST, number: 0 });
             }
             (Some(Flaw::ClosureForgotten), AlertMessage::Circulate(bulletin), None) if bulletin.status == AlertStatus::Closed => {
-                let message = AlertMessage::Receipt { version: bulletin.version, acknowledged: false, searched: None };
+                let message = AlertMessage::Receipt { version: bulletin.version, acknowledged: false, searched: None, passed_to: None };
                 return AlertOutcome { send: vec![(code(from), message)], ..AlertOutcome::default() };
             }
             (Some(Flaw::TakeOverWins), AlertMessage::Circulate(bulletin), Some(held)) if bulletin.version > held.version => {
                 held.status = AlertStatus::Active;
             }
             (Some(Flaw::LateClosureIgnored), AlertMessage::Circulate(bulletin), Some(held)) if bulletin.version < held.version => {
-                let message = AlertMessage::Receipt { version: held.version, acknowledged: false, searched: None };
+                let message = AlertMessage::Receipt { version: held.version, acknowledged: false, searched: None, passed_to: None };
                 return AlertOutcome { send: vec![(code(from), message)], ..AlertOutcome::default() };
             }
             _ => {}
         }
-        let mut outcome = alert.receive(&code(from), message.clone(), leads, now());
+        let mut outcome = alert.receive(&code(from), message.clone(), lead, now());
         match (self.flaw, &message) {
             (Some(Flaw::LateSightingDropped), AlertMessage::Report { .. }) if !before.is_shown() => alert.reports = before.reports,
             (Some(Flaw::ReceiptToReporterOnly), AlertMessage::Report { reporter, .. }) => {
@@ -238,6 +251,7 @@ impl Setup {
             Step::Move(to) => {
                 let (from, epoch) = world.lead;
                 world.lead = (to, epoch + 1);
+                (world.passed_to[from], world.passed_to[to]) = (Some(to), None);
                 if self.flaw == Some(Flaw::ResignFirst) {
                     self.step(world, from, key, |alert| {
                         alert.bulletin.as_mut()?.owner = code(to);
@@ -245,7 +259,11 @@ impl Setup {
                     })?;
                 }
                 let (epoch, audience) = (Epoch::new(epoch + 1).expect("an epoch"), self.others(to));
-                self.step(world, to, (key, epoch), |alert| Some(alert.lead_here(Leads { epoch, audience: &audience }, now())))
+                self.step(world, to, (key, epoch), |alert| Some(alert.follow(Lead::Here(Leads { epoch, audience: &audience }), now())))
+            }
+            Step::Hear(region) => {
+                let to = code(world.passed_to[region]?);
+                self.step(world, region, (key, &to), |alert| Some(alert.follow(Lead::PassedTo(&to), now())))
             }
             Step::Send(region) => self.step(world, region, key, |alert| {
                 let send = alert.due_messages();
@@ -273,7 +291,8 @@ impl Model for Setup {
         let custody = (CustodyId::try_from(id(101)).expect("an id"), Epoch::FIRST);
         let alerts = (0..self.regions).map(|region| Sealed::new(Alert::unknown(alert, code(region)))).collect();
         let heard = vec![BTreeSet::new(); self.regions];
-        let mut world = World { alerts, net: BTreeSet::new(), lead: (0, 1), heard, sightings: 0, renewals: 0, closes: (0, self.closes) };
+        let (net, passed_to, closes) = (BTreeSet::new(), vec![None; self.regions], (0, self.closes));
+        let mut world = World { alerts, net, lead: (0, 1), passed_to, heard, sightings: 0, renewals: 0, closes };
         let raised = Alert::raised(alert, code(0), custody, MissingPath::Child, false, now());
         world.alerts[0] = Sealed::new(raised);
         let named: BTreeSet<RegionCode> = self.audience.iter().copied().map(code).collect();
@@ -307,6 +326,9 @@ impl Model for Setup {
             let next = self.moves.get(epoch as usize - 1);
             if region != lead && next.is_some_and(|to| to.is_none_or(|to| to == region)) {
                 steps.push(Step::Move(region));
+            }
+            if world.passed_to[region].is_some() && self.flaw != Some(Flaw::NotSentAfter) {
+                steps.push(Step::Hear(region));
             }
             if self.flaw == Some(Flaw::Expires) && region != 0 {
                 steps.push(Step::Expire(region));
@@ -370,11 +392,12 @@ fn acknowledged_sightings_are_kept(world: &World) -> bool {
     })
 }
 
-/// Everybody who has heard of it holds the same, closed if anybody was to close it; and everything that was reported has been read.
+/// Everybody who has heard of it holds the same, closed if anybody was to close it, and otherwise owned by whoever leads; and everything
+/// that was reported has been read.
 fn is_settled(world: &World) -> bool {
     let held: BTreeSet<_> = world.alerts.iter().filter_map(|alert| alert.bulletin.as_ref()).collect();
     let is_over = |bulletin: &Bulletin| match world.closes.1 {
-        0 => contains_all(bulletin, world),
+        0 => contains_all(bulletin, world) && place(&bulletin.owner) == world.lead.0,
         _ => bulletin.status == AlertStatus::Closed,
     };
     held.len() == 1
@@ -412,6 +435,8 @@ const MOVES: Setup = Setup { moves: &[None], ..PLAIN };
 const TWO_REGIONS: Setup = Setup { regions: 2, moves: &[Some(1)], ..PLAIN };
 /// Words are added while custody moves, and nobody closes the alert.
 const WORDS: Setup = Setup { renewals: 2, sightings: 0, closes: 0, ..TWO_REGIONS };
+/// The first owner circulates it at home alone, and custody moves to two others, one after the other.
+const PAST_THE_AUDIENCE: Setup = Setup { sightings: 0, closes: 0, moves: &[Some(1), Some(2)], audience: &[0], ..PLAIN };
 /// The first owner tells one region alone; custody moves there, and to one that the first owner never told of anything.
 const TOLD_TO_ONE: Setup = Setup { sightings: 0, moves: &[Some(2), Some(1)], audience: &[2], ..PLAIN };
 
@@ -425,6 +450,7 @@ fn an_alert_holds_whatever_the_order() {
 fn an_alert_is_never_stuck() {
     never_stuck("M-c: custody moves", &TWO_REGIONS);
     never_stuck("M-w: something is said while custody moves", &WORDS);
+    never_stuck("M-p: custody moves past those who were told", &PAST_THE_AUDIENCE);
 }
 
 #[test]
@@ -439,6 +465,8 @@ fn each_safeguard_of_an_alert_is_needed() {
     is_stuck(&without(Flaw::LateClosureIgnored));
     is_stuck(&Setup { flaw: Some(Flaw::LateWordsIgnored), ..WORDS });
     is_stuck(&without(Flaw::ReceiptToReporterOnly));
+    is_stuck(&Setup { flaw: Some(Flaw::NotSentAfter), ..PAST_THE_AUDIENCE });
+    is_stuck(&Setup { flaw: Some(Flaw::PassedOnInSilence), ..PAST_THE_AUDIENCE });
 }
 
 #[test]

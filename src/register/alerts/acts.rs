@@ -14,7 +14,7 @@ use crate::domain::identifiers::{GssCode, RegionCode};
 use crate::domain::ids::{AlertId, SightingId};
 use crate::domain::text::Note;
 use crate::register::registrations::{self, Registration};
-use crate::register::transfers::{self, Actor, NewTransfer};
+use crate::register::transfers::{self, Actor, NewTransfer, Whereabouts};
 use crate::register::{Region, RegisterError, children, notices, tasks};
 use crate::store::Tx;
 use crate::store::alerts::{AlertRow, AlertStepRow, ReportRow, read_notices};
@@ -288,9 +288,11 @@ fn take_step(tx: &mut Tx<'_>, region: &Region, mut held: Held, act: &Act, by: &A
             return keep(tx, region, held, &AlertOutcome::default(), &by.key).map(|_| ());
         }
         Act::Circulate { regions, review_by: stated, details } => {
-            let audience = audience(region, regions.as_ref())?;
+            let mut audience = audience(region, regions.as_ref())?;
+            if let Some(Whereabouts::PassedTo(there)) = held.whereabouts(tx.connection, region)? {
+                audience.insert(there);
+            }
             publishing(tx, &mut held, details)?;
-            held.kept.particulars.audience = audience.iter().map(ToString::to_string).collect();
             AlertAction::Decide { audience: Some(audience), reconfirm_by: review_by(region, *stated, now)? }
         }
         Act::Decline { review_by: stated } => AlertAction::Decide { audience: None, reconfirm_by: review_by(region, *stated, now)? },

@@ -27,13 +27,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 pub use self::acts::{Act, NewAlert, act, raise};
 use self::particulars::Kept;
+use super::transfers::Whereabouts;
 use super::{Region, RegisterError};
 use crate::authz::policy::Operation;
 use crate::authz::{Principal, Reach};
 use crate::domain::calendar::Calendar;
-use crate::domain::custody::alert::{
-    Alert, AlertAction, AlertActionKind, AlertMatter, AlertOutcome, AlertStatus, AlertWhy, ClosureReason, Leads,
-};
+use crate::domain::custody::alert::{Alert, AlertAction, AlertActionKind, AlertMatter, AlertOutcome, AlertStatus, AlertWhy, ClosureReason};
 use crate::domain::custody::{Custody, Duty, DutyKind, Standing, Timetable};
 use crate::domain::identifiers::RegionCode;
 use crate::domain::ids::AlertId;
@@ -181,6 +180,20 @@ impl Held {
         &self.kept.particulars.authority
     }
 
+    fn whereabouts(&self, connection: &mut AnyConnection, region: &Region) -> Result<Option<Whereabouts>, RegisterError> {
+        let custody = self.alert.bulletin.as_ref().map(|bulletin| bulletin.custody);
+        custody.map(|custody| Whereabouts::of(connection, region, custody)).transpose()
+    }
+
+    /// An authority of this region has come to lead, and with it the alert has come here.
+    fn note_take_over(&mut self, outcome: &AlertOutcome, whereabouts: &Whereabouts) {
+        if let (Whereabouts::Here { authority, child, .. }, true) = (whereabouts, outcome.matters.contains(&AlertMatter::TakenOver)) {
+            self.kept.taken_over(authority.clone());
+            self.child = child.or(self.child);
+            self.registration = None;
+        }
+    }
+
     /// What may be done now, and where: at the owner what is the owner's, at the authorities of this region what anybody who holds
     /// it does.
     pub fn possible(&self, region: &Region) -> Vec<Turn> {
@@ -271,6 +284,9 @@ fn keep_raised(
     raised_at: Option<DateTime<Utc>>,
 ) -> Result<AlertRow, RegisterError> {
     let before = held.row.take();
+    if held.alert.is_mine() {
+        held.kept.particulars.audience = held.alert.recipients.keys().map(ToString::to_string).collect();
+    }
     let at = Instant::new(tx.now());
     let raised_at = raised_at.or_else(|| before.as_ref().and_then(|row| row.raised_at).map(Instant::get));
     let bulletin = held.alert.bulletin.as_ref();
@@ -313,8 +329,8 @@ fn keep_raised(
     Ok(row)
 }
 
-/// What a step in the child's custody does to alerts: who comes to lead takes an open one over; the end of the registration closes
-/// it with its reason.
+/// What a step in the child's custody does to alerts: who comes to lead takes an open one over, who passed custody on sends it after
+/// the child; the end of the registration closes it with its reason.
 ///
 /// # Errors
 /// When the database fails.
@@ -334,31 +350,23 @@ pub(super) fn follow(
     if is_known(&after.standing) && !was_without_child {
         return Ok(());
     }
+    let (whereabouts, audience) = (Whereabouts::of(tx.connection, region, after.id)?, others(region));
     for row in AlertRow::of_custody(tx.connection, after.id.into())? {
         let mut held = Held::read(row)?;
         let now = tx.now();
         let outcome = match after.standing {
-            Standing::Lead { epoch } => {
-                let audience = others(region);
-                let outcome = held.alert.lead_here(Leads { epoch, audience: &audience }, now);
-                if outcome.matters.contains(&AlertMatter::TakenOver) {
-                    held.kept.taken_over(after.me.as_str().to_owned(), &audience);
-                    held.child = child.or(held.child);
-                    held.registration = None;
-                }
-                outcome
-            }
+            Standing::Lead { .. } | Standing::Ended { .. } => held.alert.follow(whereabouts.lead(&audience), now),
             Standing::Closed { ground, .. } if held.alert.is_mine() && held.authority() == after.me.as_str() => {
                 let action = AlertAction::Close { reason: closure_of(ground) };
-                match held.alert.act(action, &super::transfers::acts::program(by, now)) {
-                    Ok(outcome) => outcome,
-                    // Closed already.
-                    Err(_) => continue,
-                }
+                // It may be closed already.
+                held.alert.act(action, &super::transfers::acts::program(by, now)).unwrap_or_default()
             }
-            _ if held.child.is_none() && child.is_some() => AlertOutcome::default(),
-            _ => continue,
+            Standing::Closed { .. } | Standing::None => AlertOutcome::default(),
         };
+        held.note_take_over(&outcome, &whereabouts);
+        if outcome == AlertOutcome::default() && (held.child.is_some() || child.is_none()) {
+            continue;
+        }
         held.child = held.child.or(child);
         keep(tx, region, held, &outcome, by)?;
     }

@@ -3,13 +3,12 @@
 //! Where the child lives is no part of it: nobody finds a missing child by the address they are missing from, and a confidential
 //! one never leaves its authority (invariant I16).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::custody::Signature;
-use crate::domain::identifiers::RegionCode;
 use crate::domain::text::{LINE_CHARACTERS_MAX, NOTE_CHARACTERS_MAX, lines};
 use crate::matching::{Birth, NameKind, Person, PersonCarer, PersonName, Query};
 use crate::register::children::Child;
@@ -244,9 +243,8 @@ impl Kept {
     }
 
     /// An authority of this region has come to lead, and owns the alert.
-    pub fn taken_over(&mut self, authority: String, audience: &BTreeSet<RegionCode>) {
+    pub fn taken_over(&mut self, authority: String) {
         self.particulars.authority = authority;
-        self.particulars.audience = audience.iter().map(ToString::to_string).collect();
         self.acknowledged_by.clear();
         (self.said, self.own) = Default::default();
     }

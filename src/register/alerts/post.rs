@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::particulars::{Details, Kept, Particulars, ReportDetails};
 use super::{Held, hits, keep, others};
 use crate::domain::custody::Signature;
-use crate::domain::custody::alert::{Alert, AlertMessage, AlertStatus, Beside, Leads, ReportKey};
+use crate::domain::custody::alert::{Alert, AlertMessage, AlertStatus, Beside, ReportKey};
 use crate::domain::identifiers::RegionCode;
 use crate::domain::ids::{AlertId, CustodyId, MessageId};
 use crate::register::receipts::sha256;
-use crate::register::{Region, RegisterError, transfers};
+use crate::register::transfers::Whereabouts;
+use crate::register::{Region, RegisterError};
 use crate::store::alerts::ReportRow;
 use crate::store::custody::{CustodyRow, OutboxRow, came_in, take_in};
 use crate::store::types::Id;
@@ -124,11 +125,10 @@ pub fn receive(tx: &mut Tx<'_>, region: &Region, sender: &RegionCode, carried: &
         },
     };
     let audience = others(region);
-    let leading = transfers::led_here(tx.connection, carried.custody)?;
-    let leads = leading.as_ref().map(|(epoch, _, _)| Leads { epoch: *epoch, audience: &audience });
+    let whereabouts = Whereabouts::of(tx.connection, region, carried.custody)?;
     let version = held.alert.bulletin.as_ref().map(|bulletin| bulletin.version);
     let mine = held.alert.is_mine();
-    let outcome = held.alert.receive(sender, carried.message.clone(), leads, tx.now());
+    let outcome = held.alert.receive(sender, carried.message.clone(), whereabouts.lead(&audience), tx.now());
     if held.alert.bulletin.as_ref().map(|bulletin| bulletin.version) != version {
         // Each version is opened anew.
         held.kept.acknowledged_by.clear();
@@ -148,10 +148,7 @@ pub fn receive(tx: &mut Tx<'_>, region: &Region, sender: &RegionCode, carried: &
         }
         _ => {}
     }
-    if let Some((_, authority, child)) = leading.filter(|_| held.alert.is_mine() && !mine) {
-        held.kept.taken_over(authority, &audience);
-        held.child = child.or(held.child);
-    }
+    held.note_take_over(&outcome, &whereabouts);
     let (alert, is_held) = (Id::from(carried.alert), held.alert.is_shown() && !held.alert.is_mine());
     let version = held.alert.bulletin.as_ref().map(|bulletin| bulletin.version).filter(|now| is_held && Some(*now) != version);
     let row = keep(tx, region, held, &outcome, BY)?;

@@ -38,9 +38,11 @@ use crate::authz::policy::Operation;
 use crate::authz::{Principal, Reach};
 use crate::domain::calendar::Calendar;
 use crate::domain::category::Category;
+use crate::domain::custody::alert::{Lead, Leads};
 use crate::domain::custody::{
     ActionKind, Custody, Duty, DutyKind, DutyOf, Envelope, Epoch, Outcome, Possible, Refused, Standing, StayTerms, Timetable, Why,
 };
+use crate::domain::identifiers::RegionCode;
 use crate::domain::ids::{CustodyId, MessageId, TransferId};
 use crate::domain::procedures::{EventKind, Side};
 use crate::domain::registration::RemovalGround;
@@ -556,14 +558,51 @@ pub fn led_by(
     Ok((id, epoch))
 }
 
-/// The authority of this region that leads a custody, with its epoch and the child; nothing when none does.
-///
-/// # Errors
-/// When the database fails.
-pub fn led_here(connection: &mut AnyConnection, custody: CustodyId) -> Result<Option<(Epoch, String, Option<Id>)>, RegisterError> {
-    let held = CustodyRow::of_custody(connection, custody.into())?.into_iter().map(Held::read).collect::<Result<Vec<_>, _>>()?;
-    let leads = held.into_iter().filter_map(|held| Some((held.custody.standing.leads()?, held.custody.me.as_str().to_owned(), held.child)));
-    Ok(leads.max_by_key(|(epoch, _, _)| *epoch))
+/// Where a child's custody is, for all that this region knows.
+#[derive(Debug)]
+pub enum Whereabouts {
+    /// With an authority of this region.
+    Here {
+        /// Since this epoch.
+        epoch: Epoch,
+        /// Which (GSS code).
+        authority: String,
+        /// The child, of this register.
+        child: Option<Id>,
+    },
+    /// It was here, and has passed on to an authority of that region.
+    PassedTo(RegionCode),
+    /// It has never been here, or has ended here.
+    Elsewhere,
+}
+
+impl Whereabouts {
+    /// Of a custody.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn of(connection: &mut AnyConnection, region: &Region, custody: CustodyId) -> Result<Self, RegisterError> {
+        let held = CustodyRow::of_custody(connection, custody.into())?.into_iter().map(Held::read).collect::<Result<Vec<_>, _>>()?;
+        let last = held.into_iter().max_by_key(|held| (held.custody.standing.leads(), held.custody.standing.epoch()));
+        let Some(Held { custody, child, .. }) = last else { return Ok(Self::Elsewhere) };
+        Ok(match &custody.standing {
+            Standing::Lead { epoch } => Self::Here { epoch: *epoch, authority: custody.me.as_str().to_owned(), child },
+            Standing::Ended { to, .. } => {
+                let there = region.authority(to.as_str()).map(|(there, _)| there.code.clone());
+                there.filter(|there| there != region.code()).map_or(Self::Elsewhere, Self::PassedTo)
+            }
+            Standing::None | Standing::Closed { .. } => Self::Elsewhere,
+        })
+    }
+
+    /// The same, as alerts follow it; `audience` is every other region.
+    pub const fn lead<'a>(&'a self, audience: &'a BTreeSet<RegionCode>) -> Lead<'a> {
+        match self {
+            Self::Here { epoch, .. } => Lead::Here(Leads { epoch: *epoch, audience }),
+            Self::PassedTo(region) => Lead::PassedTo(region),
+            Self::Elsewhere => Lead::Elsewhere,
+        }
+    }
 }
 
 /// The custody of a child that an authority registered: the one it leads already, or a new one. None begins beside one that is on its

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::{Alert, AlertMatter, AlertMessage, AlertOutcome, AlertStatus, Beside, Bulletin, Leads, Report, ReportKey};
+use super::{Alert, AlertMatter, AlertMessage, AlertOutcome, AlertStatus, Beside, Bulletin, Lead, Report, ReportKey};
 use crate::domain::identifiers::RegionCode;
 
 impl Alert {
-    pub(super) fn on_circulated(&mut self, from: &RegionCode, bulletin: Bulletin, leads: Option<Leads<'_>>, outcome: &mut AlertOutcome) {
+    pub(super) fn on_circulated(&mut self, from: &RegionCode, bulletin: Bulletin, lead: Lead<'_>, outcome: &mut AlertOutcome) {
         let mine = self.is_mine();
         match &self.bulletin {
             // This region took the alert over before it heard that the former owner had closed it.
@@ -30,9 +30,13 @@ impl Alert {
             }
             _ => self.replace(bulletin, outcome),
         }
-        self.say_receipt_to(from, outcome);
+        let passed_to = match lead {
+            Lead::PassedTo(region) => Some(region),
+            Lead::Here(_) | Lead::Elsewhere => None,
+        };
+        self.say_receipt_to(from, passed_to, outcome);
         // It may have been on its way for so long that custody has come here meanwhile.
-        if let Some(leads) = leads {
+        if let Lead::Here(leads) = lead {
             self.take_over(leads, outcome);
         }
     }
@@ -59,14 +63,15 @@ impl Alert {
 
     pub(super) fn say_receipt(&self, outcome: &mut AlertOutcome) {
         if let Some(owner) = self.bulletin.as_ref().map(|bulletin| bulletin.owner.clone()) {
-            self.say_receipt_to(&owner, outcome);
+            self.say_receipt_to(&owner, None, outcome);
         }
     }
 
-    fn say_receipt_to(&self, to: &RegionCode, outcome: &mut AlertOutcome) {
+    fn say_receipt_to(&self, to: &RegionCode, passed_to: Option<&RegionCode>, outcome: &mut AlertOutcome) {
         if let Some(bulletin) = &self.bulletin {
-            let acknowledged = self.acknowledged.is_some();
-            outcome.send.push((to.clone(), AlertMessage::Receipt { version: bulletin.version, acknowledged, searched: self.searched }));
+            let (acknowledged, passed_to) = (self.acknowledged.is_some(), passed_to.cloned());
+            let receipt = AlertMessage::Receipt { version: bulletin.version, acknowledged, searched: self.searched, passed_to };
+            outcome.send.push((to.clone(), receipt));
         }
     }
 

@@ -17,6 +17,8 @@
 //! * **Words are added.** What a former owner published before it heard of the take-over is taken into the next version.
 //! * **Never hidden by time.** An alert that has not been renewed is shown as stale, with its age, and never disappears.
 //! * **Somebody always owns it.** The new owner takes over; the old one does not resign.
+//! * **It follows the child.** Wherever custody has passed on to, the owner sends it there, whomever else it goes to; a region from
+//!   which custody has gone on says in its receipt where to.
 //! * **A sighting is never lost.** Its reporter sends it until the owner's receipt; every region it went through has a receipt
 //!   as well; an owner that has been overtaken passes on what nobody has read; and one that arrives after the closure is stored
 //!   for a person all the same.
@@ -261,6 +263,9 @@ pub enum AlertMessage {
         acknowledged: bool,
         /// The own records have been searched, and whether anything was found.
         searched: Option<bool>,
+        /// Custody of the child has passed on from there, to an authority of this region.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        passed_to: Option<RegionCode>,
     },
     /// Towards the owner.
     Report {
@@ -528,12 +533,15 @@ impl Alert {
         Ok(outcome)
     }
 
-    /// A message arrives from a region. `leads` is the epoch in which an authority of this region leads the child's custody.
-    pub fn receive(&mut self, from: &RegionCode, message: AlertMessage, leads: Option<Leads<'_>>, now: DateTime<Utc>) -> AlertOutcome {
+    /// A message arrives from a region. `lead` is where custody of the child is.
+    pub fn receive(&mut self, from: &RegionCode, message: AlertMessage, lead: Lead<'_>, now: DateTime<Utc>) -> AlertOutcome {
         let mut outcome = AlertOutcome::default();
         match message {
-            AlertMessage::Circulate(bulletin) => self.on_circulated(from, bulletin, leads, &mut outcome),
-            AlertMessage::Receipt { version, acknowledged, searched } => self.on_receipt(from, version, acknowledged, searched),
+            AlertMessage::Circulate(bulletin) => self.on_circulated(from, bulletin, lead, &mut outcome),
+            AlertMessage::Receipt { version, acknowledged, searched, passed_to } => {
+                self.on_receipt(from, version, acknowledged, searched);
+                self.send_after(passed_to.as_ref(), &mut outcome);
+            }
             AlertMessage::Report { key, reporter } => self.on_report(from, key, reporter, now, &mut outcome),
             AlertMessage::ReportReceipt { key } => self.on_report_receipt(from, key, &mut outcome),
         }
@@ -609,6 +617,17 @@ impl Alert {
         };
         Some(Leaf { id: *self.id.as_uuid(), phase, version: (bulletin.version.epoch.number(), bulletin.version.number) })
     }
+}
+
+/// Where custody of the child is, for all that this region knows.
+#[derive(Debug, Clone, Copy)]
+pub enum Lead<'a> {
+    /// With an authority of this region.
+    Here(Leads<'a>),
+    /// It was here, and has passed on to an authority of that region.
+    PassedTo(&'a RegionCode),
+    /// It has never been here, or has ended here.
+    Elsewhere,
 }
 
 /// An authority of this region leads the child's custody.

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::{
-    Alert, AlertMatter, AlertMessage, AlertOutcome, AlertStatus, Beside, Bulletin, ClosureReason, Leads, MissingPath, Recipient, Version,
+    Alert, AlertMatter, AlertMessage, AlertOutcome, AlertStatus, Beside, Bulletin, ClosureReason, Lead, Leads, MissingPath, Recipient,
+    Version,
 };
 use crate::domain::custody::Epoch;
 use crate::domain::identifiers::RegionCode;
@@ -73,13 +74,27 @@ impl Alert {
         }
     }
 
-    /// Custody of the child has come to an authority of this region: it takes an open alert over. The old owner goes on until
-    /// it has heard so.
-    pub fn lead_here(&mut self, leads: Leads<'_>, now: DateTime<Utc>) -> AlertOutcome {
+    /// Custody of the child has moved. Where it has come to takes an open alert over, and the old owner goes on until it has heard so;
+    /// where it has passed on from, the owner sends it after the child.
+    pub fn follow(&mut self, lead: Lead<'_>, now: DateTime<Utc>) -> AlertOutcome {
         let mut outcome = AlertOutcome::default();
-        self.take_over(leads, &mut outcome);
+        match lead {
+            Lead::Here(leads) => self.take_over(leads, &mut outcome),
+            Lead::PassedTo(region) => self.send_after(Some(region), &mut outcome),
+            Lead::Elsewhere => {}
+        }
         self.settle_duties(now);
         outcome
+    }
+
+    /// Whoever leads must hold the alert, whomever it was meant for: only then can they take it over.
+    pub(super) fn send_after(&mut self, region: Option<&RegionCode>, outcome: &mut AlertOutcome) {
+        let is_new = |region: &&RegionCode| **region != self.me && !self.recipients.contains_key(*region);
+        let is_open = self.is_mine() && self.is_shown();
+        if let (Some(region), Some(bulletin)) = (region.filter(is_new), self.bulletin.clone().filter(|_| is_open)) {
+            self.address([region.clone()].into());
+            outcome.send.push((region.clone(), AlertMessage::Circulate(bulletin)));
+        }
     }
 
     pub(super) fn take_over(&mut self, leads: Leads<'_>, outcome: &mut AlertOutcome) {

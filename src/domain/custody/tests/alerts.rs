@@ -61,7 +61,7 @@ impl Post {
             assert!(kinds.len() < 100, "the post never ends: {kinds:?}");
             kinds.push(message.as_str());
             let alert = self.alerts.iter_mut().find(|alert| alert.me == to).unwrap();
-            let outcome = alert.receive(&from, message, None, at(self.minutes));
+            let outcome = alert.receive(&from, message, Lead::Elsewhere, at(self.minutes));
             self.take(to, outcome);
         }
         kinds.join(" ")
@@ -189,7 +189,7 @@ fn custody_that_moves_takes_the_alert_with_it_and_what_nobody_has_read() {
     // N closes at the moment at which the child's custody passes to S.
     let audience: BTreeSet<_> = ['N', 'W'].map(region).into();
     let leads = Leads { epoch: Epoch::new(2).unwrap(), audience: &audience };
-    let outcome = post.of('S').lead_here(leads, at(9));
+    let outcome = post.of('S').follow(Lead::Here(leads), at(9));
     assert!(post.of('S').is_mine() && post.of('N').is_mine(), "the old owner does not resign");
     post.act('N', AlertAction::Close { reason: ClosureReason::Mistake }).unwrap();
     post.take(region('S'), outcome);
@@ -206,8 +206,36 @@ fn custody_that_moves_takes_the_alert_with_it_and_what_nobody_has_read() {
     // One that hears of it only when it leads already takes it over then.
     let mut late = Post::circulated();
     let (from, _, message) = late.bag.pop().unwrap();
-    let outcome = late.of('W').receive(&from, message, Some(Leads { epoch: Epoch::new(2).unwrap(), audience: &audience }), at(5));
+    let outcome = late.of('W').receive(&from, message, Lead::Here(Leads { epoch: Epoch::new(2).unwrap(), audience: &audience }), at(5));
     assert!(late.of('W').is_mine() && outcome.send.len() > 1);
+}
+
+#[test]
+fn an_alert_is_sent_after_a_child_who_goes_where_it_was_not_circulated() {
+    let mut post = Post::raised(false);
+    // Nobody is told what nobody has decided to circulate.
+    assert_eq!(post.of('N').follow(Lead::PassedTo(&region('W')), at(1)), AlertOutcome::default());
+    post.act('N', AlertAction::Decide { audience: Some([region('S')].into()), reconfirm_by: at(99) }).unwrap();
+    post.deliver();
+    // Custody passes to S when S has it already, and to W.
+    assert_eq!(post.of('N').follow(Lead::PassedTo(&region('S')), at(1)), AlertOutcome::default());
+    assert_eq!(post.of('S').follow(Lead::PassedTo(&region('W')), at(1)), AlertOutcome::default(), "not the owner's");
+    let (bulletin, west) = (post.of('N').bulletin.clone().unwrap(), region('W'));
+    let receipt = post.of('S').receive(&region('N'), AlertMessage::Circulate(bulletin), Lead::PassedTo(&west), at(2));
+    post.take(region('S'), receipt);
+    let audience: BTreeSet<_> = ['N', 'S'].map(region).into();
+    let (from, to, message) = { post.bag.remove(0) };
+    let outcome = post.of('N').receive(&from, message, Lead::PassedTo(&from), at(3));
+    assert_eq!((to, outcome.send.len()), (region('N'), 1));
+    assert!(post.of('N').recipients[&west].duties.iter().any(|duty| duty.kind == DutyKind::AlertReceipt));
+    let (to, message) = outcome.send[0].clone();
+    assert_eq!(to, west);
+    let leads = Leads { epoch: Epoch::new(3).unwrap(), audience: &audience };
+    let outcome = post.of('W').receive(&region('N'), message, Lead::Here(leads), at(4));
+    post.take(west, outcome);
+    post.deliver();
+    assert_eq!(post.status(), "active 3.0, active 3.0, active 3.0");
+    assert!(post.of('W').is_mine() && !post.of('N').is_mine());
 }
 
 #[test]
@@ -222,7 +250,7 @@ fn each_report_is_sent_once_however_many_wait_for_an_owner_that_is_away() {
     // A new owner gets all that the former one has not confirmed.
     post.bag.clear();
     let audience: BTreeSet<_> = ['N', 'S'].map(region).into();
-    let outcome = post.of('W').lead_here(Leads { epoch: Epoch::new(2).unwrap(), audience: &audience }, at(9));
+    let outcome = post.of('W').follow(Lead::Here(Leads { epoch: Epoch::new(2).unwrap(), audience: &audience }), at(9));
     post.take(region('W'), outcome);
     post.deliver();
     assert_eq!((post.of('W').unread().count(), post.of('S').due_messages().len()), (5, 0));
@@ -234,14 +262,14 @@ fn what_a_former_owner_published_meanwhile_is_added_once() {
     let mut post = Post::circulated();
     post.deliver();
     // N publishes twice before it hears that S has taken the alert over.
-    let taken_over = post.of('S').lead_here(Leads { epoch: Epoch::new(2).unwrap(), audience: &audience }, at(9));
+    let taken_over = post.of('S').follow(Lead::Here(Leads { epoch: Epoch::new(2).unwrap(), audience: &audience }), at(9));
     post.act('N', AlertAction::Update).unwrap();
     post.act('N', AlertAction::Renew { reconfirm_by: at(9 * 1440) }).unwrap();
     let late: Vec<_> = post.bag.iter().filter(|(_, to, _)| *to == region('S')).cloned().collect();
     post.take(region('S'), taken_over);
     let mut beside = Vec::new();
     for (from, _, message) in [&late[..], &late[..]].concat() {
-        let outcome = post.of('S').receive(&from, message, None, at(10));
+        let outcome = post.of('S').receive(&from, message, Lead::Elsewhere, at(10));
         beside.push(outcome.beside);
         post.take(region('S'), outcome);
     }
@@ -258,12 +286,12 @@ fn the_owner_takes_no_receipt_of_another_owners_version_for_that_of_its_closure(
     let audience: BTreeSet<_> = ['N', 'W'].map(region).into();
     let mut post = Post::circulated();
     post.deliver();
-    let taken_over = post.of('S').lead_here(Leads { epoch: Epoch::new(2).unwrap(), audience: &audience }, at(9));
+    let taken_over = post.of('S').follow(Lead::Here(Leads { epoch: Epoch::new(2).unwrap(), audience: &audience }), at(9));
     post.act('N', AlertAction::Close { reason: ClosureReason::LocatedAndSeen }).unwrap();
     post.bag.clear();
     let version = post.of('S').bulletin.as_ref().unwrap().version;
-    let receipt = AlertMessage::Receipt { version, acknowledged: false, searched: None };
-    post.of('N').receive(&region('S'), receipt, None, at(10));
+    let receipt = AlertMessage::Receipt { version, acknowledged: false, searched: None, passed_to: None };
+    post.of('N').receive(&region('S'), receipt, Lead::Elsewhere, at(10));
     assert!(post.of('N').due_messages().iter().any(|(to, _)| *to == region('S')));
     // The closure itself was lost: the take-over is answered with it.
     post.take(region('S'), taken_over);
@@ -283,14 +311,14 @@ fn a_receipt_that_comes_late_from_a_former_owner_counts_for_nothing() {
     // Custody goes to S and back to N: each passes on to the other what nobody has read.
     for (me, epoch) in [('S', 2), ('N', 3)] {
         let audience = audience(me);
-        let outcome = post.of(me).lead_here(Leads { epoch: Epoch::new(epoch).unwrap(), audience: &audience }, at(9));
+        let outcome = post.of(me).follow(Lead::Here(Leads { epoch: Epoch::new(epoch).unwrap(), audience: &audience }), at(9));
         post.take(region(me), outcome);
         post.deliver();
     }
     assert_eq!(post.of('N').unread().count(), 1);
     // Then to W, which cannot be reached for a while; receipts that N and S once gave each other come again.
     let to_w = audience('W');
-    let outcome = post.of('W').lead_here(Leads { epoch: Epoch::new(4).unwrap(), audience: &to_w }, at(10));
+    let outcome = post.of('W').follow(Lead::Here(Leads { epoch: Epoch::new(4).unwrap(), audience: &to_w }), at(10));
     post.take(region('W'), outcome);
     post.deliver();
     for (from, to) in [('N', 'S'), ('S', 'N')] {

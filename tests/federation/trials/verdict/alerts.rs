@@ -7,7 +7,7 @@ use std::thread::scope;
 use cofrestr::domain::custody::alert::{Alert, AlertStatus, Bulletin, Report, ReportKey};
 use serde_json::Value;
 
-use super::differing;
+use super::{differing, moves};
 use crate::federation::trials::sought::{Word, told};
 use crate::federation::trials::watch::ask;
 use crate::federation::trials::world::{Known, World};
@@ -75,16 +75,26 @@ fn words(world: &World) -> BTreeMap<String, Word> {
 
 /// Everything that must hold of them, by what the registers hold.
 pub fn judge(world: &World) {
-    let (alerts, words) = (alerts(world), words(world));
+    let (alerts, words, leaders) = (alerts(world), words(world), leaders(world));
     assert_eq!(alerts.keys().collect::<Vec<_>>(), words.keys().collect::<Vec<_>>(), "the alerts are not those that were raised");
     for (id, held) in &alerts {
         let owner = owner(id, held);
+        if owner.bulletin().status == AlertStatus::Active {
+            let leader = leaders[&owner.bulletin().custody.to_string()];
+            assert_eq!(owner.place, leader, "alert {id} is owned where nobody leads: {:?}", words[id]);
+        }
         everybody_holds_the_same(world, id, held, owner);
         it_stands_as_people_left_it(world, owner, &words[id]);
         what_was_reported_is_with_the_owner(world, held, owner, &words[id]);
     }
     stood_down_once(world, &alerts, &words);
     each_notice_once(world, &alerts, &words);
+}
+
+/// Where each custody is led.
+fn leaders(world: &World) -> BTreeMap<String, usize> {
+    let leads = |held: Vec<moves::Held>| held.into_iter().find(|held| held.custody.standing.leads().is_some()).map(|held| held.place);
+    moves::custodies(world).into_iter().filter_map(|(id, held)| Some((id, leads(held)?))).collect()
 }
 
 /// One region owns it, under the highest version that anybody knows of.
