@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::moves::{self, Ended, why};
 use super::sought::{Sought, Word};
 use super::world::{At, World};
-use super::{Dice, child};
+use super::{Dice, child, chosen};
 use crate::support::http::Answer;
 
 /// Steps that people try about one alert.
@@ -39,8 +39,6 @@ const STEP_WEIGHTS: [(&str, u32); 11] = [
     ("search", 5),
     ("sighting", 10),
 ];
-/// How gladly people let it be for now.
-const IDLE: u32 = 30;
 
 pub fn live(world: &World, dice: &mut Dice, number: u64, may_move: bool) {
     let sought = Arc::new(Sought::default());
@@ -198,15 +196,7 @@ impl Search<'_> {
     fn step(&mut self, dice: &mut Dice, place: usize, seen: &Answer) {
         let possible = seen.list("/possible");
         let here: Vec<&str> = possible.iter().filter_map(|turn| turn["action"].as_str()).collect();
-        let mischief = dice.random_bool(0.04);
-        let choice: Vec<(&str, u32)> = STEP_WEIGHTS.iter().copied().filter(|(action, _)| mischief || here.contains(action)).collect();
-        let idle = [("", IDLE)];
-        let (action, _) = [&choice[..], &idle].concat().choose_weighted(dice, |(_, weight)| *weight).copied().expect("one of them");
-        if action.is_empty() {
-            return sleep(Duration::from_millis(dice.random_range(50..300)));
-        }
-        // It may be long since it was possible: somebody has it open on a screen.
-        sleep(Duration::from_millis(dice.random_range(0..150)));
+        let Some(action) = chosen(dice, &STEP_WEIGHTS, &here) else { return };
         match action {
             "sighting" => self.sight(dice, place),
             "acknowledge" if here.contains(&"acknowledge") && dice.random_bool(0.4) => self.confirm(place),

@@ -26,10 +26,11 @@ mod world;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::scope;
-use std::time::Instant;
+use std::thread::{scope, sleep};
+use std::time::{Duration, Instant};
 
 use rand::rngs::ChaCha8Rng;
+use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::support::database::Backend;
@@ -47,6 +48,23 @@ const WATCHERS: u64 = 2;
 const BATCH: u64 = 500;
 /// Trials when nothing else is said, on SQLite and on PostgreSQL.
 const USUAL: (u64, u64) = (160, 80);
+
+/// How gladly people let something be for now.
+const IDLE: u32 = 30;
+
+/// The step that somebody takes after a while, by how gladly each is taken: of those that are possible here, and now and then one that
+/// is not. Nothing when they let it be.
+fn chosen(dice: &mut Dice, weights: &[(&'static str, u32)], here: &[&str]) -> Option<&'static str> {
+    let mischief = dice.random_bool(0.04);
+    let choice =
+        weights.iter().copied().filter(|(action, _)| mischief || here.contains(action)).map(|(action, weight)| (Some(action), weight));
+    let choice: Vec<(Option<&str>, u32)> = choice.chain([(None, IDLE)]).collect();
+    let (action, _) = *choice.choose_weighted(dice, |(_, weight)| *weight).expect("one of them");
+    // It may be long since it was possible: somebody has it open on a screen.
+    let pause = if action.is_some() { 0..150 } else { 50..300 };
+    sleep(Duration::from_millis(dice.random_range(pause)));
+    action
+}
 
 /// What a trial is about. Another kind of episode comes in here: with what people do in it, and with what must hold of it after
 /// healing.

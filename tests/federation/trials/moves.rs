@@ -10,7 +10,7 @@ use rand::seq::IndexedRandom as _;
 use serde_json::{Value, json};
 
 use super::world::{At, World};
-use super::{Dice, child};
+use super::{Dice, child, chosen};
 use crate::support::http::Answer;
 use crate::support::people::{Conference, full};
 
@@ -38,8 +38,6 @@ const STEP_WEIGHTS: [(&str, u32); 11] = [
     ("refuse", 1),
     ("dispute", 3),
 ];
-/// How gladly people let it be for now.
-const IDLE: u32 = 30;
 
 pub fn live(world: &World, dice: &mut Dice, number: u64) {
     let child = child::enter(world, dice, number, None);
@@ -154,15 +152,7 @@ impl Walk<'_> {
         let possible = seen.list("/possible");
         let here: Vec<&str> =
             possible.iter().filter(|turn| turn["authority"] == at.authority).filter_map(|turn| turn["action"].as_str()).collect();
-        let mischief = dice.random_bool(0.04);
-        let choice: Vec<(&str, u32)> = STEP_WEIGHTS.iter().copied().filter(|(action, _)| mischief || here.contains(action)).collect();
-        let idle = [("", IDLE)];
-        let (action, _) = [&choice[..], &idle].concat().choose_weighted(dice, |(_, weight)| *weight).copied().expect("one of them");
-        if action.is_empty() {
-            return sleep(Duration::from_millis(dice.random_range(50..300)));
-        }
-        // It may be long since it was possible: somebody has it open on a screen.
-        sleep(Duration::from_millis(dice.random_range(0..150)));
+        let Some(action) = chosen(dice, &STEP_WEIGHTS, &here) else { return };
         let Some(body) = self.body(dice, action, at, seen) else { return };
         let answer = self.world.post(at.place, &format!("{}/{action}", self.path), &body);
         match answer.status {
