@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use cofrestr::invent::{
     DevelopmentSet, InventedChild, Particulars, Query, SetSize, development_set, write_import, write_queries, write_register,
 };
+use cofrestr::matching::{self, Birth, Person, PersonAddress, PersonName, enough_to_search};
 use serde_json::{Map, Value, json};
 
 use super::load::{Asked, Truth};
@@ -42,7 +43,7 @@ impl Register {
         // A slip of the pen may name a day that has not come; whoever hears that looks again.
         let today = day.to_string();
         let has_come = |query: &&Query| query.asked.date_of_birth <= today;
-        let questions = real.iter().filter(misspelt).filter(has_come).map(|query| question(query, &truths)).collect();
+        let questions = real.iter().filter(misspelt).filter(has_come).filter_map(|query| question(query, &truths)).collect();
         Self { children, questions }
     }
 
@@ -93,7 +94,8 @@ fn truths(children: &[InventedChild]) -> HashMap<&str, Truth> {
         .collect()
 }
 
-fn question(query: &Query, truths: &HashMap<&str, Truth>) -> Asked {
+/// The question, when there is enough in it to search on.
+fn question(query: &Query, truths: &HashMap<&str, Truth>) -> Option<Asked> {
     let Particulars {
         given,
         middle,
@@ -142,7 +144,22 @@ fn question(query: &Query, truths: &HashMap<&str, Truth>) -> Asked {
         child.insert("mother".into(), json!({"given": mother_given, "family": mother_family}));
     }
     let body = json!({"reason": "hospital-attendance", "search": "own-region", "child": child}).to_string();
-    Asked { body, truth: truths.get(query.truth.as_str()).cloned() }
+    is_enough(&query.asked).then(|| Asked { body, truth: truths.get(query.truth.as_str()).cloned() })
+}
+
+/// Whether the matcher has enough to search on: whoever hears that there is too little finds out more.
+fn is_enough(asked: &Particulars) -> bool {
+    let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let number: String = asked.nhs_number.chars().filter(char::is_ascii_digit).collect();
+    let person = Person {
+        names: vec![PersonName { given: text(&asked.given), family: text(&asked.family), ..PersonName::default() }],
+        birth: Birth::from_text(&asked.date_of_birth),
+        sex: cofrestr::register::matcher::sex(&asked.sex),
+        nhs_numbers: Some(number).filter(|number| is_a_number(number)).into_iter().collect(),
+        addresses: vec![PersonAddress { postcode: text(&asked.postcode), ..PersonAddress::default() }],
+        ..Person::default()
+    };
+    enough_to_search(&matching::Query::new(&person)).is_ok()
 }
 
 /// Whether the check digit is right: a wrong one is refused over HTTP, and whoever reads it out looks again.
