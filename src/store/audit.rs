@@ -277,7 +277,7 @@ pub(super) struct EntryInsert {
     request_id: Id,
     correlation_id: Id,
     record: String,
-    leaf_hash: Vec<u8>,
+    pub(super) leaf_hash: Vec<u8>,
 }
 
 /// Writes the entry and puts it into the log, or binds it in the sheaf that will be. The last statement of every unit of work.

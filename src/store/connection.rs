@@ -81,7 +81,7 @@ impl AnyConnection {
                      PRAGMA journal_mode = WAL;
                      PRAGMA synchronous = FULL;
                      PRAGMA foreign_keys = ON;
-                     PRAGMA cache_size = -8000;
+                     PRAGMA cache_size = -4000;
                      PRAGMA temp_store = MEMORY;",
                 )?;
                 Self::Sqlite(connection)

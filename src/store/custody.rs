@@ -5,6 +5,7 @@ use diesel::prelude::*;
 
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
+use super::fixed::among;
 use super::schema::{custody, custody_inbox, custody_outbox, transfer, transfer_step};
 use super::types::{Id, Instant, shows_only};
 use super::{Store, Tx};
@@ -138,7 +139,7 @@ impl LeadRow {
             return Ok(Vec::new());
         }
         Ok(with!(connection, |c| custody::table
-            .filter(custody::child_id.eq_any(children.iter().copied().map(Some)))
+            .filter(among(custody::child_id, children))
             .filter(custody::standing.ne("closed").or(custody::is_open.eq(true)))
             .select(Self::as_select())
             .load(c))?)

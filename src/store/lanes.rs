@@ -45,11 +45,13 @@ impl From<StoreError> for Broken {
 
 /// A unit of work that waits for its turn.
 pub(super) trait Unit: Send {
-    /// Does the work as one of a group.
-    fn attempt(&mut self, connection: &mut AnyConnection, sheaf: &mut Sheaf) -> Result<(), Broken>;
+    /// Does the work: as one of a group what nobody reads again goes into the sheaf.
+    fn attempt(&mut self, connection: &mut AnyConnection, sheaf: Option<&mut Sheaf>) -> Result<(), Broken>;
+    /// Does the work in a savepoint of the transaction, so that it fails alone; the answer keeps how it went. For SQLite.
+    fn attempt_apart(&mut self, connection: &mut AnyConnection);
     /// Answers, after the commit of the group or instead of it.
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
-    /// Does the work in a transaction of its own, and answers.
+    /// Does the work in a transaction of its own, and answers. For PostgreSQL.
     fn alone(self: Box<Self>, database: &Database);
 }
 
@@ -116,7 +118,7 @@ fn write(database: &Database, mut group: Vec<Box<dyn Unit>>) {
     let committed = database.with_transaction(REPEATABLE_READ, |connection| {
         let mut sheaf = Sheaf::default();
         for unit in &mut group {
-            unit.attempt(connection, &mut sheaf)?;
+            unit.attempt(connection, Some(&mut sheaf))?;
         }
         sheaf.write(connection)?;
         worked = watch.elapsed();

@@ -60,7 +60,7 @@ pub(super) fn admit(connection: &mut AnyConnection, entry: Id, leaf: &Hash) -> R
 }
 
 /// Gives entries the next places. Only one transaction at a time may do this.
-fn place(connection: &mut AnyConnection, entries: &[(Id, Vec<u8>)]) -> Result<(), StoreError> {
+pub(super) fn place(connection: &mut AnyConnection, entries: &[(Id, Vec<u8>)]) -> Result<(), StoreError> {
     let last: Option<(i64, Vec<u8>)> = with!(&mut *connection, |c| audit_leaf::table
         .order(audit_leaf::leaf_index.desc())
         .select((audit_leaf::leaf_index, audit_leaf::chain))

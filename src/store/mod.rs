@@ -42,6 +42,7 @@ pub mod note;
 pub mod notices;
 pub mod patterns;
 pub mod plans;
+mod readers;
 pub mod registrations;
 pub mod retention;
 pub mod revocations;
@@ -72,6 +73,7 @@ use clock::Clock;
 use connection::{AnyConnection, DatabaseUrl, Manager};
 pub use error::StoreError;
 use lanes::{Broken, LANES, Lanes};
+use readers::Readers;
 use sheaf::Sheaf;
 use writer::Writer;
 
@@ -111,7 +113,7 @@ impl Failure for StoreError {
 /// How large the store's pools are.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
-    /// Connections for reading; on PostgreSQL those for long work too, and two more for the writers.
+    /// Connections for reading; on PostgreSQL those for long work too. Those that answer checks and those that write come on top.
     pub connections: u32,
     /// How long to wait for one.
     pub wait: Duration,
@@ -237,6 +239,7 @@ struct Inner {
     database: Arc<Database>,
     /// As many blocking reads at once as there are connections: the rest wait here, not on threads.
     turns: Semaphore,
+    readers: Readers,
     writer: Writers,
     clock: Arc<Clock>,
 }
@@ -259,8 +262,9 @@ impl Store {
     /// # Errors
     /// When the database cannot be reached, or its migrations are not this program's.
     pub fn open(url: &DatabaseUrl, sizes: Sizes, clock: Arc<Clock>) -> Result<Self, StoreError> {
-        // A reader's cache is empty after every commit; the writer's stays, because nobody else writes.
-        Self::open_writing(url, sizes, clock, |writer| Ok(writer.execute("PRAGMA cache_size = -16000")?))
+        // A reader's cache is empty after every commit; the writer's stays, because nobody else writes. Its log is carried over every
+        // 16 MB: a page that many checks change is written once for all of them.
+        Self::open_writing(url, sizes, clock, |writer| Ok(writer.execute("PRAGMA cache_size = -12000; PRAGMA wal_autocheckpoint = 4096")?))
     }
 
     /// Opens the store for a command that writes thousands of people. The index's keys are hashes, so every unit of work
@@ -288,8 +292,13 @@ impl Store {
             return Err(StoreError::Migrations("the database is behind this program; run `cofrestr migrate` first".into()));
         }
         let writers = if matches!(url, DatabaseUrl::Postgres(_)) { LANES } else { 0 };
+        let readers = match url {
+            DatabaseUrl::Sqlite(_) => sizes.connections,
+            // Half of the time a reader waits for the database.
+            DatabaseUrl::Postgres(_) => sizes.connections.div_ceil(2),
+        };
         let pool = Pool::builder()
-            .max_size(sizes.connections + writers)
+            .max_size(sizes.connections + readers + writers)
             .min_idle(Some(1))
             .connection_timeout(sizes.wait)
             .test_on_check_out(false)
@@ -309,7 +318,8 @@ impl Store {
             }
         };
         let turns = Semaphore::new(sizes.connections as usize);
-        Ok(Self { inner: Arc::new(Inner { database, turns, writer, clock }) })
+        let readers = Readers::start(&database, readers as usize)?;
+        Ok(Self { inner: Arc::new(Inner { database, turns, readers, writer, clock }) })
     }
 
     /// The injected clock.
@@ -411,7 +421,7 @@ impl Store {
         E: Failure,
     {
         let access = Arc::new(permit.spend());
-        let (found, audit) = match self.look(&access, read).await {
+        let (found, audit) = match self.look_together(&access, read).await {
             Ok(found) => found,
             Err(error) => return Err(self.failed(access, error).await),
         };
@@ -431,14 +441,7 @@ impl Store {
         &self,
         work: impl FnOnce(&mut AnyConnection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.on_reader(move |database| {
-            let begin = match database.url {
-                DatabaseUrl::Sqlite(_) => "BEGIN",
-                DatabaseUrl::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            };
-            database.with_transaction(begin, work)
-        })
-        .await
+        self.on_reader(move |database| database.with_transaction(database.begin_reading(), work)).await
     }
 
     /// Upkeep that writes: no access to anybody's record, no entry in the audit log.
@@ -452,7 +455,7 @@ impl Store {
             }
             Writers::Sqlite(writer) => {
                 let (answer, answered) = oneshot::channel();
-                writer.submit(move |connection| {
+                writer.upkeep(move |connection| {
                     let result = guarded(connection, work);
                     Box::new(move |committed| {
                         let _ = answer.send(committed.and(result));
@@ -470,11 +473,7 @@ impl Store {
     /// When the database fails.
     pub async fn revocations(&self, known: Option<usize>) -> Result<Option<Vec<revocations::RevocationRow>>, StoreError> {
         self.on_reader(move |database| {
-            let begin = match database.url {
-                DatabaseUrl::Sqlite(_) => "BEGIN",
-                DatabaseUrl::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            };
-            database.with_transaction(begin, |connection| revocations::beyond(connection, known))
+            database.with_transaction(database.begin_reading(), |connection| revocations::beyond(connection, known))
         })
         .await
     }
@@ -548,14 +547,17 @@ impl Store {
         T: Send + 'static,
         E: Failure,
     {
-        if matches!(self.inner.writer, Writers::Sqlite(_)) {
-            return self.run(permit, read, write).await;
-        }
         let access = Arc::new(permit.spend());
         let (found, draft) = match self.look(&access, read).await {
             Ok(found) => found,
             Err(error) => return Err(self.failed(access, error).await),
         };
+        if let Writers::Sqlite(writer) = &self.inner.writer {
+            let (answer, answered) = oneshot::channel();
+            let unit = self.queued(access, draft, move |tx: &mut Tx<'_>| write(tx, &found), answer);
+            writer.submit_long(unit).map_err(E::from)?;
+            return answered.await.unwrap_or_else(|_| Err(StoreError::Stopped.into()));
+        }
         let (now, wall) = (self.inner.clock.now(), self.inner.clock.wall());
         self.on_reader(move |database| alone(database, &access, &draft, now, wall, &|tx: &mut Tx<'_>| write(tx, &found))).await
     }
@@ -601,7 +603,7 @@ impl Store {
                         return Ok(());
                     }
                     let (answer, answered) = oneshot::channel();
-                    writer.submit(move |connection| {
+                    writer.upkeep(move |connection| {
                         let result = guarded(connection, |connection| log::checkpoint(connection, now, every, &*sign));
                         Box::new(move |committed| {
                             let _ = answer.send(committed.and(result));
@@ -649,26 +651,58 @@ impl Store {
         T: Send + 'static,
         E: Failure,
     {
+        let look = self.look_of(access, read);
+        let operation = access.operation;
+        self.on_reader(move |database| statements::counted(operation, || database.with_transaction(database.begin_reading(), look))).await
+    }
+
+    /// The same for what many ask at once and nobody reads for long: looks that wait share a snapshot.
+    async fn look_together<T, E>(
+        &self,
+        access: &Arc<Access>,
+        read: impl FnOnce(&mut Snapshot<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<(T, AuditDraft), E>
+    where
+        T: Send + 'static,
+        E: Failure,
+    {
+        let look = self.look_of(access, read);
+        let operation = access.operation;
+        let (answer, answered) = oneshot::channel();
+        let on_snapshot = move |connection: Result<&mut AnyConnection, StoreError>| {
+            let found = connection.map_err(E::from).and_then(|connection| {
+                let look = AssertUnwindSafe(|| statements::counted(operation, || look(connection)));
+                catch_unwind(look).unwrap_or_else(|_| Err(StoreError::Panicked.into()))
+            });
+            let is_sound = found.is_ok();
+            // The caller may have gone away.
+            let _ = answer.send(found);
+            is_sound
+        };
+        self.inner.readers.submit(Box::new(on_snapshot)).map_err(E::from)?;
+        answered.await.unwrap_or_else(|_| Err(StoreError::Stopped.into()))
+    }
+
+    /// A look, to be taken on a connection with a snapshot.
+    fn look_of<T, E>(
+        &self,
+        access: &Arc<Access>,
+        read: impl FnOnce(&mut Snapshot<'_>) -> Result<T, E> + Send + 'static,
+    ) -> impl FnOnce(&mut AnyConnection) -> Result<(T, AuditDraft), E> + Send + 'static
+    where
+        T: Send + 'static,
+        E: Failure,
+    {
         let now = self.inner.clock.now();
         let wall = self.inner.clock.wall();
         let access = Arc::clone(access);
-        self.on_reader(move |database| {
+        move |connection| {
             let watch = Stopwatch::now();
-            let begin = match database.url {
-                DatabaseUrl::Sqlite(_) => "BEGIN",
-                DatabaseUrl::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            };
-            let found = statements::counted(access.operation, || {
-                database.with_transaction(begin, |connection| {
-                    let mut snapshot = Snapshot { connection, now, wall, access: &access, audit: AuditDraft::new() };
-                    let value = read(&mut snapshot)?;
-                    Ok((value, snapshot.audit))
-                })
-            });
+            let mut snapshot = Snapshot { connection, now, wall, access: &access, audit: AuditDraft::new() };
+            let found = read(&mut snapshot);
             metrics::histogram!("cofrestr_read_seconds").record(watch.elapsed().as_secs_f64());
-            found
-        })
-        .await
+            Ok((found?, snapshot.audit))
+        }
     }
 
     /// Runs blocking work on a reader's turn.
@@ -714,29 +748,28 @@ impl Store {
         T: Send + 'static,
         E: Failure,
     {
-        let now = self.inner.clock.now();
-        let wall = self.inner.clock.wall();
         let (answer, answered) = oneshot::channel();
-        let queued = Stopwatch::now();
+        let unit = self.queued(access, draft, work, answer);
         match &self.inner.writer {
-            Writers::Sqlite(writer) => writer.submit(move |connection| {
-                metrics::histogram!("cofrestr_write_wait_seconds").record(queued.elapsed().as_secs_f64());
-                let watch = Stopwatch::now();
-                let result = statements::counted(access.operation, || in_savepoint(connection, &access, draft, now, wall, &work));
-                metrics::histogram!("cofrestr_write_seconds").record(watch.elapsed().as_secs_f64());
-                Box::new(move |committed| {
-                    // The caller may have gone away; the work is kept all the same.
-                    let _ = answer.send(committed.map_err(E::from).and(result));
-                })
-            }),
-            Writers::Postgres(lanes) => lanes.submit(Box::new(Grouped { access, draft, now, wall, work, queued, done: None, answer })),
+            Writers::Sqlite(writer) => writer.submit(unit),
+            Writers::Postgres(lanes) => lanes.submit(unit),
         }
         .map_err(E::from)?;
         answered.await.unwrap_or_else(|_| Err(StoreError::Stopped.into()))
     }
+
+    /// A unit of work as it waits for a writer.
+    fn queued<T, E, W>(&self, access: Arc<Access>, draft: AuditDraft, work: W, answer: Answer<T, E>) -> Box<Grouped<T, E, W>> {
+        let now = self.inner.clock.now();
+        let wall = self.inner.clock.wall();
+        Box::new(Grouped { access, draft, now, wall, work, queued: Stopwatch::now(), done: None, answer })
+    }
 }
 
-/// A unit of work of PostgreSQL that waits for its turn.
+/// Who waits for what comes of a unit of work.
+type Answer<T, E> = oneshot::Sender<Result<T, E>>;
+
+/// A unit of work that waits for its turn.
 struct Grouped<T, E, W> {
     access: Arc<Access>,
     draft: AuditDraft,
@@ -744,8 +777,8 @@ struct Grouped<T, E, W> {
     wall: DateTime<Utc>,
     work: W,
     queued: Stopwatch,
-    done: Option<T>,
-    answer: oneshot::Sender<Result<T, E>>,
+    done: Option<Result<T, E>>,
+    answer: Answer<T, E>,
 }
 
 impl<T, E, W> lanes::Unit for Grouped<T, E, W>
@@ -754,14 +787,14 @@ where
     E: Failure,
     W: Fn(&mut Tx<'_>) -> Result<T, E> + Send,
 {
-    fn attempt(&mut self, connection: &mut AnyConnection, sheaf: &mut Sheaf) -> Result<(), Broken> {
+    fn attempt(&mut self, connection: &mut AnyConnection, sheaf: Option<&mut Sheaf>) -> Result<(), Broken> {
         metrics::histogram!("cofrestr_write_wait_seconds").record(self.queued.elapsed().as_secs_f64());
         let Self { access, draft, now, wall, work, .. } = self;
         // A panic is met again alone, and answered there.
-        let unit = || attempt_unit(connection, Some(sheaf), access, draft.clone(), *now, *wall, work);
+        let unit = || attempt_unit(connection, sheaf, access, draft.clone(), *now, *wall, work);
         match catch_unwind(AssertUnwindSafe(|| statements::counted(access.operation, unit))) {
             Ok(Ok(value)) => {
-                self.done = Some(value);
+                self.done = Some(Ok(value));
                 Ok(())
             }
             Ok(Err(error)) if error.code() == AWAY && !error.is_retryable() => Err(Broken::Away),
@@ -769,13 +802,19 @@ where
         }
     }
 
+    fn attempt_apart(&mut self, connection: &mut AnyConnection) {
+        let Self { access, draft, now, wall, work, .. } = self;
+        let apart = || in_savepoint(connection, access, draft.clone(), *now, *wall, work);
+        self.done = Some(statements::counted(access.operation, apart));
+    }
+
     fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
         let Self { done, answer, work, .. } = *self;
-        let result = committed.and_then(|()| done.ok_or(StoreError::Stopped));
+        let result = committed.map_err(E::from).and_then(|()| done.unwrap_or_else(|| Err(StoreError::Stopped.into())));
         // With the work goes the caller's turn: whoever asks again as soon as they have the answer is not told that it is under way.
         drop(work);
         // The caller may have gone away; the work is kept all the same.
-        let _ = answer.send(result.map_err(E::from));
+        let _ = answer.send(result);
     }
 
     fn alone(self: Box<Self>, database: &Database) {
@@ -824,6 +863,14 @@ fn alone<T, E: Failure>(
 }
 
 impl Database {
+    /// How a snapshot to read from begins.
+    fn begin_reading(&self) -> &'static str {
+        match self.url {
+            DatabaseUrl::Sqlite(_) => "BEGIN",
+            DatabaseUrl::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+
     /// Runs `work` between begin and commit; rolls back when it fails.
     fn with_transaction<T, E: From<StoreError>>(&self, begin: &str, work: impl FnOnce(&mut AnyConnection) -> Result<T, E>) -> Result<T, E> {
         let mut pooled = self.begin(begin)?;

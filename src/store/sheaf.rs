@@ -1,5 +1,6 @@
 //! Rows that several units of work add, bound together: on PostgreSQL every statement is a journey to the server and back, so
-//! what the units of one commit insert goes there in one statement for each table.
+//! what the units of one commit insert goes there in one statement for each table. On SQLite what they have in common is written
+//! once: what was used of budgets, and the end of the audit log.
 //!
 //! Only rows that no unit reads again are bound: what a check leaves behind, kept answers, entries of the audit log. They
 //! are written before the commit, in the order in which they refer to each other.
@@ -15,9 +16,12 @@ use super::enquiries::{EnquiryMatchRow, EnquiryRow};
 use super::error::StoreError;
 use super::events::EventRow;
 use super::idempotency::KeptRow;
+use super::log;
 use super::notices::NoticeRow;
 use super::patterns::MarkRow;
-use super::schema::{audit_entry, enquiry, enquiry_mark, event, idempotency, notice, task};
+use super::schema::{
+    audit_child, audit_commitment, audit_entry, enquiry, enquiry_key, enquiry_mark, enquiry_match, event, idempotency, notice, task,
+};
 use super::tasks::TaskRow;
 use super::types::{DbInstant, DbUuid, Id, Instant};
 
@@ -49,6 +53,14 @@ macro_rules! insert {
     };
 }
 
+macro_rules! insert_each {
+    ($connection:expr, $table:ident, $rows:expr) => {
+        for row in $rows {
+            diesel::insert_into($table::table).values(row).execute($connection)?;
+        }
+    };
+}
+
 impl Sheaf {
     /// Writes all of them.
     ///
@@ -61,7 +73,10 @@ impl Sheaf {
     }
 
     fn write_bound(self, connection: &mut AnyConnection) -> Result<Spent, StoreError> {
-        let AnyConnection::Pg(c) = connection else { return Err(StoreError::Corrupt("a sheaf is for PostgreSQL")) };
+        let c = match connection {
+            AnyConnection::Pg(c) => c,
+            AnyConnection::Sqlite(_) => return self.write_one_by_one(connection),
+        };
         insert!(c, enquiry, self.enquiries);
         if !self.matches.is_empty() {
             sql_query("INSERT INTO enquiry_match (child_id, enquiry_id, asked_at, grade) SELECT * FROM unnest($1, $2, $3, $4)")
@@ -100,6 +115,32 @@ impl Sheaf {
             sql_query("INSERT INTO audit_pending (entry_id) SELECT * FROM unnest($1)")
                 .bind::<Array<DbUuid>, _>(column(&self.entries, |row| row.id))
                 .execute(c)?;
+        }
+        Ok(self.spent)
+    }
+
+    /// On SQLite nothing travels, and a statement for one row stays prepared.
+    fn write_one_by_one(self, connection: &mut AnyConnection) -> Result<Spent, StoreError> {
+        if let AnyConnection::Sqlite(c) = connection {
+            insert_each!(c, enquiry, &self.enquiries);
+            insert_each!(c, enquiry_match, &self.matches);
+            let key =
+                |&(k, at, id): &(i64, Instant, Id)| (enquiry_key::k.eq(k), enquiry_key::asked_at.eq(at), enquiry_key::enquiry_id.eq(id));
+            insert_each!(c, enquiry_key, self.keys.iter().map(key));
+            insert_each!(c, enquiry_mark, &self.marks);
+            insert_each!(c, notice, &self.notices);
+            insert_each!(c, event, &self.events);
+            insert_each!(c, task, &self.tasks);
+            insert_each!(c, idempotency, &self.kept);
+            insert_each!(c, audit_entry, &self.entries);
+            let commitment = |(entry, key): (Id, Vec<u8>)| (audit_commitment::entry_id.eq(entry), audit_commitment::key.eq(key));
+            insert_each!(c, audit_commitment, self.commitments.into_iter().map(commitment));
+            let child = |(child, entry): (Id, Id)| (audit_child::child_id.eq(child), audit_child::entry_id.eq(entry));
+            insert_each!(c, audit_child, self.children.into_iter().map(child));
+        }
+        if !self.entries.is_empty() {
+            let leaves: Vec<_> = self.entries.into_iter().map(|row| (row.id, row.leaf_hash)).collect();
+            log::place(connection, &leaves)?;
         }
         Ok(self.spent)
     }
