@@ -1,7 +1,7 @@
 //! The store: the only place that names diesel.
 //!
 //! ```text
-//!  permit ─▶ read  (a reader's snapshot: matching, finding, checking)      many at once
+//!  permit ─▶ read  (a reader's snapshot: matching, finding, checking)      many at once; checks that wait share one
 //!         └▶ write (the short unit of work + its audit entry)              SQLite: one writer, group commit
 //!                   committed before anything is answered                  PostgreSQL: two writers, group commit; who fails, alone
 //! ```
@@ -250,6 +250,15 @@ enum Writers {
     Postgres(Lanes),
 }
 
+/// The snapshot on which a look is taken.
+#[derive(Debug, Clone, Copy)]
+enum On {
+    /// One of its own: it may take long.
+    Own,
+    /// One for all that wait: many ask at once, and nobody reads for long.
+    Shared,
+}
+
 /// The connections to the database.
 struct Database {
     url: DatabaseUrl,
@@ -364,7 +373,7 @@ impl Store {
         E: Failure,
     {
         let access = Arc::new(permit.spend());
-        match self.look(&access, read).await {
+        match self.look(&access, On::Own, read).await {
             Ok((value, draft)) => {
                 self.append(access, draft).await?;
                 Ok(value)
@@ -392,7 +401,7 @@ impl Store {
         E: Failure,
     {
         let access = Arc::new(permit.spend());
-        match self.look(&access, read).await {
+        match self.look(&access, On::Own, read).await {
             Ok((found, draft)) => self.unit(access, draft, move |tx| write(tx, &found)).await,
             Err(error) => Err(self.failed(access, error).await),
         }
@@ -421,7 +430,7 @@ impl Store {
         E: Failure,
     {
         let access = Arc::new(permit.spend());
-        let (found, audit) = match self.look_together(&access, read).await {
+        let (found, audit) = match self.look(&access, On::Shared, read).await {
             Ok(found) => found,
             Err(error) => return Err(self.failed(access, error).await),
         };
@@ -548,7 +557,7 @@ impl Store {
         E: Failure,
     {
         let access = Arc::new(permit.spend());
-        let (found, draft) = match self.look(&access, read).await {
+        let (found, draft) = match self.look(&access, On::Own, read).await {
             Ok(found) => found,
             Err(error) => return Err(self.failed(access, error).await),
         };
@@ -642,34 +651,33 @@ impl Store {
         .await
     }
 
+    /// Takes a look, on a snapshot of its own or on one that is shared with other looks that wait.
     async fn look<T, E>(
         &self,
         access: &Arc<Access>,
+        on: On,
         read: impl FnOnce(&mut Snapshot<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<(T, AuditDraft), E>
     where
         T: Send + 'static,
         E: Failure,
     {
-        let look = self.look_of(access, read);
-        let operation = access.operation;
-        self.on_reader(move |database| statements::counted(operation, || database.with_transaction(database.begin_reading(), look))).await
-    }
-
-    /// The same for what many ask at once and nobody reads for long: looks that wait share a snapshot.
-    async fn look_together<T, E>(
-        &self,
-        access: &Arc<Access>,
-        read: impl FnOnce(&mut Snapshot<'_>) -> Result<T, E> + Send + 'static,
-    ) -> Result<(T, AuditDraft), E>
-    where
-        T: Send + 'static,
-        E: Failure,
-    {
-        let look = self.look_of(access, read);
-        let operation = access.operation;
+        let (now, wall) = (self.inner.clock.now(), self.inner.clock.wall());
+        let (access, operation) = (Arc::clone(access), access.operation);
+        let look = move |connection: &mut AnyConnection| {
+            let watch = Stopwatch::now();
+            let mut snapshot = Snapshot { connection, now, wall, access: &access, audit: AuditDraft::new() };
+            let found = read(&mut snapshot);
+            metrics::histogram!("cofrestr_read_seconds").record(watch.elapsed().as_secs_f64());
+            Ok::<_, E>((found?, snapshot.audit))
+        };
+        if matches!(on, On::Own) {
+            let look =
+                move |database: &Database| statements::counted(operation, || database.with_transaction(database.begin_reading(), look));
+            return self.on_reader(look).await;
+        }
         let (answer, answered) = oneshot::channel();
-        let on_snapshot = move |connection: Result<&mut AnyConnection, StoreError>| {
+        let on_shared = move |connection: Result<&mut AnyConnection, StoreError>| {
             let found = connection.map_err(E::from).and_then(|connection| {
                 let look = AssertUnwindSafe(|| statements::counted(operation, || look(connection)));
                 catch_unwind(look).unwrap_or_else(|_| Err(StoreError::Panicked.into()))
@@ -679,30 +687,8 @@ impl Store {
             let _ = answer.send(found);
             is_sound
         };
-        self.inner.readers.submit(Box::new(on_snapshot)).map_err(E::from)?;
+        self.inner.readers.submit(Box::new(on_shared)).map_err(E::from)?;
         answered.await.unwrap_or_else(|_| Err(StoreError::Stopped.into()))
-    }
-
-    /// A look, to be taken on a connection with a snapshot.
-    fn look_of<T, E>(
-        &self,
-        access: &Arc<Access>,
-        read: impl FnOnce(&mut Snapshot<'_>) -> Result<T, E> + Send + 'static,
-    ) -> impl FnOnce(&mut AnyConnection) -> Result<(T, AuditDraft), E> + Send + 'static
-    where
-        T: Send + 'static,
-        E: Failure,
-    {
-        let now = self.inner.clock.now();
-        let wall = self.inner.clock.wall();
-        let access = Arc::clone(access);
-        move |connection| {
-            let watch = Stopwatch::now();
-            let mut snapshot = Snapshot { connection, now, wall, access: &access, audit: AuditDraft::new() };
-            let found = read(&mut snapshot);
-            metrics::histogram!("cofrestr_read_seconds").record(watch.elapsed().as_secs_f64());
-            Ok((found?, snapshot.audit))
-        }
     }
 
     /// Runs blocking work on a reader's turn.

@@ -6,8 +6,8 @@
 //!
 //! A group is hopeful, as it is on PostgreSQL ([`super::lanes`]): its units run one after the other without savepoints. When one
 //! fails, the group is rolled back and done again with a savepoint for each, so that a failing unit fails alone. A savepoint
-//! copies every page that is changed after it, and walks through those copies with every statement: a unit that changes the whole
-//! index would take hours in one.
+//! copies every page that is changed after it, and walks through those copies with every statement: the longer a unit is, the more
+//! each of its statements costs in one.
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
