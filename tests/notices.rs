@@ -181,6 +181,38 @@ fn an_enquiry_about_somebody_at_the_same_address_is_told_and_only_to_the_registe
     assert_eq!(told[0]["checkId"], asked.at("/id"));
 }
 
+on_both!(a_number_and_a_town_in_common_are_not_the_same_address);
+fn a_number_and_a_town_in_common_are_not_the_same_address(app: &TestApp) {
+    let lives = |line: &str, postcode: &str| Child::named("Mabli", "Goronwy").born("2015-07-07").living_at(&[line, "Newport"], postcode);
+    app.register(&lives("12 Albany Road", "NP19 8AB"));
+    app.register(&Child::named("Nonna", "Meredith").born("2015-03-03").living_at(&["Flat 2, 12 Heol Derw", "Newport"], "NP10 8QQ"));
+    let told = |lines: &[&str], postcode: &str| {
+        let address = if postcode.is_empty() { json!({"lines": lines}) } else { json!({"lines": lines, "postcode": postcode}) };
+        let stranger = Question::about("Kofi", "Mensah").born("2011-04-05").child("addresses", json!([address]));
+        let asked = app.ask(&Caller::health(), &stranger);
+        let of_it = format!("SELECT count(*) AS n FROM notice WHERE enquiry_id = '{}'", asked.text("/id"));
+        app.database().number(&of_it)
+    };
+    for (lines, postcode, notices) in [
+        // Without a postcode the street must agree, and the town.
+        (&["12 Albany Road", "Newport"][..], "", 1),
+        (&["12 Albny Road", "Newport"], "", 1),
+        (&["12 Elm Road", "Newport"], "", 0),
+        (&["12", "Newport"], "", 0),
+        (&["14 Albany Road", "Newport"], "", 0),
+        (&["12 Albany Road", "Cardiff"], "", 0),
+        // The house in a postcode is enough, also of somebody whose flat is not known.
+        (&["12"], "NP19 8AB", 1),
+        (&["12 Heol Derw"], "NP10 8QQ", 1),
+        (&["14 Albany Road"], "NP19 8AB", 0),
+        // A postcode that is nearly right, with the street and the town.
+        (&["12 Albany Road", "Newport"], "NP19 8AD", 1),
+        (&["12 Elm Road", "Newport"], "NP19 8AD", 0),
+    ] {
+        assert_eq!(told(lines, postcode), notices, "{lines:?} {postcode}");
+    }
+}
+
 on_both!(nobody_is_told_of_an_enquiry_about_a_stranger);
 fn nobody_is_told_of_an_enquiry_about_a_stranger(app: &TestApp) {
     app.register_with(&Child::usual(), coordinated());

@@ -340,12 +340,13 @@ impl Comparison {
         false
     }
 
-    /// The person lives at the address asked about: house and street agree, and it is not an address left behind.
+    /// The person lives at the address asked about, and has not left it behind: the house in the same postcode, or number, street and
+    /// place. A number and a town in common are no address: every town has many houses of that number.
     #[must_use]
     pub fn same_address(&self) -> bool {
-        self.address.level == Level::Exact
-            && self.address.qualifier != Some(Qualifier::Former)
-            && matches!(self.postcode.level, Level::Unit | Level::OneDigit | Level::Missing)
+        let house = self.address.level == Level::Exact && self.postcode.level == Level::Unit;
+        let home = self.same_home && matches!(self.postcode.level, Level::Unit | Level::OneDigit | Level::Missing);
+        (house || home) && self.address.qualifier != Some(Qualifier::Former)
     }
 
     /// The number is the same but name and birth date are not: mistyped, the mother's, or an identity that was closed.
