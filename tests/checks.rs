@@ -709,6 +709,17 @@ fn checks_are_listed_newest_first_page_by_page(app: &TestApp) {
     assert_eq!(app.police().get(&format!("/v1/checks?reference={reference}")).expect(200).list("/items").len(), 0);
 }
 
+on_both!(two_checks_that_come_to_the_same_reference_are_both_kept_and_listed);
+fn two_checks_that_come_to_the_same_reference_are_both_kept_and_listed(app: &TestApp) {
+    let [one, other] = [0, 1].map(|_| app.ask(&Caller::health(), &Question::about("Peredur", "Tremain").born("2016-06-21")));
+    let reference = one.text("/reference");
+    // Forty random bits do not collide in a test; that the database would take it is what matters.
+    let same = format!("UPDATE enquiry SET reference = '{reference}' WHERE id = '{}'", other.text("/id"));
+    app.database().execute(&same).expect("two checks with one reference");
+    let listed = app.health().get(&format!("/v1/checks?reference={reference}")).expect(200).list("/items");
+    assert_eq!(listed.iter().map(|check| check["id"].clone()).collect::<Vec<_>>(), [other.at("/id"), one.at("/id")]);
+}
+
 on_both!(a_query_that_is_not_understood_is_refused);
 fn a_query_that_is_not_understood_is_refused(app: &TestApp) {
     for query in ["limit=0", "limit=201", "limit=x", "cursor=x", "cursor=AAAA", "unknown=1", "reference=x", "limit=1&limit=2"] {
