@@ -17,7 +17,7 @@ use crate::matching::{
 };
 use crate::store::children::{self as child_rows};
 use crate::store::connection::AnyConnection;
-use crate::store::matching::{self as rows, Indexed, Statistics};
+use crate::store::matching::{self as rows, AtHand, Indexed, Standing, Statistics};
 use crate::store::settings;
 use crate::store::types::Id;
 use crate::store::{Store, StoreError, Tx};
@@ -65,6 +65,7 @@ pub struct Matcher {
     all_ages: Option<u16>,
     /// How common keys and names were at the last look, and when that was.
     statistics: Arc<RwLock<(Arc<Statistics>, Option<Stopwatch>)>>,
+    at_hand: Arc<AtHand>,
 }
 
 impl std::fmt::Debug for Matcher {
@@ -227,7 +228,7 @@ pub fn reindex(tx: &mut Tx<'_>, region: &Region, id: Id) -> Result<(), RegisterE
 }
 
 /// What the index keeps of a child, whom the matcher shall read as `person`.
-pub fn indexed(keyer: &Keyer, child: &Child, person: &Person, standing: &'static str) -> Indexed {
+pub fn indexed(keyer: &Keyer, child: &Child, person: &Person, standing: Standing) -> Indexed {
     let record = Record::new(person);
     // A number that is the mother's says nothing of who the child is.
     let own = own_person(child).nhs_numbers;
@@ -237,20 +238,20 @@ pub fn indexed(keyer: &Keyer, child: &Child, person: &Person, standing: &'static
 }
 
 /// How the matcher ranks somebody with these entries.
-pub fn standing(entries: &[Registration], day: NaiveDate) -> &'static str {
+pub fn standing(entries: &[Registration], day: NaiveDate) -> Standing {
     if entries.iter().any(|entry| entry.is_live_on(day)) {
-        "current"
+        Standing::Current
     } else if entries.iter().any(|entry| !entry.state.entered_in_error) {
-        "former"
+        Standing::Former
     } else {
-        "none"
+        Standing::None
     }
 }
 
 impl Matcher {
     /// The matcher of a register of children.
     pub fn new(keyer: Keyer, budget: Budget) -> Self {
-        Self { keyer, budget, all_ages: None, statistics: Arc::default() }
+        Self { keyer, budget, all_ages: None, statistics: Arc::default(), at_hand: Arc::default() }
     }
 
     /// The same over people of all ages, born over so many years: the rule that protects brothers, sisters and twins from
@@ -297,30 +298,30 @@ impl Matcher {
         let count = |key| statistics.keys.get(key).unwrap_or(1);
         let context = self.context_of(&statistics, query);
         let first = plan(&keys, count, self.budget.usual);
-        let found = Self::compare(connection, query, &context, &first.keys)?;
+        let found = self.compare(connection, query, &context, &first.keys)?;
         // With a number or a full date of birth the rare keys lead to the child, also past faults: measured, see `match-report`.
         let leads = keys.iter().any(|key| matches!(key.kind, KeyKind::Identifier | KeyKind::Birth));
         if !first.truncated || leads || !found.current.candidates.is_empty() {
             return Ok(found);
         }
         let whole = plan(&keys, count, self.budget.most);
-        let found = Self::compare(connection, query, &context, &whole.keys)?;
+        let found = self.compare(connection, query, &context, &whole.keys)?;
         Ok(Found { incomplete: whole.truncated && found.current.candidates.is_empty(), ..found })
     }
 
     /// Compares everybody behind some keys with a question.
-    fn compare(connection: &mut AnyConnection, query: &Query, context: &Context, keys: &[i64]) -> Result<Found, RegisterError> {
+    fn compare(&self, connection: &mut AnyConnection, query: &Query, context: &Context, keys: &[i64]) -> Result<Found, RegisterError> {
         let mut current = Ranker::new(query, context);
         let mut former = Ranker::new(query, context);
         let mut same_address = Vec::new();
         let mut persons = HashMap::new();
-        let candidates = rows::candidates(connection, keys)?;
+        let candidates = rows::candidates(connection, &self.at_hand, keys)?;
         let compared = candidates.len();
         for packed in candidates {
-            let ranker = match packed.standing.as_str() {
-                "current" => &mut current,
-                "former" => &mut former,
-                _ => continue,
+            let ranker = match packed.standing {
+                Standing::Current => &mut current,
+                Standing::Former => &mut former,
+                Standing::None => continue,
             };
             if let Some(person) = packed.person {
                 persons.insert(packed.pid, person);
@@ -328,7 +329,7 @@ impl Matcher {
             let comparison = ranker
                 .consider_encoded(packed.pid, packed.person.map(i64::cast_unsigned), &packed.body)
                 .map_err(|_| StoreError::Corrupt("match record"))?;
-            if packed.standing == "current" && comparison.same_address() {
+            if packed.standing == Standing::Current && comparison.same_address() {
                 same_address.push(packed.pid);
             }
         }
@@ -349,7 +350,7 @@ impl Matcher {
         let plan = plan(&self.keyer.query_keys(&query), |key| statistics.keys.get(key).unwrap_or(1), self.budget.usual);
         let context = self.context_of(&statistics, &query);
         let mut ranker = Ranker::new(&query, &context);
-        for packed in rows::candidates(connection, &plan.keys)?.into_iter().filter(|packed| packed.pid != own) {
+        for packed in rows::candidates(connection, &self.at_hand, &plan.keys)?.into_iter().filter(|packed| packed.pid != own) {
             ranker
                 .consider_encoded(packed.pid, packed.person.map(i64::cast_unsigned), &packed.body)
                 .map_err(|_| StoreError::Corrupt("match record"))?;

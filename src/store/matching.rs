@@ -1,9 +1,14 @@
 //! Rows of the matcher: packed records, blocking keys and how often they occur.
 //!
-//! A check asks with one statement whose text never changes: who stands behind its rare keys, and what is known of those. How
-//! common keys and names are is kept in memory ([`Statistics`]) for as long as the counts stay the same.
+//! A check asks with one statement whose text never changes who stands behind its rare keys, and in which version. A record of
+//! that version that was fetched before is at hand ([`AtHand`]); only others are fetched. How common keys and names are is kept in
+//! memory ([`Statistics`]) for as long as the counts stay the same.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant as Stopwatch};
+
+use aws_lc_rs::digest;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -14,7 +19,7 @@ use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::fixed::{ByNumbers, fixed};
 use super::schema::{match_key, match_key_stat, match_record, match_summary, match_token_stat};
-use super::types::Instant;
+use super::types::{Instant, shows_only};
 
 /// Only keys with more people than this stand in the statistics; all others are rare.
 pub const COMMON: i64 = 16;
@@ -33,34 +38,168 @@ struct NumberRow {
     pid: i64,
 }
 
+/// How the matcher ranks a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Has a live entry.
+    Current,
+    /// Had one.
+    Former,
+    /// Neither.
+    None,
+}
+
+impl Standing {
+    /// Its code in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Former => "former",
+            Self::None => "none",
+        }
+    }
+
+    fn of(code: &str) -> Self {
+        match code {
+            "current" => Self::Current,
+            "former" => Self::Former,
+            _ => Self::None,
+        }
+    }
+}
+
 /// A packed record as it is compared.
-#[derive(Debug, Queryable)]
 pub struct Packed {
     /// Whose it is.
     pub pid: i64,
-    /// Whether the person has a live entry (`current`), had one (`former`), or neither (`none`).
-    pub standing: String,
+    /// Whether the person has a live entry, had one, or neither.
+    pub standing: Standing,
     /// The keyed hash of the person's health number: entries that share it are one person, and no rivals.
     pub person: Option<i64>,
     /// The record.
-    pub body: Vec<u8>,
+    pub body: Box<[u8]>,
+    /// Which version it is ([`version_of`]).
+    digest: i64,
+}
+
+shows_only!(Packed: pid);
+
+/// Which version of a record this is, by all that it says. 48 bits, which SQLite keeps in six bytes: it need only differ from what
+/// the same person's record was before. Never zero, which is no version.
+fn version_of(standing: Standing, person: Option<i64>, body: &[u8]) -> i64 {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(standing.as_str().as_bytes());
+    context.update(&person.map_or([0; 9], |number| {
+        let mut bytes = [1; 9];
+        bytes[1..].copy_from_slice(&number.to_be_bytes());
+        bytes
+    }));
+    context.update(body);
+    let hash = context.finish();
+    hash.as_ref().iter().take(6).fold(0, |bits, byte| bits << 8 | i64::from(*byte)).max(1)
+}
+
+/// How long a record that nobody is compared with any more stays at hand: once to twice as long. So long, too, may what was
+/// erased.
+const GENERATION: Duration = Duration::from_secs(1_800);
+/// Records of a generation: a quarter of a kilobyte each.
+const GENERATION_MOST: usize = 100_000;
+
+/// The records that this server has fetched lately. What is at hand counts only if the key that leads to it names the same version,
+/// so it matters to no answer who changed a record, on which server, or whether that was ever committed.
+#[derive(Debug)]
+pub struct AtHand {
+    generations: RwLock<Generations>,
+}
+
+#[derive(Debug)]
+struct Generations {
+    begun: Stopwatch,
+    young: HashMap<i64, Arc<Packed>>,
+    /// What was young before; what is used of it is young again.
+    old: HashMap<i64, Arc<Packed>>,
+}
+
+impl Default for AtHand {
+    fn default() -> Self {
+        Self { generations: RwLock::new(Generations { begun: Stopwatch::now(), young: HashMap::new(), old: HashMap::new() }) }
+    }
+}
+
+impl AtHand {
+    /// The records of people in these versions, and whose must be fetched. Sorted by person; one who stands there in two versions
+    /// is fetched.
+    fn split(&self, behind: &[(i64, i64)]) -> (Vec<Arc<Packed>>, Vec<i64>) {
+        let (mut found, mut missing, mut used_again) = (Vec::with_capacity(behind.len()), Vec::new(), Vec::new());
+        let generations = self.generations.read().unwrap_or_else(PoisonError::into_inner);
+        for of_person in behind.chunk_by(|(one, _), (other, _)| one == other) {
+            let [(pid, digest)] = of_person else {
+                missing.extend(of_person.first().map(|(pid, _)| *pid));
+                continue;
+            };
+            let young = generations.young.get(pid).filter(|packed| packed.digest == *digest);
+            let old = || generations.old.get(pid).filter(|packed| packed.digest == *digest);
+            if let Some(packed) = young {
+                found.push(Arc::clone(packed));
+            } else if let Some(packed) = old() {
+                used_again.push(Arc::clone(packed));
+            } else {
+                missing.push(*pid);
+            }
+        }
+        let is_over = generations.begun.elapsed() > GENERATION;
+        drop(generations);
+        if is_over || !used_again.is_empty() {
+            self.keep(&used_again);
+        }
+        found.append(&mut used_again);
+        (found, missing)
+    }
+
+    fn keep(&self, records: &[Arc<Packed>]) {
+        let mut generations = self.generations.write().unwrap_or_else(PoisonError::into_inner);
+        if generations.begun.elapsed() > GENERATION || generations.young.len() + records.len() > GENERATION_MOST {
+            generations.old = std::mem::take(&mut generations.young);
+            generations.begun = Stopwatch::now();
+        }
+        generations.young.extend(records.iter().take(GENERATION_MOST).map(|packed| (packed.pid, Arc::clone(packed))));
+    }
 }
 
 fixed! {
-    Candidates -> (BigInt, Text, Nullable<BigInt>, Binary),
-    "SELECT r.pid, r.standing, r.person, r.body FROM
-        (SELECT DISTINCT m.pid FROM json_each(?) j CROSS JOIN match_key m ON m.k = j.value) b
-        CROSS JOIN match_record r ON r.pid = b.pid",
-    "SELECT r.pid, r.standing, r.person, r.body FROM match_record r
-        WHERE r.pid IN (SELECT m.pid FROM match_key m WHERE m.k = ANY(?))"
+    Behind -> (BigInt, BigInt),
+    "SELECT DISTINCT m.pid, m.digest FROM json_each(?) j CROSS JOIN match_key m ON m.k = j.value",
+    "SELECT DISTINCT m.pid, m.digest FROM match_key m WHERE m.k = ANY(?)"
+}
+
+fixed! {
+    Records -> (BigInt, Text, Nullable<BigInt>, Binary),
+    "SELECT r.pid, r.standing, r.person, r.body FROM json_each(?) j CROSS JOIN match_record r ON r.pid = j.value",
+    "SELECT r.pid, r.standing, r.person, r.body FROM match_record r WHERE r.pid = ANY(?)"
 }
 
 /// The packed records of the people behind any of the keys, each once.
 ///
 /// # Errors
 /// When the database fails.
-pub fn candidates(connection: &mut AnyConnection, keys: &[i64]) -> Result<Vec<Packed>, StoreError> {
-    Ok(with!(connection, |c| ByNumbers::<Candidates>::new(keys).load(c))?)
+pub fn candidates(connection: &mut AnyConnection, at_hand: &AtHand, keys: &[i64]) -> Result<Vec<Arc<Packed>>, StoreError> {
+    let mut behind: Vec<(i64, i64)> = with!(&mut *connection, |c| ByNumbers::<Behind>::new(keys).load(c))?;
+    behind.sort_unstable();
+    let (mut found, missing) = at_hand.split(&behind);
+    if !missing.is_empty() {
+        let fetched: Vec<(i64, String, Option<i64>, Vec<u8>)> = with!(connection, |c| ByNumbers::<Records>::new(&missing).load(c))?;
+        let fetched: Vec<_> = fetched
+            .into_iter()
+            .map(|(pid, standing, person, body)| {
+                let standing = Standing::of(&standing);
+                let digest = version_of(standing, person, &body);
+                Arc::new(Packed { pid, standing, person, body: body.into(), digest })
+            })
+            .collect();
+        at_hand.keep(&fetched);
+        found.extend(fetched);
+    }
+    Ok(found)
 }
 
 /// How often something occurs: sorted numbers beside their counts, which is the least memory.
@@ -132,8 +271,8 @@ pub fn body(connection: &mut AnyConnection, pid: i64) -> Result<Option<Vec<u8>>,
 /// What the index keeps of a person.
 #[derive(Debug, Clone)]
 pub struct Indexed {
-    /// Whether the person has a live entry (`current`), had one (`former`), or neither (`none`).
-    pub standing: &'static str,
+    /// Whether the person has a live entry, had one, or neither.
+    pub standing: Standing,
     /// The keyed hash of the person's health number.
     pub person: Option<i64>,
     /// The packed record.
@@ -142,7 +281,7 @@ pub struct Indexed {
     pub keys: Vec<i64>,
 }
 
-/// Records that one statement adds, and keys: four and two values each, below the 32,766 that SQLite takes.
+/// Records that one statement adds, and keys: four and three values each, below the 32,766 that SQLite takes.
 const RECORDS_PER_STATEMENT: usize = 1_000;
 const KEYS_PER_STATEMENT: usize = 8_000;
 
@@ -157,11 +296,12 @@ pub fn insert_all<'a>(connection: &mut AnyConnection, people: impl IntoIterator<
     for (pid, indexed) in people {
         records.push((
             match_record::pid.eq(pid),
-            match_record::standing.eq(indexed.standing),
+            match_record::standing.eq(indexed.standing.as_str()),
             match_record::person.eq(indexed.person),
             match_record::body.eq(indexed.body.as_slice()),
         ));
-        keys.extend(indexed.keys.iter().map(|key| (*key, pid)));
+        let digest = version_of(indexed.standing, indexed.person, &indexed.body);
+        keys.extend(indexed.keys.iter().map(|key| (*key, pid, digest)));
     }
     keys.sort_unstable();
     for chunk in records.chunks(RECORDS_PER_STATEMENT) {
@@ -170,15 +310,17 @@ pub fn insert_all<'a>(connection: &mut AnyConnection, people: impl IntoIterator<
     match connection {
         AnyConnection::Sqlite(c) => {
             for chunk in keys.chunks(KEYS_PER_STATEMENT) {
-                let rows: Vec<_> = chunk.iter().map(|(k, pid)| (match_key::k.eq(*k), match_key::pid.eq(*pid))).collect();
+                let row =
+                    |(k, pid, digest): &(i64, i64, i64)| (match_key::k.eq(*k), match_key::pid.eq(*pid), match_key::digest.eq(*digest));
+                let rows: Vec<_> = chunk.iter().map(row).collect();
                 diesel::insert_into(match_key::table).values(&rows).execute(c)?;
             }
         }
         AnyConnection::Pg(c) => {
-            let (keys, pids): (Vec<i64>, Vec<i64>) = keys.into_iter().unzip();
-            sql_query("INSERT INTO match_key (k, pid) SELECT * FROM unnest($1, $2)")
-                .bind::<Array<BigInt>, _>(keys)
-                .bind::<Array<BigInt>, _>(pids)
+            sql_query("INSERT INTO match_key (k, pid, digest) SELECT * FROM unnest($1, $2, $3)")
+                .bind::<Array<BigInt>, _>(keys.iter().map(|row| row.0).collect::<Vec<_>>())
+                .bind::<Array<BigInt>, _>(keys.iter().map(|row| row.1).collect::<Vec<_>>())
+                .bind::<Array<BigInt>, _>(keys.iter().map(|row| row.2).collect::<Vec<_>>())
                 .execute(c)?;
         }
     }
@@ -288,4 +430,79 @@ pub fn replace_counts(
 /// When the database fails.
 pub fn count_people(connection: &mut AnyConnection) -> Result<i64, StoreError> {
     Ok(with!(connection, |c| match_record::table.count().get_result(c))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(pid: i64, standing: Standing, body: &[u8]) -> Arc<Packed> {
+        let digest = version_of(standing, None, body);
+        Arc::new(Packed { pid, standing, person: None, body: body.into(), digest })
+    }
+
+    /// Who is at hand of those behind some keys, and who must be fetched.
+    fn split(at_hand: &AtHand, behind: &[(i64, i64)]) -> (Vec<i64>, Vec<i64>) {
+        let (found, missing) = at_hand.split(behind);
+        (found.iter().map(|packed| packed.pid).collect(), missing)
+    }
+
+    fn age(at_hand: &AtHand) {
+        let mut generations = at_hand.generations.write().expect("a lock");
+        generations.begun = Stopwatch::now().checked_sub(GENERATION * 2).expect("an earlier time");
+    }
+
+    #[test]
+    fn a_version_is_all_that_a_record_says_and_never_none() {
+        let versions = [
+            version_of(Standing::Current, None, b"Seren"),
+            version_of(Standing::Former, None, b"Seren"),
+            version_of(Standing::Current, Some(0), b"Seren"),
+            version_of(Standing::Current, Some(1), b"Seren"),
+            version_of(Standing::Current, None, b"Sere"),
+        ];
+        let mut different = versions.to_vec();
+        different.sort_unstable();
+        different.dedup();
+        assert_eq!(different.len(), versions.len());
+        assert!(versions.iter().all(|version| (1..1 << 48).contains(version)));
+        assert_eq!(versions[0], version_of(Standing::Current, None, b"Seren"));
+    }
+
+    #[test]
+    fn only_the_version_that_a_key_names_is_at_hand() {
+        let at_hand = AtHand::default();
+        let (one, two) = (record(1, Standing::Current, b"one"), record(2, Standing::Current, b"two"));
+        let later = record(2, Standing::Former, b"two");
+        assert_eq!(split(&at_hand, &[(1, one.digest)]), (vec![], vec![1]));
+        at_hand.keep(&[Arc::clone(&one), Arc::clone(&two)]);
+        assert_eq!(split(&at_hand, &[(1, one.digest), (2, two.digest), (3, two.digest)]), (vec![1, 2], vec![3]));
+        // No version; another one; and two at once, of which nobody can say which holds.
+        assert_eq!(split(&at_hand, &[(1, 0), (2, later.digest)]), (vec![], vec![1, 2]));
+        assert_eq!(split(&at_hand, &[(1, one.digest), (2, two.digest), (2, later.digest)]), (vec![1], vec![2]));
+        at_hand.keep(&[Arc::clone(&later)]);
+        assert_eq!(split(&at_hand, &[(2, two.digest)]), (vec![], vec![2]));
+        assert_eq!(split(&at_hand, &[(2, later.digest)]), (vec![2], vec![]));
+    }
+
+    #[test]
+    fn what_nobody_is_compared_with_any_more_is_forgotten() {
+        let at_hand = AtHand::default();
+        let records: Vec<_> = (0..4).map(|pid| record(pid, Standing::Current, b"a child")).collect();
+        let behind = |pid: i64| (pid, records[0].digest);
+        at_hand.keep(&records[0..2]);
+        age(&at_hand);
+        at_hand.keep(&records[2..3]);
+        // Used in the second generation, the first one stays for a third.
+        assert_eq!(split(&at_hand, &[behind(0)]), (vec![0], vec![]));
+        age(&at_hand);
+        at_hand.keep(&records[3..4]);
+        assert_eq!(split(&at_hand, &[behind(0), behind(1), behind(2), behind(3)]), (vec![3, 0, 2], vec![1]));
+        // Nothing new need come for that.
+        age(&at_hand);
+        assert_eq!(split(&at_hand, &[behind(2)]), (vec![2], vec![]));
+        age(&at_hand);
+        assert_eq!(split(&at_hand, &[]), (vec![], vec![]));
+        assert_eq!(split(&at_hand, &[behind(0), behind(2)]), (vec![], vec![0, 2]));
+    }
 }

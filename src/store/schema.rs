@@ -336,6 +336,7 @@ diesel::table! {
     match_key (k, pid) {
         k -> BigInt,
         pid -> BigInt,
+        digest -> BigInt,
     }
 }
 

@@ -1,0 +1,1 @@
+ALTER TABLE match_key DROP COLUMN digest;
