@@ -14,6 +14,7 @@ use diesel::upsert::excluded;
 use super::Tx;
 use super::connection::{AnyConnection, with};
 use super::error::StoreError;
+use super::fixed::among;
 use super::schema::check_budget;
 use super::types::Instant;
 
@@ -36,7 +37,7 @@ pub struct UseRow {
 /// When the database fails.
 pub fn used(connection: &mut AnyConnection, subjects: &[String], since: Instant) -> Result<Vec<UseRow>, StoreError> {
     Ok(with!(connection, |c| check_budget::table
-        .filter(check_budget::subject.eq_any(subjects))
+        .filter(among(check_budget::subject, subjects))
         .filter(check_budget::window_start.ge(since))
         .select((check_budget::subject, check_budget::window_start, check_budget::checks, check_budget::empty_answers))
         .load(c))?)

@@ -211,14 +211,15 @@ pub fn that_matched(connection: &mut AnyConnection, child: Id, since: DateTime<U
 }
 
 fixed! {
-    /// The newest [`LOOKED_AT`].
+    /// The newest [`LOOKED_AT`]. `LATERAL` with a limit: a plan made while few checks were kept must not read all of them later.
     UnderKeys -> (DbUuid, DbInstant, Text, Text, Binary),
     "SELECT e.id, e.asked_at, e.agency, e.asked_by, e.packed FROM enquiry e
         WHERE e.id IN (SELECT y.enquiry_id FROM json_each(?) j CROSS JOIN enquiry_key y ON y.k = j.value AND y.asked_at >= ?)
         ORDER BY e.id DESC LIMIT 200",
-    "SELECT e.id, e.asked_at, e.agency, e.asked_by, e.packed FROM enquiry e
-        WHERE e.id IN (SELECT y.enquiry_id FROM enquiry_key y WHERE y.k = ANY(?) AND y.asked_at >= ?)
-        ORDER BY e.id DESC LIMIT 200"
+    "SELECT e.id, e.asked_at, e.agency, e.asked_by, e.packed FROM
+        (SELECT DISTINCT y.enquiry_id AS id FROM enquiry_key y WHERE y.k = ANY(?) AND y.asked_at >= ? ORDER BY 1 DESC LIMIT 200) y
+        CROSS JOIN LATERAL (SELECT * FROM enquiry WHERE enquiry.id = y.id LIMIT 1) e
+        ORDER BY e.id DESC"
 }
 
 /// Checks since an instant that stand under any of the keys, newest first: at most [`LOOKED_AT`].

@@ -16,17 +16,17 @@ use diesel::sqlite::Sqlite;
 use super::types::{DbInstant, DbUuid, Id, Instant};
 
 /// What lists are made of.
-pub(super) trait Item: Copy {
+pub(super) trait Item: Clone {
     /// Its type in a statement.
     type Sql;
     /// Adds it to a JSON array.
-    fn write(self, out: &mut String);
+    fn write(&self, out: &mut String);
 }
 
 impl Item for i64 {
     type Sql = BigInt;
 
-    fn write(self, out: &mut String) {
+    fn write(&self, out: &mut String) {
         use std::fmt::Write as _;
         // A string takes everything that is written to it.
         let _ = write!(out, "{self}");
@@ -36,10 +36,19 @@ impl Item for i64 {
 impl Item for Id {
     type Sql = DbUuid;
 
-    fn write(self, out: &mut String) {
+    fn write(&self, out: &mut String) {
         out.push('"');
         out.push_str(self.0.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()));
         out.push('"');
+    }
+}
+
+impl Item for String {
+    type Sql = Text;
+
+    fn write(&self, out: &mut String) {
+        // A text is always JSON.
+        out.push_str(&serde_json::Value::from(self.as_str()).to_string());
     }
 }
 
@@ -109,7 +118,7 @@ macro_rules! postgres {
         }
     )+};
 }
-postgres!(i64, Id);
+postgres!(i64, Id, String);
 
 /// A statement in both dialects: `?` is first the list of numbers, then the instant.
 pub(super) trait Fixed: 'static {

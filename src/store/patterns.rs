@@ -13,7 +13,7 @@ use super::types::{Id, Instant, shows_only};
 
 /// What is noted of a check when it is kept.
 #[derive(Debug, Clone, Insertable)]
-#[diesel(table_name = enquiry_mark)]
+#[diesel(table_name = enquiry_mark, treat_none_as_default_value = false)]
 #[allow(missing_docs)] // the columns are explained in the migration
 pub struct MarkRow {
     pub enquiry_id: Id,

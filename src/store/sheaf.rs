@@ -1,5 +1,6 @@
 //! Rows that several units of work add, bound together: on PostgreSQL every statement is a journey to the server and back, so
-//! what the units of one commit insert goes there in one statement for each table. On SQLite what they have in common is written
+//! what the units of one commit insert goes there in one statement for each table. The wide tables' rows go by `COPY`, which has
+//! nothing to be read and planned anew for every number of rows, as an `INSERT` has. On SQLite what they have in common is written
 //! once: what was used of budgets, and the end of the audit log.
 //!
 //! Only rows that no unit reads again are bound: what a check leaves behind, kept answers, entries of the audit log. They
@@ -25,9 +26,6 @@ use super::schema::{
 use super::tasks::TaskRow;
 use super::types::{DbInstant, DbUuid, Id, Instant};
 
-/// Rows in one statement: the widest table has 22 columns, and PostgreSQL takes 65,535 values.
-const ROWS: usize = 1_000;
-
 /// The rows.
 #[derive(Debug, Default)]
 pub(super) struct Sheaf {
@@ -45,10 +43,10 @@ pub(super) struct Sheaf {
     pub(super) children: Vec<(Id, Id)>,
 }
 
-macro_rules! insert {
+macro_rules! copy {
     ($connection:expr, $table:ident, $rows:expr) => {
-        for rows in $rows.chunks(ROWS) {
-            diesel::insert_into($table::table).values(rows).execute($connection)?;
+        if !$rows.is_empty() {
+            diesel::copy_from($table::table).from_insertable($rows).execute($connection)?;
         }
     };
 }
@@ -77,7 +75,7 @@ impl Sheaf {
             AnyConnection::Pg(c) => c,
             AnyConnection::Sqlite(_) => return self.write_one_by_one(connection),
         };
-        insert!(c, enquiry, self.enquiries);
+        copy!(c, enquiry, self.enquiries);
         if !self.matches.is_empty() {
             sql_query("INSERT INTO enquiry_match (child_id, enquiry_id, asked_at, grade) SELECT * FROM unnest($1, $2, $3, $4)")
                 .bind::<Array<DbUuid>, _>(column(&self.matches, |row| row.child_id))
@@ -93,12 +91,12 @@ impl Sheaf {
                 .bind::<Array<DbUuid>, _>(column(&self.keys, |row| row.2))
                 .execute(c)?;
         }
-        insert!(c, enquiry_mark, self.marks);
-        insert!(c, notice, self.notices);
-        insert!(c, event, self.events);
-        insert!(c, task, self.tasks);
-        insert!(c, idempotency, self.kept);
-        insert!(c, audit_entry, self.entries);
+        copy!(c, enquiry_mark, self.marks);
+        copy!(c, notice, self.notices);
+        copy!(c, event, self.events);
+        copy!(c, task, self.tasks);
+        copy!(c, idempotency, self.kept);
+        copy!(c, audit_entry, &self.entries);
         if !self.commitments.is_empty() {
             sql_query("INSERT INTO audit_commitment (entry_id, key) SELECT * FROM unnest($1, $2)")
                 .bind::<Array<DbUuid>, _>(column(&self.commitments, |row| row.0))
