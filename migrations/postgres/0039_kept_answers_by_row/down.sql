@@ -1,0 +1,2 @@
+-- PostgreSQL keeps every table's rows beside its indexes.
+SELECT 1;
