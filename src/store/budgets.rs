@@ -6,9 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use diesel::dsl::sql;
+use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Text};
 use diesel::upsert::excluded;
 
 use super::Tx;
@@ -16,7 +17,7 @@ use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::fixed::among;
 use super::schema::check_budget;
-use super::types::Instant;
+use super::types::{DbInstant, Instant};
 
 /// What was used in one hour, in one slot.
 #[derive(Debug, Clone, Queryable)]
@@ -86,31 +87,77 @@ impl Spent {
         if self.0.is_empty() {
             return Ok(());
         }
-        let rows = self.0.into_iter().map(|((subject, hour), (checks, empty))| {
-            (
-                check_budget::subject.eq(subject),
-                check_budget::window_start.eq(hour),
-                check_budget::checks.eq(checks),
-                check_budget::empty_answers.eq(empty),
-            )
-        });
-        let key = (check_budget::subject, check_budget::window_start, check_budget::slot);
-        let sums = (
-            check_budget::checks.eq(check_budget::checks + excluded(check_budget::checks)),
-            check_budget::empty_answers.eq(check_budget::empty_answers + excluded(check_budget::empty_answers)),
-        );
         match connection {
             AnyConnection::Sqlite(c) => {
-                for row in rows {
-                    let row = (row, check_budget::slot.eq(0));
+                let key = (check_budget::subject, check_budget::window_start, check_budget::slot);
+                let sums = (
+                    check_budget::checks.eq(check_budget::checks + excluded(check_budget::checks)),
+                    check_budget::empty_answers.eq(check_budget::empty_answers + excluded(check_budget::empty_answers)),
+                );
+                for ((subject, hour), (checks, empty)) in self.0 {
+                    let row = (
+                        check_budget::subject.eq(subject),
+                        check_budget::window_start.eq(hour),
+                        check_budget::checks.eq(checks),
+                        check_budget::empty_answers.eq(empty),
+                        check_budget::slot.eq(0),
+                    );
                     diesel::insert_into(check_budget::table).values(row).on_conflict(key).do_update().set(sums).execute(c)?;
                 }
             }
             AnyConnection::Pg(c) => {
-                let rows: Vec<_> = rows.map(|row| (row, check_budget::slot.eq(sql::<BigInt>("pg_backend_pid()::bigint")))).collect();
-                diesel::insert_into(check_budget::table).values(rows).on_conflict(key).do_update().set(sums).execute(c)?;
+                SpentRows::of(self).execute(c)?;
             }
         }
+        Ok(())
+    }
+}
+
+/// The rows of PostgreSQL, by column, in one statement that is prepared once.
+#[derive(Default)]
+struct SpentRows {
+    subjects: Vec<String>,
+    hours: Vec<Instant>,
+    checks: Vec<i64>,
+    empty: Vec<i64>,
+}
+
+impl SpentRows {
+    fn of(spent: Spent) -> Self {
+        let mut rows = Self::default();
+        for ((subject, hour), (checks, empty)) in spent.0 {
+            rows.subjects.push(subject);
+            rows.hours.push(hour);
+            rows.checks.push(checks);
+            rows.empty.push(empty);
+        }
+        rows
+    }
+}
+
+impl QueryId for SpentRows {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl RunQueryDsl<PgConnection> for SpentRows {}
+
+impl QueryFragment<Pg> for SpentRows {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "INSERT INTO check_budget (subject, window_start, checks, empty_answers, slot) SELECT *, pg_backend_pid()::bigint FROM unnest(",
+        );
+        out.push_bind_param::<Array<Text>, _>(&self.subjects)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<DbInstant>, _>(&self.hours)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.checks)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.empty)?;
+        out.push_sql(
+            ") ON CONFLICT (subject, window_start, slot) DO UPDATE SET checks = check_budget.checks + excluded.checks, \
+             empty_answers = check_budget.empty_answers + excluded.empty_answers",
+        );
         Ok(())
     }
 }

@@ -6,8 +6,9 @@
 //! Only rows that no unit reads again are bound: what a check leaves behind, kept answers, entries of the audit log. They
 //! are written before the commit, in the order in which they refer to each other.
 
+use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_query;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Binary, Text};
 
 use super::audit::EntryInsert;
@@ -75,45 +76,15 @@ impl Sheaf {
             AnyConnection::Pg(c) => c,
             AnyConnection::Sqlite(_) => return self.write_one_by_one(connection),
         };
+        let narrow = Narrow::of(&self);
         copy!(c, enquiry, self.enquiries);
-        if !self.matches.is_empty() {
-            sql_query("INSERT INTO enquiry_match (child_id, enquiry_id, asked_at, grade) SELECT * FROM unnest($1, $2, $3, $4)")
-                .bind::<Array<DbUuid>, _>(column(&self.matches, |row| row.child_id))
-                .bind::<Array<DbUuid>, _>(column(&self.matches, |row| row.enquiry_id))
-                .bind::<Array<DbInstant>, _>(column(&self.matches, |row| row.asked_at))
-                .bind::<Array<Text>, _>(column(&self.matches, |row| row.grade.as_str()))
-                .execute(c)?;
-        }
-        if !self.keys.is_empty() {
-            sql_query("INSERT INTO enquiry_key (k, asked_at, enquiry_id) SELECT * FROM unnest($1, $2, $3)")
-                .bind::<Array<BigInt>, _>(column(&self.keys, |row| row.0))
-                .bind::<Array<DbInstant>, _>(column(&self.keys, |row| row.1))
-                .bind::<Array<DbUuid>, _>(column(&self.keys, |row| row.2))
-                .execute(c)?;
-        }
         copy!(c, enquiry_mark, self.marks);
         copy!(c, notice, self.notices);
         copy!(c, event, self.events);
         copy!(c, task, self.tasks);
         copy!(c, idempotency, self.kept);
-        copy!(c, audit_entry, &self.entries);
-        if !self.commitments.is_empty() {
-            sql_query("INSERT INTO audit_commitment (entry_id, key) SELECT * FROM unnest($1, $2)")
-                .bind::<Array<DbUuid>, _>(column(&self.commitments, |row| row.0))
-                .bind::<Array<Binary>, _>(column(&self.commitments, |row| row.1.as_slice()))
-                .execute(c)?;
-        }
-        if !self.children.is_empty() {
-            sql_query("INSERT INTO audit_child (child_id, entry_id) SELECT * FROM unnest($1, $2)")
-                .bind::<Array<DbUuid>, _>(column(&self.children, |row| row.0))
-                .bind::<Array<DbUuid>, _>(column(&self.children, |row| row.1))
-                .execute(c)?;
-        }
-        if !self.entries.is_empty() {
-            sql_query("INSERT INTO audit_pending (entry_id) SELECT * FROM unnest($1)")
-                .bind::<Array<DbUuid>, _>(column(&self.entries, |row| row.id))
-                .execute(c)?;
-        }
+        copy!(c, audit_entry, self.entries);
+        narrow.execute(c)?;
         Ok(self.spent)
     }
 
@@ -141,6 +112,72 @@ impl Sheaf {
             log::place(connection, &leaves)?;
         }
         Ok(self.spent)
+    }
+}
+
+/// The rows of narrow tables, by column, in one statement that is prepared once. What they refer to is there before.
+struct Narrow {
+    matched: (Vec<Id>, Vec<Id>, Vec<Instant>, Vec<String>),
+    keys: (Vec<i64>, Vec<Instant>, Vec<Id>),
+    commitments: (Vec<Id>, Vec<Vec<u8>>),
+    children: (Vec<Id>, Vec<Id>),
+    pending: Vec<Id>,
+}
+
+impl Narrow {
+    fn of(sheaf: &Sheaf) -> Self {
+        let Sheaf { matches, keys, commitments, children, entries, .. } = sheaf;
+        Self {
+            matched: (
+                column(matches, |row| row.child_id),
+                column(matches, |row| row.enquiry_id),
+                column(matches, |row| row.asked_at),
+                column(matches, |row| row.grade.clone()),
+            ),
+            keys: (column(keys, |row| row.0), column(keys, |row| row.1), column(keys, |row| row.2)),
+            commitments: (column(commitments, |row| row.0), column(commitments, |row| row.1.clone())),
+            children: (column(children, |row| row.0), column(children, |row| row.1)),
+            pending: column(entries, |row| row.id),
+        }
+    }
+}
+
+impl QueryId for Narrow {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl RunQueryDsl<PgConnection> for Narrow {}
+
+impl QueryFragment<Pg> for Narrow {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        macro_rules! unnest {
+            ($before:literal, $first:ty = $column:expr $(, $sql:ty = $next:expr)*) => {
+                out.push_sql(concat!($before, " SELECT * FROM unnest("));
+                out.push_bind_param::<Array<$first>, _>($column)?;
+                $(
+                    out.push_sql(", ");
+                    out.push_bind_param::<Array<$sql>, _>($next)?;
+                )*
+                out.push_sql(")");
+            };
+        }
+        let (children, enquiries, instants, grades) = &self.matched;
+        unnest!(
+            "WITH matched AS (INSERT INTO enquiry_match (child_id, enquiry_id, asked_at, grade)",
+            DbUuid = children,
+            DbUuid = enquiries,
+            DbInstant = instants,
+            Text = grades
+        );
+        let (keys, instants, enquiries) = &self.keys;
+        unnest!("), keyed AS (INSERT INTO enquiry_key (k, asked_at, enquiry_id)", BigInt = keys, DbInstant = instants, DbUuid = enquiries);
+        let (entries, secrets) = &self.commitments;
+        unnest!("), committed AS (INSERT INTO audit_commitment (entry_id, key)", DbUuid = entries, Binary = secrets);
+        let (children, entries) = &self.children;
+        unnest!("), named AS (INSERT INTO audit_child (child_id, entry_id)", DbUuid = children, DbUuid = entries);
+        unnest!(") INSERT INTO audit_pending (entry_id)", DbUuid = &self.pending);
+        Ok(())
     }
 }
 
