@@ -75,13 +75,13 @@ impl AnyConnection {
                 let mut connection = SqliteConnection::establish(path).map_err(StoreError::Connect)?;
                 // The busy timeout comes first: switching the journal mode may itself have to wait. Nothing is mapped into memory:
                 // SQLite unmaps the file whenever another connection has committed, and a reader under load would spend half of
-                // its time on page faults.
+                // its time on page faults. A megabyte of pages is what a look needs; more only takes longer to be forgotten.
                 connection.batch_execute(
                     "PRAGMA busy_timeout = 10000;
                      PRAGMA journal_mode = WAL;
                      PRAGMA synchronous = FULL;
                      PRAGMA foreign_keys = ON;
-                     PRAGMA cache_size = -4000;
+                     PRAGMA cache_size = -1000;
                      PRAGMA temp_store = MEMORY;",
                 )?;
                 Self::Sqlite(connection)
