@@ -238,6 +238,20 @@ fn a_number_that_agrees_when_everything_else_differs_is_only_possible(app: &Test
     assert!(why(&answer).contains("check the number"), "{}", answer.body);
 }
 
+on_both!(an_address_is_told_as_the_same_only_when_the_street_agrees);
+fn an_address_is_told_as_the_same_only_when_the_street_agrees(app: &TestApp) {
+    app.register(&Child::named("Mabli", "Goronwy").born("2015-07-07").living_at(&["12 Albany Road", "Newport"], "NP19 8AB"));
+    for (line, told) in [
+        ("12 Albany Road", "address: the same"),
+        ("12 Elm Road", "address: something alike"),
+        ("14 Albany Road", "address: street or place agree, the house does not or is not known"),
+    ] {
+        let asked = Question::about("Mabli", "Goronwy").born("2015-07-07").child("addresses", json!([{"lines": [line, "Newport"]}]));
+        let answer = app.ask(&Caller::health(), &asked);
+        assert!(why(&answer).contains(&format!("{told}\"")), "{line}: {}", why(&answer));
+    }
+}
+
 on_both!(a_stranger_is_not_on_the_register_when_only_the_own_region_was_to_be_asked);
 fn a_stranger_is_not_on_the_register_when_only_the_own_region_was_to_be_asked(app: &TestApp) {
     app.register(&Child::usual());

@@ -363,6 +363,13 @@ impl Comparison {
         1.0 / (1.0 + (-f64::from(self.log_odds)).exp2())
     }
 
+    /// How the address is told: a number and a word in common, which may be the town, are not yet the same address.
+    fn told_address(&self) -> Evidence {
+        let is_same = self.same_home || self.postcode.level == Level::Unit;
+        let level = if self.address.level == Level::Exact && !is_same { Level::Similar } else { self.address.level };
+        Evidence { level, ..self.address }
+    }
+
     /// The explanation, every field that was asked for or known.
     #[must_use]
     pub fn reasons(&self) -> Vec<Reason> {
@@ -374,7 +381,7 @@ impl Comparison {
             (Field::BirthDate, &self.birth),
             (Field::Sex, &self.sex),
             (Field::Postcode, &self.postcode),
-            (Field::Address, &self.address),
+            (Field::Address, &self.told_address()),
             (Field::Carer, &self.carer),
         ]
         .into_iter()
