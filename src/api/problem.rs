@@ -325,26 +325,16 @@ impl From<StoreError> for Problem {
             tracing::error!(error = %error, cause = ?std::error::Error::source(&error).map(redacted), "the database did not do its part");
             Kind::TemporarilyUnavailable.into()
         } else {
-            tracing::error!(error = %error, cause = ?std::error::Error::source(&error).map(redacted), "a defect or a damaged database");
+            let cause = std::error::Error::source(&error).map(redacted);
+            tracing::error!(error = %error, ?cause, constraint = error.constraint(), "a defect or a damaged database");
             Kind::InternalError.into()
         }
     }
 }
 
-/// A database's message may quote a row; only its first words are kept, up to the first quotation mark, bracket or colon, and the
-/// name of the constraint, or of its columns, that it says were violated.
-fn redacted(error: &(dyn std::error::Error + 'static)) -> String {
-    use diesel::result::Error::DatabaseError;
-
-    let text = error.to_string();
-    let named = match error.downcast_ref() {
-        Some(DatabaseError(_, information)) => information.constraint_name().map(ToOwned::to_owned),
-        _ => None,
-    };
-    let is_name = |text: &&str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_., ".contains(c));
-    let columns = || text.strip_prefix("UNIQUE constraint failed: ").filter(is_name).map(ToOwned::to_owned);
-    let words = text.split(['"', '(', ':', '\'', '\n']).next().unwrap_or_default().trim();
-    named.or_else(columns).map_or_else(|| words.to_owned(), |named| format!("{words}: {named}"))
+/// A database's message may quote a row; only its first words are kept, up to the first quotation mark, bracket or colon.
+fn redacted(error: &dyn std::error::Error) -> String {
+    error.to_string().split(['"', '(', ':', '\'', '\n']).next().unwrap_or_default().trim().to_owned()
 }
 
 impl From<RegisterError> for Problem {

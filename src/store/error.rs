@@ -56,6 +56,18 @@ impl StoreError {
         }
     }
 
+    /// The name of the constraint that a row was against, or on SQLite of the columns that may be there once only. Names of the schema:
+    /// never a value.
+    pub fn constraint(&self) -> Option<String> {
+        let (Self::Exists(DieselError::DatabaseError(_, information)) | Self::Database(DieselError::DatabaseError(_, information))) = self
+        else {
+            return None;
+        };
+        let is_name = |text: &&str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_., ".contains(c));
+        let columns = || information.message().strip_prefix("UNIQUE constraint failed: ").filter(is_name);
+        information.constraint_name().or_else(columns).map(ToOwned::to_owned)
+    }
+
     /// Whether the same transaction, run again, may succeed: PostgreSQL's 40001 and 40P01.
     pub(super) fn is_retryable(&self) -> bool {
         matches!(self, Self::Conflict(_))
@@ -103,5 +115,27 @@ fn is_full_or_locked(error: &DieselError) -> bool {
             message.contains("database is locked") || message.contains("disk is full") || message.contains("disk I/O error")
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_row_was_against_is_named_by_the_schema_alone() {
+        let against = |message: &str| {
+            let error = DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, Box::new(message.to_owned()));
+            StoreError::from(error).constraint()
+        };
+        let table = [
+            ("UNIQUE constraint failed: enquiry.id", Some("enquiry.id")),
+            ("UNIQUE constraint failed: match_key.k, match_key.pid", Some("match_key.k, match_key.pid")),
+            ("UNIQUE constraint failed: index 'Seren'", None),
+            ("a row says Seren", None),
+        ];
+        for (message, expected) in table {
+            assert_eq!(against(message).as_deref(), expected, "{message}");
+        }
     }
 }
