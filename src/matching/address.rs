@@ -234,6 +234,9 @@ pub(super) struct PlaceEvidence {
     pub(super) street: Level,
     pub(super) bits: f32,
     pub(super) home: Home,
+    /// It is one address as far as both are known: the house within a postcode, a home, or number and street with no word of the
+    /// shorter that the other lacks. A number and a town in common are no address.
+    pub(super) agrees: bool,
     pub(super) former: bool,
 }
 
@@ -302,12 +305,14 @@ pub(super) fn compare_addresses(a: &Address, a_words: &[Word], b: &Address, b_wo
     let same_numbers = numbered && (a.numbers == b.numbers || (a.numbers[0] == b.numbers[1] && a.numbers[1] == b.numbers[0]));
     let foreign = |postcode: &Option<Postcode>| postcode.is_some_and(|postcode| postcode.outward == 0);
     let mut home = Home::No;
+    let mut agrees = false;
     let mut street = Level::Missing;
     let mut street_bits = 0.0;
     if postcode == Level::Unit && a.postcode.is_some_and(|p| p.outward != 0) {
         if same_number {
             street = Level::Exact;
             street_bits = w::HOUSE_IN_UNIT;
+            agrees = true;
             if same_numbers {
                 home = Home::Same;
             }
@@ -334,6 +339,8 @@ pub(super) fn compare_addresses(a: &Address, a_words: &[Word], b: &Address, b_wo
             // The street comes first: number and town alone make no home.
             let among = |word: &Word, words: &[Word]| words.iter().any(|other| alike(word, other) > 0.0);
             let street_agrees = (among(&a_words[0], b_words) && among(&b_words[0], a_words)) || dice >= w::HOME_MOST_SHARE;
+            let within = |words: &[Word], others: &[Word]| words.iter().all(|word| among(word, others));
+            agrees = same_number && street_agrees && (within(a_words, b_words) || within(b_words, a_words));
             if same_numbers
                 && street_agrees
                 && shared >= w::HOME_WORDS
@@ -359,7 +366,7 @@ pub(super) fn compare_addresses(a: &Address, a_words: &[Word], b: &Address, b_wo
     if former && bits > 0.0 {
         bits += w::FORMER_ADDRESS;
     }
-    PlaceEvidence { postcode, street, bits, home, former }
+    PlaceEvidence { postcode, street, bits, home, agrees: agrees || home == Home::Same, former }
 }
 
 #[cfg(test)]

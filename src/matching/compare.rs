@@ -263,6 +263,8 @@ pub struct Comparison {
     pub unheld: f32,
     /// The same home.
     pub same_home: bool,
+    /// Whether the address is the same as far as both are known.
+    pub address_agrees: bool,
     /// The forenames are alike and yet two names, as twins have them.
     pub another_forename: bool,
     /// Forename.
@@ -340,13 +342,12 @@ impl Comparison {
         false
     }
 
-    /// The person lives at the address asked about, and has not left it behind: the house in the same postcode, or number, street and
-    /// place. A number and a town in common are no address: every town has many houses of that number.
+    /// The person lives at the address asked about, as far as both are known, and has not left it behind.
     #[must_use]
     pub fn same_address(&self) -> bool {
-        let house = self.address.level == Level::Exact && self.postcode.level == Level::Unit;
-        let home = self.same_home && matches!(self.postcode.level, Level::Unit | Level::OneDigit | Level::Missing);
-        (house || home) && self.address.qualifier != Some(Qualifier::Former)
+        self.address_agrees
+            && self.address.qualifier != Some(Qualifier::Former)
+            && matches!(self.postcode.level, Level::Unit | Level::OneDigit | Level::Missing)
     }
 
     /// The number is the same but name and birth date are not: mistyped, the mother's, or an identity that was closed.
@@ -365,8 +366,7 @@ impl Comparison {
 
     /// How the address is told: a number and a word in common, which may be the town, are not yet the same address.
     fn told_address(&self) -> Evidence {
-        let is_same = self.same_home || self.postcode.level == Level::Unit;
-        let level = if self.address.level == Level::Exact && !is_same { Level::Similar } else { self.address.level };
+        let level = if self.address.level == Level::Exact && !self.address_agrees { Level::Similar } else { self.address.level };
         Evidence { level, ..self.address }
     }
 
@@ -678,6 +678,7 @@ pub fn compare(query: &Query, record: &Record, context: &Context) -> Comparison 
         log_odds: 0.0,
         unheld: 0.0,
         same_home: place.home == Home::Same,
+        address_agrees: place.agrees,
         another_forename: names.another_forename,
         given: names.given,
         middle: names.middle,

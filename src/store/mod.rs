@@ -271,8 +271,8 @@ impl Store {
     /// # Errors
     /// When the database cannot be reached, or its migrations are not this program's.
     pub fn open(url: &DatabaseUrl, sizes: Sizes, clock: Arc<Clock>) -> Result<Self, StoreError> {
-        // A reader's cache is empty after every commit; the writer's stays, because nobody else writes. More than 3 MB did not help. Its log is carried over every
-        // 16 MB: a page that many checks change is written once for all of them.
+        // A reader's cache is empty after every commit; the writer's stays, because nobody else writes: more than 3 MB did not help.
+        // Its log is carried over every 16 MB: a page that many checks change is written once for all of them.
         Self::open_writing(url, sizes, clock, |writer| Ok(writer.execute("PRAGMA cache_size = -3000; PRAGMA wal_autocheckpoint = 4096")?))
     }
 
