@@ -107,8 +107,19 @@ impl Keyer {
     /// The keys to look for: distinct, ascending.
     #[must_use]
     pub fn query_keys(&self, query: &Query) -> Vec<QueryKey> {
+        self.keys_of(query, true)
+    }
+
+    /// The keys under which a question itself is found again by the [`query_keys`](Self::query_keys) of a later one: distinct,
+    /// ascending. Who asks looks for a date with day and month exchanged as well, so it is kept once.
+    #[must_use]
+    pub fn kept_keys(&self, query: &Query) -> Vec<QueryKey> {
+        self.keys_of(query, false)
+    }
+
+    fn keys_of(&self, query: &Query, asking: bool) -> Vec<QueryKey> {
         let mut keys = Vec::with_capacity(96);
-        self.each_key(&query.0, true, |kind, key| keys.push(QueryKey { key, kind }));
+        self.each_key(&query.0, asking, |kind, key| keys.push(QueryKey { key, kind }));
         keys.sort_unstable();
         keys.dedup_by_key(|key| key.key);
         keys
@@ -475,6 +486,24 @@ mod tests {
         let theirs = Keyer::new([8; 16]).record_keys(&record);
         assert!(ours.iter().all(|key| !theirs.contains(key)));
         assert!(ours.iter().all(|key| (0..1 << KEY_BITS).contains(key)));
+    }
+
+    #[test]
+    fn a_question_that_is_kept_is_found_by_the_next_with_day_and_month_exchanged() {
+        let keyer = Keyer::new([7; 16]);
+        let births =
+            |keys: Vec<QueryKey>| -> Vec<i64> { keys.into_iter().filter(|key| key.kind == KeyKind::Birth).map(|key| key.key).collect() };
+        for (kept, asked, is_found) in [
+            ("2015-03-04", "2015-03-04", true),
+            ("2015-03-04", "2015-04-03", true),
+            ("2015-04-03", "2015-03-04", true),
+            ("2015-03-04", "2015-03-05", false),
+        ] {
+            let kept_under = births(keyer.kept_keys(&Query::new(&named("Siân", "Evans", kept))));
+            let looked_for = births(keyer.query_keys(&Query::new(&named("Siân", "Evans", asked))));
+            assert_eq!(kept_under.len(), 1, "{kept}");
+            assert_eq!(kept_under.iter().any(|key| looked_for.contains(key)), is_found, "{kept} and {asked}");
+        }
     }
 
     #[test]

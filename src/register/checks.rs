@@ -40,7 +40,7 @@ use crate::domain::registration::{RegistrationStatus, RemovalGround};
 use crate::domain::roles::{Role, Sector};
 use crate::domain::search_set::SearchSet;
 use crate::domain::short_reference::ShortReference;
-use crate::matching::{self, Candidate, Flag, KeyKind, Person, Query, Record, enough_to_search};
+use crate::matching::{self, Candidate, Flag, KeyKind, Person, Query, QueryKey, Record, enough_to_search};
 use crate::store::alerts::ReportRow;
 use crate::store::audit::AuditPromise;
 use crate::store::children as child_rows;
@@ -537,11 +537,12 @@ impl Known {
     fn of(connection: &mut AnyConnection, pids: &[i64], asked_at: DateTime<Utc>) -> Result<Self, RegisterError> {
         let (people, entries, births, leads) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut known = Self { people, entries, births, groups: Groups::default(), leads, asked_at };
-        let mut is_merged = false;
-        for (person, birth_kind, merged) in child_rows::by_numbers(connection, pids)? {
-            known.births.extend(birth_kind.map(|kind| (person.id, kind == "expected")));
-            is_merged |= merged;
-            known.people.push(person);
+        let (mut is_merged, mut moves) = (false, false);
+        for found in child_rows::by_numbers(connection, pids)? {
+            known.births.extend(found.birth_kind.map(|kind| (found.person.id, kind == "expected")));
+            is_merged |= found.is_merged;
+            moves |= found.moves;
+            known.people.push(found.person);
         }
         if is_merged {
             known.add_merged(connection)?;
@@ -549,7 +550,10 @@ impl Known {
         known.people.retain(|person| person.standing == "current");
         let ids: Vec<Id> = known.people.iter().map(|person| person.id).collect();
         known.entries = registrations::told_in_a_check(connection, &ids)?;
-        known.leads = LeadRow::of(connection, &ids)?;
+        // Of the other records of a person it was not asked yet.
+        if moves || is_merged {
+            known.leads = LeadRow::of(connection, &ids)?;
+        }
         Ok(known)
     }
 
@@ -884,7 +888,7 @@ pub fn conclude(ending: &mut Ending<'_>, region: &Region, searched: Searched, ot
     };
     Ok(Checked {
         notices,
-        keys: enquiry_keys(region, &query),
+        keys: strong(region.matcher.keyer.kept_keys(&query)),
         row,
         matches,
         repeat,
@@ -980,7 +984,7 @@ pub fn kept_for_peer(region: &Region, searched: Searched) -> Result<Checked, Reg
     let matches = matched(&shown, id, row.asked_at);
     Ok(Checked {
         notices,
-        keys: enquiry_keys(region, &query),
+        keys: strong(region.matcher.keyer.kept_keys(&query)),
         row,
         matches,
         repeat: false,
@@ -1104,7 +1108,7 @@ pub fn about_same_child(
     query: &Query,
     since: DateTime<Utc>,
 ) -> Result<Vec<(EarlierRow, Grade)>, RegisterError> {
-    let under_keys = rows::under_keys(connection, &enquiry_keys(region, query), since)?;
+    let under_keys = rows::under_keys(connection, &strong(region.matcher.keyer.query_keys(query)), since)?;
     if under_keys.is_empty() {
         return Ok(Vec::new());
     }
@@ -1120,15 +1124,9 @@ pub fn about_same_child(
 }
 
 /// The few strong keys under which a question can be found again: number, full date of birth, both names, the mother's names.
-fn enquiry_keys(region: &Region, query: &Query) -> Vec<i64> {
-    region
-        .matcher
-        .keyer
-        .query_keys(query)
-        .into_iter()
-        .filter(|key| matches!(key.kind, KeyKind::Identifier | KeyKind::Birth | KeyKind::NamePair | KeyKind::MotherPair))
-        .map(|key| key.key)
-        .collect()
+fn strong(keys: Vec<QueryKey>) -> Vec<i64> {
+    let is_strong = |kind| matches!(kind, KeyKind::Identifier | KeyKind::Birth | KeyKind::NamePair | KeyKind::MotherPair);
+    keys.into_iter().filter(|key| is_strong(key.kind)).map(|key| key.key).collect()
 }
 
 /// What an answer means and does not mean, in codes.

@@ -30,7 +30,7 @@ fn alike(connection: &mut AnyConnection, region: &Region, child: &Child) -> Resu
     }
     let found = region.matcher.alike(connection, &matcher::own_person(child), child.row.pid)?;
     let numbers: Vec<i64> = found.iter().map(|(pid, _)| *pid).collect();
-    let mut people: Vec<ChildRow> = child_rows::by_numbers(connection, &numbers)?.into_iter().map(|(person, ..)| person).collect();
+    let mut people: Vec<ChildRow> = child_rows::by_numbers(connection, &numbers)?.into_iter().map(|found| found.person).collect();
     Ok(found
         .into_iter()
         .filter_map(|(pid, grade)| {

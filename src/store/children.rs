@@ -8,8 +8,8 @@ use super::connection::{AnyConnection, with};
 use super::error::StoreError;
 use super::fixed::among;
 use super::schema::{
-    child, child_address, child_identifier, child_name, child_particulars, child_practice, child_shielding, correction, household_member,
-    identity_decision, pregnancy, registration, registration_state,
+    child, child_address, child_identifier, child_name, child_particulars, child_practice, child_shielding, correction, custody,
+    household_member, identity_decision, pregnancy, registration, registration_state,
 };
 use super::types::{Id, Instant, shows_only};
 use chrono::NaiveDate;
@@ -328,12 +328,24 @@ pub fn find(connection: &mut AnyConnection, id: Id) -> Result<Option<ChildRow>, 
     Ok(with!(connection, |c| child::table.filter(child::id.eq(id)).select(ChildRow::as_select()).first(c).optional())?)
 }
 
-/// The people with these numbers, each with the kind of their birth date – `expected` of a child who is not born yet – and whether
-/// the record was merged with another.
+/// A person whom a search named, and what else has to be read of them.
+#[derive(Debug, Queryable)]
+pub struct Numbered {
+    /// The person.
+    pub person: ChildRow,
+    /// The kind of their birth date: `expected` of a child who is not born yet.
+    pub birth_kind: Option<String>,
+    /// Whether the record was merged with another.
+    pub is_merged: bool,
+    /// Whether they move, or have moved: a custody of the child is known here.
+    pub moves: bool,
+}
+
+/// The people with these numbers.
 ///
 /// # Errors
 /// When the database fails.
-pub fn by_numbers(connection: &mut AnyConnection, pids: &[i64]) -> Result<Vec<(ChildRow, Option<String>, bool)>, StoreError> {
+pub fn by_numbers(connection: &mut AnyConnection, pids: &[i64]) -> Result<Vec<Numbered>, StoreError> {
     if pids.is_empty() {
         return Ok(Vec::new());
     }
@@ -342,10 +354,16 @@ pub fn by_numbers(connection: &mut AnyConnection, pids: &[i64]) -> Result<Vec<(C
         .filter(identity_decision::kept_id.eq(child::id).or(identity_decision::other_id.eq(child::id)))
         .filter(identity_decision::kind.eq("same-person"))
         .filter(identity_decision::undone_at.is_null());
+    let custody = custody::table.filter(custody::child_id.eq(child::id.nullable()));
     Ok(with!(connection, |c| child::table
         .left_join(child_particulars::table.on(present))
         .filter(among(child::pid, pids))
-        .select((ChildRow::as_select(), child_particulars::birth_kind.nullable(), diesel::dsl::exists(merged)))
+        .select((
+            ChildRow::as_select(),
+            child_particulars::birth_kind.nullable(),
+            diesel::dsl::exists(merged),
+            diesel::dsl::exists(custody)
+        ))
         .load(c))?)
 }
 

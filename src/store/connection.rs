@@ -88,9 +88,11 @@ impl AnyConnection {
             }
             DatabaseUrl::Postgres(url) => {
                 let mut connection = PgConnection::establish(url).map_err(StoreError::Connect)?;
+                // A plan that was made while a table was empty reads all of it, and a connection keeps such plans, also those of
+                // foreign keys, until the tables are analysed: the first checks of a new region would take longer with each.
                 connection.batch_execute(
                     "SET TIME ZONE 'UTC'; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s';
-                     SET client_min_messages = warning; SET jit = off",
+                     SET client_min_messages = warning; SET jit = off; SET enable_seqscan = off",
                 )?;
                 Self::Pg(connection)
             }

@@ -208,8 +208,8 @@ impl AtHand {
 
 fixed! {
     Behind -> (BigInt, BigInt),
-    "SELECT DISTINCT m.pid, m.digest FROM json_each(?) j CROSS JOIN match_key m ON m.k = j.value",
-    "SELECT DISTINCT m.pid, m.digest FROM match_key m WHERE m.k = ANY(?)"
+    "SELECT m.pid, m.digest FROM json_each(?) j CROSS JOIN match_key m ON m.k = j.value",
+    "SELECT m.pid, m.digest FROM match_key m WHERE m.k = ANY(?)"
 }
 
 fixed! {
@@ -224,7 +224,9 @@ fixed! {
 /// When the database fails.
 pub fn candidates(connection: &mut AnyConnection, at_hand: &AtHand, keys: &[i64]) -> Result<Vec<Packed>, StoreError> {
     let mut behind: Vec<(i64, i64)> = with!(&mut *connection, |c| ByNumbers::<Behind>::new(keys).load(c))?;
+    // A person stands behind many of the keys. To sort them here costs less than to have the database do it.
     behind.sort_unstable();
+    behind.dedup();
     let (mut found, missing) = at_hand.split(&behind);
     if !missing.is_empty() {
         let fetched: Vec<(i64, String, Option<i64>, Vec<u8>)> = with!(connection, |c| ByNumbers::<Records>::new(&missing).load(c))?;

@@ -857,6 +857,15 @@ impl Database {
         }
     }
 
+    /// What begins a snapshot for looks that share it. All that checks read they find by a key, wherever it is: PostgreSQL need not
+    /// plan that anew for every number of children.
+    fn begin_looking(&self) -> &'static str {
+        match self.url {
+            DatabaseUrl::Sqlite(_) => "BEGIN",
+            DatabaseUrl::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = force_generic_plan",
+        }
+    }
+
     /// Runs `work` between begin and commit; rolls back when it fails.
     fn with_transaction<T, E: From<StoreError>>(&self, begin: &str, work: impl FnOnce(&mut AnyConnection) -> Result<T, E>) -> Result<T, E> {
         let mut pooled = self.begin(begin)?;

@@ -106,7 +106,7 @@ fn look(database: &Database, group: Vec<Look>) {
     metrics::histogram!("cofrestr_reader_group_looks").record(group.len() as f64);
     let mut looks = group.into_iter();
     while !looks.as_slice().is_empty() {
-        match database.begin(database.begin_reading()) {
+        match database.begin(database.begin_looking()) {
             Ok(mut pooled) => {
                 let is_sound = looks.by_ref().all(|look| look(Ok(&mut pooled.any)));
                 // Nothing was written: how it ends says nothing about what was read.

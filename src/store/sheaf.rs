@@ -9,7 +9,7 @@
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Binary, Text};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text};
 
 use super::audit::EntryInsert;
 use super::budgets::Spent;
@@ -78,9 +78,7 @@ impl Sheaf {
         };
         let narrow = Narrow::of(&self);
         copy!(c, enquiry, self.enquiries);
-        copy!(c, enquiry_mark, self.marks);
         copy!(c, notice, self.notices);
-        copy!(c, event, self.events);
         copy!(c, task, self.tasks);
         copy!(c, idempotency, self.kept);
         copy!(c, audit_entry, self.entries);
@@ -121,12 +119,14 @@ struct Narrow {
     keys: (Vec<i64>, Vec<Instant>, Vec<Id>),
     commitments: (Vec<Id>, Vec<Vec<u8>>),
     children: (Vec<Id>, Vec<Id>),
+    marks: (Vec<Id>, Vec<Instant>, Vec<String>, Vec<bool>, Vec<bool>, Vec<bool>),
+    events: (Vec<Id>, Vec<Id>, Vec<String>, Vec<String>, Vec<String>, Vec<Option<Id>>, Vec<Instant>),
     pending: Vec<Id>,
 }
 
 impl Narrow {
     fn of(sheaf: &Sheaf) -> Self {
-        let Sheaf { matches, keys, commitments, children, entries, .. } = sheaf;
+        let Sheaf { matches, keys, commitments, children, marks, events, entries, .. } = sheaf;
         Self {
             matched: (
                 column(matches, |row| row.child_id),
@@ -137,6 +137,23 @@ impl Narrow {
             keys: (column(keys, |row| row.0), column(keys, |row| row.1), column(keys, |row| row.2)),
             commitments: (column(commitments, |row| row.0), column(commitments, |row| row.1.clone())),
             children: (column(children, |row| row.0), column(children, |row| row.1)),
+            marks: (
+                column(marks, |row| row.enquiry_id),
+                column(marks, |row| row.marked_at),
+                column(marks, |row| row.work_list.clone()),
+                column(marks, |row| row.own_name),
+                column(marks, |row| row.own_address),
+                column(marks, |row| row.out_of_hours),
+            ),
+            events: (
+                column(events, |row| row.id),
+                column(events, |row| row.entry_id),
+                column(events, |row| row.kind.clone()),
+                column(events, |row| row.audience.clone()),
+                column(events, |row| row.subject.clone()),
+                column(events, |row| row.child_id),
+                column(events, |row| row.happened_at),
+            ),
             pending: column(entries, |row| row.id),
         }
     }
@@ -176,6 +193,27 @@ impl QueryFragment<Pg> for Narrow {
         unnest!("), committed AS (INSERT INTO audit_commitment (entry_id, key)", DbUuid = entries, Binary = secrets);
         let (children, entries) = &self.children;
         unnest!("), named AS (INSERT INTO audit_child (child_id, entry_id)", DbUuid = children, DbUuid = entries);
+        let (checks, instants, lists, names, addresses, hours) = &self.marks;
+        unnest!(
+            "), marked AS (INSERT INTO enquiry_mark (enquiry_id, marked_at, work_list, own_name, own_address, out_of_hours)",
+            DbUuid = checks,
+            DbInstant = instants,
+            Text = lists,
+            Bool = names,
+            Bool = addresses,
+            Bool = hours
+        );
+        let (ids, entries, kinds, audiences, subjects, children, instants) = &self.events;
+        unnest!(
+            "), told AS (INSERT INTO event (id, entry_id, kind, audience, subject, child_id, happened_at)",
+            DbUuid = ids,
+            DbUuid = entries,
+            Text = kinds,
+            Text = audiences,
+            Text = subjects,
+            Nullable<DbUuid> = children,
+            DbInstant = instants
+        );
         unnest!(") INSERT INTO audit_pending (entry_id)", DbUuid = &self.pending);
         Ok(())
     }

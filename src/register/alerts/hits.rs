@@ -123,7 +123,7 @@ fn find_records(tx: &mut Tx<'_>, region: &Region, held: &Held) -> Result<bool, R
     let people = child_rows::by_numbers(tx.connection, &pids)?;
     let mut any = false;
     for candidate in found.current.candidates.iter().chain(&found.former.candidates) {
-        let Some((person, _, _)) = people.iter().find(|(person, _, _)| person.pid == candidate.id) else { continue };
+        let Some(person) = people.iter().map(|found| &found.person).find(|person| person.pid == candidate.id) else { continue };
         if held.child == Some(person.id) || person.standing != "current" {
             continue;
         }

@@ -1,0 +1,11 @@
+-- The keys of a check are an index of checks like any other: written with the check, erased with it, and read only together with it.
+-- That the check exists was looked up again for each of its keys.
+CREATE TABLE enquiry_key_made_anew (
+    k INTEGER NOT NULL,
+    asked_at TEXT NOT NULL,
+    enquiry_id TEXT NOT NULL,
+    PRIMARY KEY (k, asked_at, enquiry_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO enquiry_key_made_anew SELECT * FROM enquiry_key;
+DROP TABLE enquiry_key;
+ALTER TABLE enquiry_key_made_anew RENAME TO enquiry_key;
