@@ -119,17 +119,17 @@ fn statements(dialect: &str, name: &str) -> Vec<String> {
 }
 
 /// Takes out of what SQLite says what only makes a table anew: that and its older indexes must be as they were, but for what may
-/// be once only.
+/// be once only, and for the reference of a check's keys to the check. PostgreSQL drops both by name.
 fn without_what_is_made_anew(said: Vec<String>, before: &mut Vec<String>) -> Vec<String> {
     let (anew, new): (Vec<_>, Vec<_>) = said.into_iter().partition(|statement| {
         let is_anew = statement.split_whitespace().any(|word| word.ends_with(MADE_ANEW));
         is_anew || before.contains(statement)
     });
     for statement in anew.iter().filter(|statement| statement.contains(MADE_ANEW)) {
-        let may_repeat = |text: &str| {
+        let without_what_was_dropped = |text: &str| {
             text.replace(" UNIQUE", "").replace("enquiry_id TEXT NOT NULL REFERENCES enquiry ( id ) ,", "enquiry_id TEXT NOT NULL ,")
         };
-        let was = |earlier: &&String| may_repeat(earlier) == may_repeat(&statement.replace(MADE_ANEW, ""));
+        let was = |earlier: &&String| without_what_was_dropped(earlier) == without_what_was_dropped(&statement.replace(MADE_ANEW, ""));
         assert!(before.iter().any(|earlier| was(&earlier)), "made anew as something else: {statement}");
     }
     before.extend_from_slice(&new);

@@ -119,9 +119,28 @@ struct Narrow {
     keys: (Vec<i64>, Vec<Instant>, Vec<Id>),
     commitments: (Vec<Id>, Vec<Vec<u8>>),
     children: (Vec<Id>, Vec<Id>),
-    marks: (Vec<Id>, Vec<Instant>, Vec<String>, Vec<bool>, Vec<bool>, Vec<bool>),
-    events: (Vec<Id>, Vec<Id>, Vec<String>, Vec<String>, Vec<String>, Vec<Option<Id>>, Vec<Instant>),
+    marks: Marks,
+    events: Events,
     pending: Vec<Id>,
+}
+
+struct Marks {
+    enquiries: Vec<Id>,
+    instants: Vec<Instant>,
+    work_lists: Vec<String>,
+    own_names: Vec<bool>,
+    own_addresses: Vec<bool>,
+    out_of_hours: Vec<bool>,
+}
+
+struct Events {
+    ids: Vec<Id>,
+    entries: Vec<Id>,
+    kinds: Vec<String>,
+    audiences: Vec<String>,
+    subjects: Vec<String>,
+    children: Vec<Option<Id>>,
+    instants: Vec<Instant>,
 }
 
 impl Narrow {
@@ -137,23 +156,23 @@ impl Narrow {
             keys: (column(keys, |row| row.0), column(keys, |row| row.1), column(keys, |row| row.2)),
             commitments: (column(commitments, |row| row.0), column(commitments, |row| row.1.clone())),
             children: (column(children, |row| row.0), column(children, |row| row.1)),
-            marks: (
-                column(marks, |row| row.enquiry_id),
-                column(marks, |row| row.marked_at),
-                column(marks, |row| row.work_list.clone()),
-                column(marks, |row| row.own_name),
-                column(marks, |row| row.own_address),
-                column(marks, |row| row.out_of_hours),
-            ),
-            events: (
-                column(events, |row| row.id),
-                column(events, |row| row.entry_id),
-                column(events, |row| row.kind.clone()),
-                column(events, |row| row.audience.clone()),
-                column(events, |row| row.subject.clone()),
-                column(events, |row| row.child_id),
-                column(events, |row| row.happened_at),
-            ),
+            marks: Marks {
+                enquiries: column(marks, |row| row.enquiry_id),
+                instants: column(marks, |row| row.marked_at),
+                work_lists: column(marks, |row| row.work_list.clone()),
+                own_names: column(marks, |row| row.own_name),
+                own_addresses: column(marks, |row| row.own_address),
+                out_of_hours: column(marks, |row| row.out_of_hours),
+            },
+            events: Events {
+                ids: column(events, |row| row.id),
+                entries: column(events, |row| row.entry_id),
+                kinds: column(events, |row| row.kind.clone()),
+                audiences: column(events, |row| row.audience.clone()),
+                subjects: column(events, |row| row.subject.clone()),
+                children: column(events, |row| row.child_id),
+                instants: column(events, |row| row.happened_at),
+            },
             pending: column(entries, |row| row.id),
         }
     }
@@ -193,26 +212,24 @@ impl QueryFragment<Pg> for Narrow {
         unnest!("), committed AS (INSERT INTO audit_commitment (entry_id, key)", DbUuid = entries, Binary = secrets);
         let (children, entries) = &self.children;
         unnest!("), named AS (INSERT INTO audit_child (child_id, entry_id)", DbUuid = children, DbUuid = entries);
-        let (checks, instants, lists, names, addresses, hours) = &self.marks;
         unnest!(
             "), marked AS (INSERT INTO enquiry_mark (enquiry_id, marked_at, work_list, own_name, own_address, out_of_hours)",
-            DbUuid = checks,
-            DbInstant = instants,
-            Text = lists,
-            Bool = names,
-            Bool = addresses,
-            Bool = hours
+            DbUuid = &self.marks.enquiries,
+            DbInstant = &self.marks.instants,
+            Text = &self.marks.work_lists,
+            Bool = &self.marks.own_names,
+            Bool = &self.marks.own_addresses,
+            Bool = &self.marks.out_of_hours
         );
-        let (ids, entries, kinds, audiences, subjects, children, instants) = &self.events;
         unnest!(
             "), told AS (INSERT INTO event (id, entry_id, kind, audience, subject, child_id, happened_at)",
-            DbUuid = ids,
-            DbUuid = entries,
-            Text = kinds,
-            Text = audiences,
-            Text = subjects,
-            Nullable<DbUuid> = children,
-            DbInstant = instants
+            DbUuid = &self.events.ids,
+            DbUuid = &self.events.entries,
+            Text = &self.events.kinds,
+            Text = &self.events.audiences,
+            Text = &self.events.subjects,
+            Nullable<DbUuid> = &self.events.children,
+            DbInstant = &self.events.instants
         );
         unnest!(") INSERT INTO audit_pending (entry_id)", DbUuid = &self.pending);
         Ok(())
