@@ -550,7 +550,7 @@ impl Known {
         known.people.retain(|person| person.standing == "current");
         let ids: Vec<Id> = known.people.iter().map(|person| person.id).collect();
         known.entries = registrations::told_in_a_check(connection, &ids)?;
-        // Of the other records of a person it was not asked yet.
+        // Whether the other records of a person move was not read with them.
         if moves || is_merged {
             known.leads = LeadRow::of(connection, &ids)?;
         }
