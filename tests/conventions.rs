@@ -67,6 +67,22 @@ fn a_key_belongs_to_one_person_and_one_operation(app: &TestApp) {
     assert_eq!(ids.len(), 4);
 }
 
+on_both!(the_same_key_and_body_to_another_resource_is_refused);
+fn the_same_key_and_body_to_another_resource_is_refused(app: &TestApp) {
+    let children = ["Ffion", "Mabli"].map(|given| app.register(&Child::named(given, "Maddocks")).child);
+    let name = json!({"use": "alias", "given": "Gwen", "family": "Morys"});
+    let add = |child: &str, key: &str| {
+        let request = app.custodian().request(Method::POST, &format!("/v1/children/{child}/names"));
+        request.key(key).header("if-match", "*").json(&name).send()
+    };
+    let first = add(&children[0], "one").expect(201);
+    // What was done to one child is no answer to whoever wanted it done to another.
+    add(&children[1], "one").problem(422, "idempotency-key-reused");
+    add(&children[1], "two").expect(201);
+    assert_eq!(add(&children[0], "one").expect(201).body, first.body);
+    assert_eq!(app.database().number("SELECT count(*) AS n FROM child_name WHERE family = 'Morys'"), 2);
+}
+
 on_both!(a_creation_without_a_usable_key_is_refused);
 fn a_creation_without_a_usable_key_is_refused(app: &TestApp) {
     let question = Question::usual().0;

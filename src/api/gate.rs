@@ -492,7 +492,15 @@ impl Incoming {
     pub fn creation_unshaped(&self) -> Result<Creation<serde_json::Value>, Problem> {
         let (value, digest) = self.json()?;
         let (key, turn) = self.turn()?;
-        Ok(Creation { body: value, key: Key { digest, ..key }, turn })
+        Ok(Creation { body: value, key: Key { digest: self.of_its_place(digest), ..key }, turn })
+    }
+
+    /// The digest of a body together with the resource that it was sent to: the same words to another resource are another request,
+    /// and must not be answered as if they had been done there.
+    fn of_its_place(&self, body: String) -> String {
+        let Some(id) = &self.id else { return body };
+        let place = format!("{id}\n{}\n{body}", self.item.as_deref().unwrap_or_default());
+        hex::encode(digest::digest(&digest::SHA256, place.as_bytes()))
     }
 
     /// The idempotency key, still without the digest of what it stands for, and the turn to work under it.

@@ -330,6 +330,10 @@ impl Verifier {
 
     async fn check(&self, token: &str, now: DateTime<Utc>) -> Result<Verified, TokenError> {
         let header = decode_header(token).map_err(|_| TokenError::Malformed)?;
+        // RFC 7515 §4.1.11: what the sender calls critical and the receiver does not know is a reason to refuse. None is known here.
+        if header.crit.is_some() {
+            return Err(TokenError::Malformed);
+        }
         let kind = header.typ.as_deref().unwrap_or_default();
         if !kind.eq_ignore_ascii_case("at+jwt") && !kind.eq_ignore_ascii_case("application/at+jwt") {
             return Err(TokenError::Malformed);

@@ -221,6 +221,7 @@ impl Caller {
             ("no key identifier", other(&|header| header.kid = None)),
             ("an identity token, not an access token", other(&|header| header.typ = Some("JWT".into()))),
             ("no type", other(&|header| header.typ = None)),
+            ("something critical that nobody here knows", other(&|header| header.crit = Some(vec!["exp-in-days".into()]))),
             ("expired", self.clone().with("exp", json!(now - 1)).token()),
             ("no expiry", self.clone().with("exp", Value::Null).token()),
             ("not yet valid", self.clone().with("nbf", json!(now + 600)).token()),

@@ -265,6 +265,11 @@ pub fn verify(text: &str, own: &str, keys: &[PublicKey], now: DateTime<Utc>) -> 
     }
     let signed_at = DateTime::from_timestamp(envelope.iat, 0).ok_or(MessageError::Form)?;
     let expires = DateTime::from_timestamp(envelope.exp, 0).ok_or(MessageError::Form)?;
+    // A moment at the end of time must not be added to: the sums below would overflow.
+    let (from, until) = (now - GOOD_FOR - SKEW, now + GOOD_FOR + GOOD_FOR + SKEW);
+    if signed_at < from || expires > until {
+        return Err(MessageError::Stale);
+    }
     if (now - signed_at).abs() > GOOD_FOR + SKEW || now > expires + SKEW || expires > signed_at + GOOD_FOR {
         return Err(MessageError::Stale);
     }
@@ -435,6 +440,15 @@ mod tests {
             [(minutes(3), Ok(())), (minutes(-3), Ok(())), (minutes(4), Err(MessageError::Stale)), (minutes(-10), Err(MessageError::Stale))]
         {
             assert_eq!(read(&signed.text, "north-wales", &gwent.keys(), at), expected, "{at}");
+        }
+        // However far away a moment is that somebody signs: it is stale, and nothing comes to a stop.
+        let envelope = &verify(&signed.text, "north-wales", &gwent.keys(), now).unwrap().envelope;
+        let (first, last) = (DateTime::<Utc>::MIN_UTC.timestamp(), DateTime::<Utc>::MAX_UTC.timestamp());
+        for (iat, exp) in
+            [(first, envelope.exp), (last, envelope.exp), (envelope.iat, first), (envelope.iat, last), (first, last), (last, last)]
+        {
+            let extreme = gwent.signer.sign_at(MESSAGE_TYPE, &Envelope { iat, exp, ..envelope.clone() }, now).unwrap();
+            assert_eq!(read(&extreme, "north-wales", &gwent.keys(), now), Err(MessageError::Stale), "{iat} to {exp}");
         }
         assert_eq!(read(&signed.text, "powys", &gwent.keys(), now), Err(MessageError::WrongReceiver));
         assert_eq!(read(&signed.text, "north-wales", &other.keys(), now), Err(MessageError::Key));
