@@ -228,6 +228,61 @@ fn what_another_server_has_changed_is_what_a_child_is_compared_with(kind: Backen
     }
 }
 
+on_both!(a_server_of_another_version_answers_nothing_and_changes_nothing_until_it_gives_way);
+fn a_server_of_another_version_answers_nothing_and_changes_nothing_until_it_gives_way(app: &TestApp) {
+    let entered = app.register(&Child::usual());
+    assert_eq!(outcome(&app.ask(&Caller::health(), &Question::usual())), "on-register");
+    // A server of a newer version has started and made the index anew: its keys are others, and so is its mark.
+    app.database().execute("UPDATE match_key SET k = k - 1 WHERE k > -9000000000000000000").expect("other keys");
+    app.database().execute("UPDATE setting SET value = 'another' WHERE name = 'matching.index-version'").expect("another version");
+    let asked = app.as_caller(&Caller::health()).post("/v1/checks", &Question::usual().0).problem(503, "temporarily-unavailable");
+    let entries = app.audit_of(&asked);
+    assert_eq!(entries.len(), 1);
+    assert_eq!((entries[0].outcome.as_str(), entries[0].code.as_deref()), ("failed", Some("temporarily-unavailable")));
+    app.custodian().post("/v1/children", &Child::named("Ffion", "Maddocks").0).problem(503, "temporarily-unavailable");
+    let name = json!({"use": "alias", "given": "Peredur", "family": "Tremain"});
+    app.custodian().change(&format!("/v1/children/{}/names", entered.child), "*", &name).problem(503, "temporarily-unavailable");
+    app.anonymous().get("/health/ready").problem(503, "temporarily-unavailable");
+    app.anonymous().get("/health/live").expect(200);
+    assert_eq!(app.count("child"), 1);
+    // The next one that starts makes the index anew; from then on everybody of its version answers.
+    let _second = app.second();
+    assert_eq!(outcome(&app.ask(&Caller::health(), &Question::usual())), "on-register");
+    app.anonymous().get("/health/ready").expect(200);
+    app.custodian().change(&format!("/v1/children/{}/names", entered.child), "*", &name).expect(201);
+}
+
+on_both!(what_an_earlier_version_packed_keeps_nobody_from_an_answer);
+fn what_an_earlier_version_packed_keeps_nobody_from_an_answer(app: &TestApp) {
+    let entered = app.register(&Child::usual());
+    let alert = json!({
+        "registrationId": entered.registration, "path": "child-missing",
+        "details": {"lastSeen": {"at": "2026-11-16T15:40:00Z"}, "risk": "high",
+            "police": {"at": "2026-11-16T17:05:00Z", "name": "PC Rees", "reference": "GP-118834"},
+            "manager": {"at": "2026-11-16T17:10:00Z", "name": "Delyth Morgan"}},
+        "note": "She did not come home from school",
+    });
+    let raised = app.custodian().post("/v1/alerts", &alert).expect(201);
+    let path = raised.header("location").expect("a location").to_owned();
+    app.custodian().change(&format!("{path}/authorise"), "*", &json!({"note": "Agreed"})).expect(200);
+    app.custodian().change(&format!("{path}/circulate"), "*", &json!({"note": "Serious harm is likely"})).expect(200);
+    app.ask(&Caller::police(), &Question::usual());
+    for (table, column) in [("alert", "body"), ("enquiry", "packed")] {
+        let database = app.database();
+        let is_sqlite = database.url().starts_with("sqlite:");
+        let hex = if is_sqlite { format!("hex({column})") } else { format!("encode({column}, 'hex')") };
+        let packed = database.texts(&format!("SELECT {hex} AS value FROM {table} WHERE {column} IS NOT NULL"));
+        assert_eq!(packed.len(), 1, "{table}");
+        let other = format!("00000000{}", &packed[0][8..]);
+        let literal = if is_sqlite { format!("X'{other}'") } else { format!("'\\x{other}'") };
+        database.execute(&format!("UPDATE {table} SET {column} = {literal} WHERE {column} IS NOT NULL")).expect("another version");
+    }
+    let answer = app.ask(&Caller::health(), &Question::usual());
+    assert_eq!(outcome(&answer), "on-register");
+    assert_eq!(answer.at("/matches/0/missingAlert/stale"), json!(false), "the alert is told: {}", answer.body);
+    app.enter(&Child::usual().nhs("9990001014"));
+}
+
 // -- Grades -----------------------------------------------------------------------------------------------------------
 
 on_both!(a_number_that_agrees_when_everything_else_differs_is_only_possible);

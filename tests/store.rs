@@ -4,6 +4,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cofrestr::authz::policy::action::{AskCheck, ReadDirectory};
@@ -14,9 +15,13 @@ use cofrestr::register::RegisterError;
 use cofrestr::register::idempotency::{self, Answer, Key};
 use cofrestr::register::tasks::{self, Kind};
 use cofrestr::store::{Sizes, Snapshot, Store, StoreError, Tx};
+use serde_json::json;
 use uuid::Uuid;
 
+use crate::support::app::TestApp;
 use crate::support::database::{Backend, TestDatabase};
+use crate::support::people::{Child, Question};
+use crate::support::tokens::Caller;
 use crate::support::{http, logs, on_both_databases};
 
 fn open(database: &TestDatabase) -> Store {
@@ -335,4 +340,70 @@ fn a_key_used_at_once_on_two_servers_does_its_work_once(kind: Backend) {
     let outcomes: Vec<_> = database.audit().into_iter().map(|entry| entry.outcome).collect();
     assert_eq!(outcomes.iter().filter(|outcome| *outcome == "granted").count(), KEYS);
     assert_eq!(outcomes.iter().filter(|outcome| *outcome == "replayed").count(), KEYS * (TIMES - 1));
+}
+
+#[test]
+fn a_file_that_another_process_locks_is_waited_for_once_and_not_by_each() {
+    const UNITS: usize = 40;
+    let database = TestDatabase::migrated(Backend::Sqlite);
+    let sizes = Sizes { connections: 4, wait: Duration::from_secs(1) };
+    logs::keep();
+    let store = Store::open(&database.parsed(), sizes, Arc::default()).expect("an open store");
+    http::runtime().block_on(async {
+        raise_one(&store).await.expect("kept");
+        let held = database.hold();
+        // Units that go alone, one after the other: had each to wait for itself, the last would wait for most of a minute.
+        let units: Vec<_> = (0..UNITS)
+            .map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move { store.run_alone(permit::<AskCheck>(), |_| Ok(()), |tx, ()| raise(tx)).await })
+            })
+            .collect();
+        let begun = std::time::Instant::now();
+        for unit in units {
+            let refused = unit.await.expect("a unit that ends");
+            assert!(matches!(refused, Err(RegisterError::Store(StoreError::Overloaded))), "{refused:?}");
+        }
+        assert!(begun.elapsed() < Duration::from_secs(UNITS as u64 / 2), "each waited for itself");
+        assert!(store.is_written().await.is_err(), "not ready while nothing can be written");
+        drop(held);
+        store.is_written().await.expect("ready again");
+        raise_one(&store).await.expect("kept");
+    });
+    assert_eq!(kept(&database).len(), 2);
+}
+
+#[test]
+fn a_row_that_somebody_keeps_locked_holds_up_nobody_who_does_not_want_it() {
+    let app = &TestApp::start(Backend::Postgres, "");
+    let (child, other) = (app.register(&Child::usual()).child, app.register(&Child::named("Ffion", "Maddocks")).child);
+    let name = json!({"use": "alias", "given": "Gwen", "family": "Morys"});
+    let add = |child: &str| app.custodian().change(&format!("/v1/children/{child}/names"), "*", &name);
+    let held = app.database().hold_with(&format!("SELECT 1 FROM child WHERE id = '{child}' FOR NO KEY UPDATE"));
+    let (is_refused, done) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        // Eight who want the row, and whoever comes between: more than there are threads that write.
+        for _ in 0..8 {
+            scope.spawn(|| {
+                add(&child).problem(503, "temporarily-unavailable");
+                is_refused.store(true, Ordering::SeqCst);
+            });
+        }
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..3 {
+                    app.ask(&Caller::health(), &Question::usual());
+                    if !is_refused.load(Ordering::SeqCst) {
+                        done.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+            });
+        }
+        add(&other).expect(201);
+    });
+    assert_eq!(done.into_inner(), 12, "the others were done before those who wait for the row gave up");
+    drop(held);
+    add(&child).expect(201);
+    let refused = app.audit().into_iter().filter(|entry| entry.outcome == "failed").collect::<Vec<_>>();
+    assert_eq!(refused.len(), 8, "who failed is in the log");
 }

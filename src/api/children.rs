@@ -709,7 +709,7 @@ impl ChildView {
 
 /// Whether an address is shown only to those who keep the case.
 fn hides(child: &Child, address: &AddressRow) -> bool {
-    address.confidential || (child.row.shielded && address.valid_to.is_none())
+    address.confidential || (child.row.shielded && !address.is_over())
 }
 
 /// The addresses: of one that is confidential, others than those who keep the case see only that there is one.

@@ -51,14 +51,14 @@ pub async fn live() -> HttpResponse {
 
 /// Whether the server can answer
 ///
-/// Ready when its database answers.
+/// Ready when its database answers and takes what is written, and its matching index was made by this version of the program.
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "ready", tag = "Health", security(()),
     responses((status = 200, description = "The server can answer", body = ReadyView),
-        (status = 503, description = "The database does not answer", body = super::problem::ProblemDocument, content_type = "application/problem+json")),
+        (status = 503, description = "The database does not answer, or is kept from being written, or was taken over by another version of the program", body = super::problem::ProblemDocument, content_type = "application/problem+json")),
 )]
 pub async fn ready(app: Data<App>) -> Result<HttpResponse, Problem> {
-    app.store.ping().await?;
+    app.store.ready(app.region.matcher.index).await?;
     Ok(HttpResponse::Ok().json(ReadyView {
         status: "ready",
         region: app.region.code().to_string(),

@@ -176,6 +176,8 @@ pub struct Problem {
     pub possible: Vec<PossibleStep>,
     /// Whether another transaction was in the way, so that running the same work again may succeed.
     again: bool,
+    /// Whether the database does not answer at all, so that not even the failure can be kept.
+    away: bool,
 }
 
 impl From<Kind> for Problem {
@@ -186,7 +188,7 @@ impl From<Kind> for Problem {
             Kind::TooManyChecks | Kind::TooManyEmptyAnswers => Some(WINDOW_SECONDS),
             _ => None,
         };
-        Self { kind, errors: Vec::new(), allow: None, retry_after, possible: Vec::new(), again: false }
+        Self { kind, errors: Vec::new(), allow: None, retry_after, possible: Vec::new(), again: false, away: false }
     }
 }
 
@@ -323,7 +325,7 @@ impl From<StoreError> for Problem {
             Self { again: true, ..Kind::TemporarilyUnavailable.into() }
         } else if error.is_temporary() {
             tracing::error!(error = %error, cause = ?std::error::Error::source(&error).map(redacted), "the database did not do its part");
-            Kind::TemporarilyUnavailable.into()
+            Self { away: Failure::is_away(&error), ..Kind::TemporarilyUnavailable.into() }
         } else {
             let cause = std::error::Error::source(&error).map(redacted);
             tracing::error!(error = %error, ?cause, constraint = error.constraint(), "a defect or a damaged database");
@@ -386,6 +388,10 @@ impl Failure for Problem {
 
     fn is_retryable(&self) -> bool {
         self.again
+    }
+
+    fn is_away(&self) -> bool {
+        self.away
     }
 }
 

@@ -464,7 +464,7 @@ async fn load(store: &Store, matcher: &Matcher, mut sheet: Sheet) -> anyhow::Res
             sheet.progress.finish_and_clear();
             return Ok(people);
         }
-        let (store, keyer) = (store.clone(), matcher.keyer.clone());
+        let (store, keyer, index) = (store.clone(), matcher.keyer.clone(), matcher.index);
         under_way = Some(tokio::spawn(async move {
             let pids = store
                 .run(
@@ -473,9 +473,10 @@ async fn load(store: &Store, matcher: &Matcher, mut sheet: Sheet) -> anyhow::Res
                         let bulk = unit(&chunk, &keyer, snapshot.now());
                         Ok::<_, RegisterError>((bulk, chunk.into_iter().map(|(id, _)| id).collect::<Vec<_>>()))
                     },
-                    |tx: &mut Tx<'_>, (bulk, ids)| {
+                    move |tx: &mut Tx<'_>, (bulk, ids)| {
                         tx.audit().detail("people", bulk.len());
-                        Ok((ids.clone(), bulk.write(tx.connection)?))
+                        index.insert(tx.connection)?;
+                        Ok((ids.clone(), bulk.write(tx.connection, index)?))
                     },
                 )
                 .await?;

@@ -276,7 +276,7 @@ fn another(
     let pairs: Vec<(Id, Id)> = copies.iter().map(|(original, copy)| (*original, copy.row.id)).collect();
     let mut bulk = Bulk::default();
     bulk.enter(&region.matcher.keyer, child, copies.into_iter().map(|(_, entry)| entry).collect(), today(now));
-    bulk.without_conferences().write(tx.connection)?;
+    bulk.without_conferences().write(tx.connection, region.matcher.index)?;
     DecisionRow::insert_all(tx.connection, &decisions)?;
     done(tx, &pairs, by)?;
     Ok(id)

@@ -134,8 +134,9 @@ impl Bulk {
     /// Writes everything; answers the people's numbers, in the order in which they were put in.
     ///
     /// # Errors
-    /// When the database refuses or fails.
-    pub fn write(&self, connection: &mut AnyConnection) -> Result<Vec<i64>, StoreError> {
+    /// [`StoreError::OtherIndex`] when another version of the program has made the index; or when the database refuses or fails.
+    pub fn write(&self, connection: &mut AnyConnection, index: index_rows::Mark) -> Result<Vec<i64>, StoreError> {
+        index.hold(connection)?;
         let numbers = rows::insert_all(connection, &self.people)?;
         ParticularsRow::insert_all(connection, &self.particulars)?;
         NameRow::insert_all(connection, &self.names)?;

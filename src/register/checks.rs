@@ -43,7 +43,7 @@ use crate::domain::registration::{RegistrationStatus, RemovalGround};
 use crate::domain::roles::{Role, Sector};
 use crate::domain::search_set::SearchSet;
 use crate::domain::short_reference::ShortReference;
-use crate::matching::{self, Candidate, Flag, KeyKind, Person, Query, QueryKey, Record, enough_to_search};
+use crate::matching::{self, Candidate, DecodeError, Flag, KeyKind, Person, Query, QueryKey, Record, enough_to_search};
 use crate::store::alerts::ReportRow;
 use crate::store::audit::AuditPromise;
 use crate::store::children as child_rows;
@@ -930,7 +930,16 @@ pub fn about_same_child(
     let context = region.matcher.context(connection, query)?;
     let mut found = Vec::new();
     for row in under_keys {
-        let record = Record::decode(&row.packed).map_err(|_| StoreError::Corrupt("enquiry"))?;
+        let record = match Record::decode(&row.packed) {
+            Ok(record) => record,
+            // Asked of a program with another matcher, before an update. Whether it was about the same child cannot be told, and
+            // that must not keep anybody from an answer.
+            Err(DecodeError::OtherVersion) => {
+                tracing::warn!("an earlier enquiry was packed by another version of the matching, and is not counted");
+                continue;
+            }
+            Err(DecodeError::Damaged) => return Err(StoreError::Corrupt("enquiry").into()),
+        };
         if let Some(likely) = matching::same_child(query, &record, &context).filter(|grade| *grade >= matching::Grade::Probable) {
             found.push((row, grade(likely)));
         }

@@ -223,7 +223,7 @@ pub fn add_as(tx: &mut Tx<'_>, region: &Region, id: ChildId, new: &NewChild, by:
     let child = facts_as(id, new, tx.now(), by)?;
     let mut bulk = Bulk::default();
     bulk.enter(&region.matcher.keyer, child, Vec::new(), today(tx.now()));
-    let pid = bulk.write(tx.connection)?.pop().ok_or(StoreError::Corrupt("an added person has no number"))?;
+    let pid = bulk.write(tx.connection, region.matcher.index)?.pop().ok_or(StoreError::Corrupt("an added person has no number"))?;
     tx.audit().child(id);
     Ok(pid)
 }

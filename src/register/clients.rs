@@ -283,6 +283,10 @@ impl Failure for IssueError {
     fn is_retryable(&self) -> bool {
         matches!(self, Self::Store(error) if Failure::is_retryable(error))
     }
+
+    fn is_away(&self) -> bool {
+        matches!(self, Self::Store(error) if Failure::is_away(error))
+    }
 }
 
 /// Issues a token for an assertion, once.

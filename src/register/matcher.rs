@@ -17,7 +17,7 @@ use crate::matching::{
 };
 use crate::store::children::{self as child_rows};
 use crate::store::connection::AnyConnection;
-use crate::store::matching::{self as rows, AtHand, Indexed, Standing, Statistics};
+use crate::store::matching::{self as rows, AtHand, Indexed, Mark, Standing, Statistics};
 use crate::store::settings;
 use crate::store::types::Id;
 use crate::store::{Store, StoreError, Tx};
@@ -59,6 +59,8 @@ impl Default for Budget {
 pub struct Matcher {
     /// Makes keys under the region's secret.
     pub keyer: Keyer,
+    /// What marks an index that this version made.
+    pub index: Mark,
     budget: Budget,
     /// Over how many years the people were born, when they are no children: only for measuring on public data. A register
     /// that answers checks is always one of children.
@@ -158,9 +160,9 @@ pub fn own_person(child: &Child) -> Person {
             .map(|address| PersonAddress {
                 lines: serde_json::from_str(&address.lines).unwrap_or_default(),
                 postcode: address.postcode.clone(),
-                current: address.valid_to.is_none(),
+                current: !address.is_over(),
                 // Of a shielded record, the places it lived at openly before stay findable: the enquirer could see those.
-                hidden: address.confidential || (shielded && address.valid_to.is_none()),
+                hidden: address.confidential || (shielded && !address.is_over()),
             })
             .collect(),
         carers: child
@@ -190,10 +192,11 @@ pub fn sex(code: &str) -> Sex {
 /// Writes the index of a person anew, as the transaction now sees them.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError::OtherIndex`] when another version of the program has made the index; or when the database fails.
 ///
 /// Records that were merged are one person: each of them stands as the person stands, and they are no rivals.
 pub fn reindex(tx: &mut Tx<'_>, region: &Region, id: Id) -> Result<(), RegisterError> {
+    region.matcher.index.hold(tx.connection)?;
     let members = Groups::around(tx.connection, &[id])?.members(id);
     let people = child_rows::by_ids(tx.connection, &members)?;
     if people.len() != members.len() {
@@ -251,7 +254,7 @@ pub fn standing(entries: &[Registration], day: NaiveDate) -> Standing {
 impl Matcher {
     /// The matcher of a register of children.
     pub fn new(keyer: Keyer, budget: Budget) -> Self {
-        Self { keyer, budget, all_ages: None, statistics: Arc::default(), at_hand: Arc::default() }
+        Self { keyer, index: Mark::of(&index_version()), budget, all_ages: None, statistics: Arc::default(), at_hand: Arc::default() }
     }
 
     /// The same over people of all ages, born over so many years: the rule that protects brothers, sisters and twins from
@@ -291,7 +294,8 @@ impl Matcher {
     /// a number nor a full date of birth, everybody who shares the common ones is compared too.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`StoreError::OtherIndex`] when another version of the program has made the index: nobody can say then that nobody is meant.
+    /// Or when the database fails.
     pub fn search(&self, connection: &mut AnyConnection, query: &Query) -> Result<Found, RegisterError> {
         let statistics = self.statistics(connection)?;
         let keys = self.keyer.query_keys(query);
@@ -315,7 +319,7 @@ impl Matcher {
         let mut former = Ranker::new(query, context);
         let mut same_address = Vec::new();
         let mut persons = HashMap::new();
-        let candidates = rows::candidates(connection, &self.at_hand, keys)?;
+        let candidates = rows::candidates(connection, &self.at_hand, self.index, keys)?;
         let compared = candidates.len();
         for packed in candidates {
             let ranker = match packed.standing {
@@ -350,7 +354,7 @@ impl Matcher {
         let plan = plan(&self.keyer.query_keys(&query), |key| statistics.keys.get(key).unwrap_or(1), self.budget.usual);
         let context = self.context_of(&statistics, &query);
         let mut ranker = Ranker::new(&query, &context);
-        for packed in rows::candidates(connection, &self.at_hand, &plan.keys)?.into_iter().filter(|packed| packed.pid != own) {
+        for packed in rows::candidates(connection, &self.at_hand, self.index, &plan.keys)?.into_iter().filter(|packed| packed.pid != own) {
             ranker
                 .consider_encoded(packed.pid, packed.person.map(i64::cast_unsigned), &packed.body)
                 .map_err(|_| StoreError::Corrupt("match record"))?;
@@ -404,6 +408,14 @@ pub async fn refresh(store: &Store, region_code: &str, matcher: &Matcher) -> Res
 /// The setting that says for which version of the matcher the index was made.
 const INDEX_VERSION: &str = "matching.index-version";
 
+/// Counts what this module reads of a child ([`person`]) when that changes. What the matcher makes of it has a version of its own.
+const READING: u32 = 2;
+
+/// For which version an index is made by this program.
+fn index_version() -> String {
+    format!("{}.{READING}", crate::matching::version())
+}
+
 /// The setting that says under which secret the index was made.
 const SECRET_FINGERPRINT: &str = "matching.secret-fingerprint";
 
@@ -429,7 +441,7 @@ fn same_secret(stored: Option<&str>, own: &str) -> Result<(), StoreError> {
 /// # Errors
 /// When the database fails.
 pub async fn bring_up_to_date(store: &Store, region: &Arc<Region>) -> Result<(), RegisterError> {
-    let version = crate::matching::version().to_string();
+    let version = index_version();
     let code = region.code().to_string();
     let wanted = version.clone();
     let own = fingerprint(&region.matcher.keyer);
@@ -443,13 +455,16 @@ pub async fn bring_up_to_date(store: &Store, region: &Arc<Region>) -> Result<(),
                 Ok(settings::get(snapshot.connection, INDEX_VERSION)?.as_deref() == Some(wanted.as_str()))
             },
             move |tx, current| {
+                if !*current {
+                    rows::take_over(tx.connection)?;
+                }
                 // Looked at again here: another server may have made the index a moment ago.
                 let stored = settings::get(tx.connection, SECRET_FINGERPRINT)?;
                 same_secret(stored.as_deref(), &kept)?;
-                if *current && stored.is_some() {
+                if *current || settings::get(tx.connection, INDEX_VERSION)?.as_deref() == Some(version.as_str()) && stored.is_some() {
                     return Ok(false);
                 }
-                rows::clear(tx.connection)?;
+                rows::clear(tx.connection, writer.matcher.index)?;
                 let mut after = 0;
                 loop {
                     let page = child_rows::page(tx.connection, after, PAGE)?;

@@ -245,6 +245,10 @@ impl Failure for RegisterError {
     fn is_retryable(&self) -> bool {
         matches!(self, Self::Store(error) if Failure::is_retryable(error))
     }
+
+    fn is_away(&self) -> bool {
+        matches!(self, Self::Store(error) if Failure::is_away(error))
+    }
 }
 
 /// The authorities whose work-lists a person sees: those of the region that the token covers, and the region itself, for

@@ -285,6 +285,7 @@ fn erase_in(tx: &mut Tx<'_>, region: &Region, child: Id) -> Result<(), RegisterE
     let (true, Some((rule, since))) = (decided.decision.may_go(), decided.decision.decided_by) else {
         return Err(RegisterError::Kept);
     };
+    region.matcher.index.hold(tx.connection)?;
     let keys = match matching::body(tx.connection, row.pid)? {
         Some(body) => {
             let record = Record::decode(&body).map_err(|_| StoreError::Corrupt("match record"))?;

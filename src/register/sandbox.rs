@@ -152,7 +152,7 @@ async fn put_in(store: &Store, region: &Arc<Region>, fresh: Option<Seed>) -> Res
     if !region.sandbox {
         return Err(RegisterError::NotFound);
     }
-    let invented_for = Arc::clone(region);
+    let (invented_for, marked) = (Arc::clone(region), Arc::clone(region));
     store
         .run_alone(
             permit(region.code().as_str()),
@@ -171,9 +171,10 @@ async fn put_in(store: &Store, region: &Arc<Region>, fresh: Option<Seed>) -> Res
             },
             move |tx, (seed, bulk): &(Seed, Bulk)| {
                 rows::empty(tx.connection)?;
+                marked.matcher.index.insert(tx.connection)?;
                 let text = serde_json::to_string(seed).map_err(|_| StoreError::Corrupt("the seed of the sandbox"))?;
                 settings::set(tx.connection, SEED, &text)?;
-                bulk.write(tx.connection)?;
+                bulk.write(tx.connection, marked.matcher.index)?;
                 // One entry speaks for the whole, not one line for each of thousands of invented children.
                 tx.audit().detail("step", "children");
                 tx.audit().detail("children", bulk.len());

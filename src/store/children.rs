@@ -12,6 +12,7 @@ use super::schema::{
     household_member, identity_decision, pregnancy, registration, registration_state,
 };
 use super::types::{Id, Instant, shows_only};
+use crate::domain::shift::london_date;
 use chrono::NaiveDate;
 
 /// A person.
@@ -223,6 +224,15 @@ fact_rows! {
     ShieldingRow, child_shielding, child_id {
         shielded: bool,
         reason: String,
+    }
+}
+
+impl AddressRow {
+    /// Whether the child had left the address when it was recorded. An end that still lay ahead then is no end yet: whoever may not
+    /// learn where a child lives may not learn it of a place where it stays until Friday either.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.valid_to.is_some_and(|to| to <= london_date(self.recorded_at.get()))
     }
 }
 

@@ -101,6 +101,14 @@ impl AnyConnection {
         Ok(opened)
     }
 
+    /// Says how long to wait for what another connection has locked. For SQLite.
+    pub(super) fn wait_for_locks(&mut self, wait: std::time::Duration) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(c) => Ok(c.batch_execute(&format!("PRAGMA busy_timeout = {}", wait.as_millis()))?),
+            Self::Pg(_) => Ok(()),
+        }
+    }
+
     /// Runs statements that return nothing.
     pub(super) fn execute(&mut self, sql: &str) -> Result<(), diesel::result::Error> {
         with!(self, |c| c.batch_execute(sql))

@@ -17,6 +17,16 @@ pub enum StoreError {
     /// Another transaction was in the way, even after several tries. Try again.
     #[error("another transaction was in the way")]
     Conflict(#[source] DieselError),
+    /// Somebody held a lock for too long, or a statement took too long. Nothing was kept. Try again later.
+    #[error("the database did not do the work in time")]
+    TimedOut(#[source] DieselError),
+    /// The matcher's index was made by another version of this program: with this one's keys nobody would be found in it. This server
+    /// must give way to one of the newer version.
+    #[error(
+        "the matching index was made by another version of this program, and would be read wrongly; \
+         stop this server, or start it again if it is of the newest version"
+    )]
+    OtherIndex,
     /// A row with this key exists already. The author of the query decides what that means.
     #[error("a row with this key exists already")]
     Exists(#[source] DieselError),
@@ -50,7 +60,13 @@ impl StoreError {
     /// Whether trying later may help (503) rather than being a defect (500).
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Busy(_) | Self::Conflict(_) | Self::Stopped | Self::Overloaded => true,
+            Self::Connect(_)
+            | Self::Busy(_)
+            | Self::Conflict(_)
+            | Self::TimedOut(_)
+            | Self::OtherIndex
+            | Self::Stopped
+            | Self::Overloaded => true,
             Self::Database(error) => lost_connection(error) || is_full_or_locked(error),
             Self::Url(_) | Self::Exists(_) | Self::Corrupt(_) | Self::OtherSecret | Self::Migrations(_) | Self::Panicked => false,
         }
@@ -68,6 +84,11 @@ impl StoreError {
         information.constraint_name().or_else(columns).map(ToOwned::to_owned)
     }
 
+    /// Whether the database does not answer at all, so that not even the failure can be kept.
+    pub(super) fn is_away(&self) -> bool {
+        self.is_temporary() && !matches!(self, Self::Conflict(_) | Self::TimedOut(_) | Self::OtherIndex)
+    }
+
     /// Whether the same transaction, run again, may succeed: PostgreSQL's 40001 and 40P01.
     pub(super) fn is_retryable(&self) -> bool {
         matches!(self, Self::Conflict(_))
@@ -80,9 +101,15 @@ impl From<DieselError> for StoreError {
             DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::Conflict(error),
             DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Exists(error),
             DieselError::DatabaseError(_, information) if information.message().contains("deadlock detected") => Self::Conflict(error),
+            DieselError::DatabaseError(_, information) if took_too_long(information.message()) => Self::TimedOut(error),
             _ => Self::Database(error),
         }
     }
+}
+
+/// PostgreSQL's words for a lock that did not come free (55P03) and a statement that was cut off (57014).
+fn took_too_long(message: &str) -> bool {
+    ["lock timeout", "statement timeout", "could not obtain lock"].iter().any(|words| message.contains(words))
 }
 
 /// Whether the connection itself is gone.

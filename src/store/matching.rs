@@ -97,6 +97,56 @@ fn version_of(standing: Standing, person: Option<i64>, body: &[u8]) -> i64 {
     hash.as_ref().iter().take(6).fold(0, |bits, byte| bits << 8 | i64::from(*byte)).max(1)
 }
 
+/// Tells for which version of the matcher an index was made. It stands among the keys, as one that leads to nobody, so that whoever
+/// reads the keys sees in the same statement, and on the same snapshot, that they are their own kind: during an update a server of
+/// the version before must not take another's keys for an empty register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark(i64);
+
+/// Nobody's number.
+const NOBODY: i64 = 0;
+
+impl Mark {
+    /// The mark of a version.
+    #[must_use]
+    pub fn of(version: &str) -> Self {
+        let hash = digest::digest(&digest::SHA256, format!("the index of version {version}").as_bytes());
+        Self(hash.as_ref().iter().take(8).fold(0, |bits, byte| bits << 8 | i64::from(*byte)))
+    }
+
+    /// Puts the mark in, for an index that is about to be made.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn insert(self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        let row = (match_key::k.eq(self.0), match_key::pid.eq(NOBODY), match_key::digest.eq(1_i64));
+        with!(connection, |c| diesel::insert_into(match_key::table).values(row).on_conflict_do_nothing().execute(c))?;
+        Ok(())
+    }
+
+    /// Refuses to add to an index of another version: nobody of this one would find what is added, and whoever comes after would
+    /// not know. Until the transaction ends, nobody else makes the index anew.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherIndex`], or when the database fails.
+    pub fn hold(self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        let mark = match_key::table.filter(match_key::k.eq(self.0)).filter(match_key::pid.eq(NOBODY)).select(match_key::k);
+        let found: Option<i64> = match connection {
+            AnyConnection::Sqlite(c) => mark.first(c).optional(),
+            AnyConnection::Pg(c) => mark.for_key_share().first(c).optional(),
+        }?;
+        found.map(drop).ok_or(StoreError::OtherIndex)
+    }
+}
+
+/// Whether the index is of this version.
+///
+/// # Errors
+/// [`StoreError::OtherIndex`] when it is not; or when the database fails.
+pub fn is_of(connection: &mut AnyConnection, mark: Mark) -> Result<(), StoreError> {
+    candidates(connection, &AtHand::default(), mark, &[]).map(drop)
+}
+
 /// How long a record that nobody is compared with any more stays at hand: once to twice as long. So long, too, may what was
 /// erased.
 const GENERATION: Duration = Duration::from_secs(1_800);
@@ -221,12 +271,18 @@ fixed! {
 /// The packed records of the people behind any of the keys, each once.
 ///
 /// # Errors
-/// When the database fails.
-pub fn candidates(connection: &mut AnyConnection, at_hand: &AtHand, keys: &[i64]) -> Result<Vec<Packed>, StoreError> {
-    let mut behind: Vec<(i64, i64)> = with!(&mut *connection, |c| ByNumbers::<Behind>::new(keys).load(c))?;
+/// [`StoreError::OtherIndex`] when the keys are those of another version; or when the database fails.
+pub fn candidates(connection: &mut AnyConnection, at_hand: &AtHand, mark: Mark, keys: &[i64]) -> Result<Vec<Packed>, StoreError> {
+    let keys: Vec<i64> = keys.iter().copied().chain([mark.0]).collect();
+    let mut behind: Vec<(i64, i64)> = with!(&mut *connection, |c| ByNumbers::<Behind>::new(&keys).load(c))?;
     // A person stands behind many of the keys. To sort them here costs less than to have the database do it.
     behind.sort_unstable();
     behind.dedup();
+    let people = behind.partition_point(|(pid, _)| *pid <= NOBODY);
+    if people == 0 {
+        return Err(StoreError::OtherIndex);
+    }
+    behind.drain(..people);
     let (mut found, missing) = at_hand.split(&behind);
     if !missing.is_empty() {
         let fetched: Vec<(i64, String, Option<i64>, Vec<u8>)> = with!(connection, |c| ByNumbers::<Records>::new(&missing).load(c))?;
@@ -395,16 +451,29 @@ pub fn remove(connection: &mut AnyConnection, pid: i64, keys: &[i64]) -> Result<
     Ok(())
 }
 
-/// Empties the index, to build it anew.
+/// Keeps everybody else from changing the index until the transaction ends. To be called first of all: what the transaction then
+/// reads is what those who were changing it left. Checks go on reading.
 ///
 /// # Errors
 /// When the database fails.
-pub fn clear(connection: &mut AnyConnection) -> Result<(), StoreError> {
-    with!(connection, |c| {
+pub fn take_over(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    match connection {
+        AnyConnection::Sqlite(_) => Ok(()),
+        // It is against the lock under which [`Mark::hold`] reads.
+        AnyConnection::Pg(c) => Ok(sql_query("LOCK TABLE match_key IN EXCLUSIVE MODE").execute(c).map(drop)?),
+    }
+}
+
+/// Empties the index, to build it anew as one of this version.
+///
+/// # Errors
+/// When the database fails.
+pub fn clear(connection: &mut AnyConnection, mark: Mark) -> Result<(), StoreError> {
+    with!(&mut *connection, |c| {
         diesel::delete(match_key::table).execute(c)?;
         diesel::delete(match_record::table).execute(c)
     })?;
-    Ok(())
+    mark.insert(connection)
 }
 
 /// A page of packed records, in the order of their numbers.

@@ -72,7 +72,7 @@ use audit::{AuditDraft, AuditOutcome, AuditPromise};
 use clock::Clock;
 use connection::{AnyConnection, DatabaseUrl, Manager};
 pub use error::StoreError;
-use lanes::{Broken, LANES, Lanes};
+use lanes::{ASIDE, Broken, LANES, Lanes};
 use readers::Readers;
 use sheaf::Sheaf;
 use writer::Writer;
@@ -83,9 +83,6 @@ const ATTEMPTS: u32 = 8;
 /// How PostgreSQL begins a unit of work.
 const REPEATABLE_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ";
 
-/// The code of a failure that means: the database does not answer.
-const AWAY: &str = "temporarily-unavailable";
-
 /// A failure of a unit of work, as the audit log needs to know it.
 pub trait Failure: From<StoreError> + Send + 'static {
     /// Whether the caller was refused (rather than mistaken, or let down by us).
@@ -94,6 +91,8 @@ pub trait Failure: From<StoreError> + Send + 'static {
     fn code(&self) -> &'static str;
     /// Whether running the same work again on a new transaction may succeed.
     fn is_retryable(&self) -> bool;
+    /// Whether the database does not answer at all, so that not even the failure can be kept.
+    fn is_away(&self) -> bool;
 }
 
 impl Failure for StoreError {
@@ -102,11 +101,15 @@ impl Failure for StoreError {
     }
 
     fn code(&self) -> &'static str {
-        if self.is_temporary() { AWAY } else { "internal-error" }
+        if self.is_temporary() { "temporarily-unavailable" } else { "internal-error" }
     }
 
     fn is_retryable(&self) -> bool {
         StoreError::is_retryable(self)
+    }
+
+    fn is_away(&self) -> bool {
+        StoreError::is_away(self)
     }
 }
 
@@ -300,7 +303,7 @@ impl Store {
         if migrations::pending(url)? {
             return Err(StoreError::Migrations("the database is behind this program; run `cofrestr migrate` first".into()));
         }
-        let writers = if matches!(url, DatabaseUrl::Postgres(_)) { LANES } else { 0 };
+        let writers = if matches!(url, DatabaseUrl::Postgres(_)) { LANES + ASIDE } else { 0 };
         let readers = match url {
             DatabaseUrl::Sqlite(_) => sizes.connections,
             // Half of the time a reader waits for the database.
@@ -319,7 +322,7 @@ impl Store {
             DatabaseUrl::Sqlite(_) => {
                 let mut connection = AnyConnection::open(url)?;
                 prepare(&mut connection)?;
-                Writers::Sqlite(Writer::start(connection)?)
+                Writers::Sqlite(Writer::start(connection, sizes.wait)?)
             }
             DatabaseUrl::Postgres(_) => {
                 log::prepare(&mut database.pool.get().map_err(StoreError::Busy)?.any)?;
@@ -341,12 +344,25 @@ impl Store {
         self.inner.database.url.kind()
     }
 
-    /// Whether the database answers, for the readiness probe. Reads nothing of anybody.
+    /// Whether checks can be answered, for the readiness probe: the database answers, nobody keeps it from being written, and the
+    /// matcher's index was made by this version of the program. Reads nothing of anybody.
     ///
     /// # Errors
-    /// When it does not answer.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.on_reader(|database| database.with_transaction("BEGIN", |_| Ok::<_, StoreError>(()))).await
+    /// When that is not so.
+    pub async fn ready(&self, index: matching::Mark) -> Result<(), StoreError> {
+        self.is_written().await?;
+        self.on_reader(move |database| database.with_transaction("BEGIN", |connection| matching::is_of(connection, index))).await
+    }
+
+    /// Whether the database takes what is written, as far as is known. Only after somebody has waited in vain it is tried.
+    ///
+    /// # Errors
+    /// When another process keeps everybody from writing.
+    pub async fn is_written(&self) -> Result<(), StoreError> {
+        match &self.inner.writer {
+            Writers::Sqlite(writer) if writer.is_locked() => self.upkeep(|_| Ok(())).await,
+            Writers::Sqlite(_) | Writers::Postgres(_) => Ok(()),
+        }
     }
 
     /// Whether an import brought people who have still to be looked for among the others. Reads nothing of anybody.
@@ -470,7 +486,7 @@ impl Store {
                         let _ = answer.send(committed.and(result));
                     })
                 })?;
-                answered.await.unwrap_or(Err(StoreError::Stopped))
+                answered.await.unwrap_or(Err(StoreError::Overloaded))
             }
         }
     }
@@ -568,7 +584,8 @@ impl Store {
             return answered.await.unwrap_or_else(|_| Err(StoreError::Stopped.into()));
         }
         let (now, wall) = (self.inner.clock.now(), self.inner.clock.wall());
-        self.on_reader(move |database| alone(database, &access, &draft, now, wall, &|tx: &mut Tx<'_>| write(tx, &found))).await
+        self.on_reader(move |database| alone(database, REPEATABLE_READ, &access, &draft, now, wall, &|tx: &mut Tx<'_>| write(tx, &found)))
+            .await
     }
 
     /// Puts a refusal into the audit log.
@@ -618,7 +635,7 @@ impl Store {
                             let _ = answer.send(committed.and(result));
                         })
                     })?;
-                    answered.await.unwrap_or(Err(StoreError::Stopped))?
+                    answered.await.unwrap_or(Err(StoreError::Overloaded))?
                 }
             };
             if !more {
@@ -713,7 +730,7 @@ impl Store {
     /// Puts a failure into the audit log and answers what the caller is to be told.
     async fn failed<E: Failure>(&self, access: Arc<Access>, error: E) -> E {
         // A database that is away cannot keep an entry either; the caller is told at once, and the log has it.
-        if error.code() == AWAY && !error.is_retryable() {
+        if error.is_away() {
             return error;
         }
         let outcome = if error.is_refusal() { AuditOutcome::Refused } else { AuditOutcome::Failed };
@@ -783,7 +800,7 @@ where
                 self.done = Some(Ok(value));
                 Ok(())
             }
-            Ok(Err(error)) if error.code() == AWAY && !error.is_retryable() => Err(Broken::Away),
+            Ok(Err(error)) if error.is_away() => Err(Broken::Away),
             Ok(Err(_)) | Err(_) => Err(Broken::Again),
         }
     }
@@ -805,7 +822,7 @@ where
 
     fn alone(self: Box<Self>, database: &Database) {
         let Self { access, draft, now, wall, work, answer, .. } = *self;
-        let result = catch_unwind(AssertUnwindSafe(|| alone(database, &access, &draft, now, wall, &work)))
+        let result = catch_unwind(AssertUnwindSafe(|| alone(database, lanes::SINGLE, &access, &draft, now, wall, &work)))
             .unwrap_or_else(|_| Err(StoreError::Panicked.into()));
         drop(work);
         let _ = answer.send(result);
@@ -816,6 +833,7 @@ where
 /// its own in the audit log: the transaction is gone, and its entry with it.
 fn alone<T, E: Failure>(
     database: &Database,
+    begin: &str,
     access: &Access,
     draft: &AuditDraft,
     now: DateTime<Utc>,
@@ -827,7 +845,7 @@ fn alone<T, E: Failure>(
         attempt += 1;
         let result = catch_unwind(AssertUnwindSafe(|| {
             let unit = |connection: &mut AnyConnection| attempt_unit(connection, None, access, draft.clone(), now, wall, work);
-            statements::counted(access.operation, || database.with_transaction(REPEATABLE_READ, unit))
+            statements::counted(access.operation, || database.with_transaction(begin, unit))
         }))
         .unwrap_or_else(|_| Err(StoreError::Panicked.into()));
         match result {
@@ -838,7 +856,7 @@ fn alone<T, E: Failure>(
         }
     };
     match result {
-        Err(error) if error.code() != AWAY || error.is_retryable() => {
+        Err(error) if !error.is_away() => {
             let outcome = if error.is_refusal() { AuditOutcome::Refused } else { AuditOutcome::Failed };
             let entry = draft.clone().but_failed(outcome, error.code());
             let recorded = database.with_transaction("BEGIN", |connection| audit::append(connection, None, access, &entry, wall));

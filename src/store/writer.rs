@@ -9,9 +9,11 @@
 //! copies every page that is changed after it, and walks through those copies with every statement: the longer a unit is, the more
 //! each of its statements costs in one.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Instant as Stopwatch;
+use std::time::{Duration, Instant as Stopwatch};
 
 use super::connection::AnyConnection;
 use super::error::StoreError;
@@ -36,19 +38,40 @@ enum Job {
     Upkeep(Upkeep),
 }
 
+/// How long everybody waits for a file that another process has locked, once somebody has waited in vain: there may be thousands.
+const STILL_LOCKED: Duration = Duration::from_millis(20);
+
 /// The handle to the writer's thread. The thread ends, with its queue drained, when the handle is dropped.
 pub(super) struct Writer {
     queue: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
+    is_locked: Arc<AtomicBool>,
+}
+
+/// The writer's connection, and how it got on with the file.
+struct Pen {
+    connection: AnyConnection,
+    /// How long to wait for a file that another process has locked.
+    wait: Duration,
+    /// Whether the last wait was in vain.
+    is_locked: Arc<AtomicBool>,
 }
 
 impl Writer {
-    /// Starts the thread.
-    pub(super) fn start(connection: AnyConnection) -> Result<Self, StoreError> {
+    /// Starts the thread. It waits so long at most when another process has locked the file.
+    pub(super) fn start(mut connection: AnyConnection, wait: Duration) -> Result<Self, StoreError> {
         let (queue, units) = sync_channel(QUEUE);
+        connection.wait_for_locks(wait)?;
+        let is_locked = Arc::new(AtomicBool::new(false));
+        let pen = Pen { connection, wait, is_locked: Arc::clone(&is_locked) };
         let thread =
-            std::thread::Builder::new().name("writer".into()).spawn(move || write(connection, &units)).map_err(|_| StoreError::Stopped)?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+            std::thread::Builder::new().name("writer".into()).spawn(move || write(pen, &units)).map_err(|_| StoreError::Stopped)?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), is_locked })
+    }
+
+    /// Whether the writer last waited in vain for a file that another process had locked.
+    pub(super) fn is_locked(&self) -> bool {
+        self.is_locked.load(Ordering::Relaxed)
     }
 
     /// Queues a unit of work.
@@ -84,12 +107,12 @@ impl Drop for Writer {
     }
 }
 
-fn write(mut connection: AnyConnection, jobs: &Receiver<Job>) {
+fn write(mut pen: Pen, jobs: &Receiver<Job>) {
     let mut left = None;
     while let Some(job) = left.take().or_else(|| jobs.recv().ok()) {
         match job {
-            Job::Upkeep(work) => upkeep(&mut connection, work),
-            Job::Long(unit) => units(&mut connection, vec![unit], None),
+            Job::Upkeep(work) => upkeep(&mut pen, work),
+            Job::Long(unit) => units(&mut pen, vec![unit], None),
             Job::Unit(first) => {
                 let mut group = vec![first];
                 while group.len() < GROUP && left.is_none() {
@@ -99,60 +122,64 @@ fn write(mut connection: AnyConnection, jobs: &Receiver<Job>) {
                         Err(_) => break,
                     }
                 }
-                units(&mut connection, group, Some(Sheaf::default()));
+                units(&mut pen, group, Some(Sheaf::default()));
             }
         }
     }
 }
 
-/// Whether a transaction began. When it did not, what was to be done in it is dropped; its callers hear that the writer stopped,
-/// and may try again.
-fn begin(connection: &mut AnyConnection) -> bool {
-    let begun = connection.execute("BEGIN IMMEDIATE");
-    if let Err(error) = &begun {
-        tracing::error!(%error, "the writer could not begin a transaction");
+impl Pen {
+    /// Begins a transaction.
+    fn begin(&mut self) -> Result<(), StoreError> {
+        let begun = self.connection.execute("BEGIN IMMEDIATE");
+        if begun.is_err() != self.is_locked.swap(begun.is_err(), Ordering::Relaxed) {
+            // The first who waited in vain waited as long as they could bear. Those behind them have waited as long.
+            let _ = self.connection.wait_for_locks(if begun.is_err() { STILL_LOCKED } else { self.wait });
+        }
+        begun.map_err(|error| {
+            tracing::error!(%error, "the writer could not begin a transaction; another process may have locked the database");
+            StoreError::Overloaded
+        })
     }
-    begun.is_ok()
-}
 
-fn commit(connection: &mut AnyConnection, works: usize) -> bool {
-    let watch = Stopwatch::now();
-    let committed = connection.execute("COMMIT");
-    metrics::histogram!("cofrestr_commit_seconds").record(watch.elapsed().as_secs_f64());
-    if let Err(error) = &committed {
-        tracing::error!(%error, works, "a commit failed; nothing of it was acknowledged");
-        let _ = connection.execute("ROLLBACK");
-    }
-    committed.is_ok()
-}
-
-fn upkeep(connection: &mut AnyConnection, work: Upkeep) {
-    if begin(connection) {
-        let answer = work(connection);
-        answer(if commit(connection, 1) { Ok(()) } else { Err(StoreError::Overloaded) });
+    fn commit(&mut self, works: usize) -> Result<(), StoreError> {
+        let watch = Stopwatch::now();
+        let committed = self.connection.execute("COMMIT");
+        metrics::histogram!("cofrestr_commit_seconds").record(watch.elapsed().as_secs_f64());
+        committed.map_err(|error| {
+            tracing::error!(%error, works, "a commit failed; nothing of it was acknowledged");
+            let _ = self.connection.execute("ROLLBACK");
+            StoreError::Overloaded
+        })
     }
 }
 
-fn units(connection: &mut AnyConnection, mut group: Vec<Box<dyn Unit>>, sheaf: Option<Sheaf>) {
+fn upkeep(pen: &mut Pen, work: Upkeep) {
+    // Without a transaction what was to be done in it is dropped: whoever waits for it hears that, and it is due again.
+    if pen.begin().is_ok() {
+        let answer = work(&mut pen.connection);
+        answer(pen.commit(1));
+    }
+}
+
+fn units(pen: &mut Pen, mut group: Vec<Box<dyn Unit>>, sheaf: Option<Sheaf>) {
     metrics::histogram!("cofrestr_writer_group_units").record(group.len() as f64);
     let watch = Stopwatch::now();
-    if !begin(connection) {
-        return;
-    }
-    if hopefully(connection, &mut group, sheaf).is_err() {
-        metrics::counter!("cofrestr_writer_groups_undone_total").increment(1);
-        if let Err(error) = connection.execute("ROLLBACK") {
-            tracing::warn!(%error, "SQLite had ended the transaction already");
+    let kept = pen.begin().and_then(|()| {
+        if hopefully(&mut pen.connection, &mut group, sheaf).is_err() {
+            metrics::counter!("cofrestr_writer_groups_undone_total").increment(1);
+            if let Err(error) = pen.connection.execute("ROLLBACK") {
+                tracing::warn!(%error, "SQLite had ended the transaction already");
+            }
+            pen.begin()?;
+            for unit in &mut group {
+                unit.attempt_apart(&mut pen.connection);
+            }
         }
-        if !begin(connection) {
-            return;
-        }
-        for unit in &mut group {
-            unit.attempt_apart(connection);
-        }
-    }
-    metrics::histogram!("cofrestr_write_seconds").record(watch.elapsed().as_secs_f64());
-    let is_kept = commit(connection, group.len());
+        metrics::histogram!("cofrestr_write_seconds").record(watch.elapsed().as_secs_f64());
+        pen.commit(group.len())
+    });
+    let is_kept = kept.is_ok();
     group.into_iter().for_each(|unit| unit.answer(if is_kept { Ok(()) } else { Err(StoreError::Overloaded) }));
 }
 

@@ -194,6 +194,13 @@ impl TestDatabase {
         Box::new(connection)
     }
 
+    /// Keeps what a statement locks until what is answered is dropped.
+    pub fn hold_with(&self, sql: &str) -> Box<dyn std::any::Any> {
+        let mut connection = self.open();
+        with!(&mut connection, |c| c.batch_execute(&format!("BEGIN; {sql}"))).expect("a transaction");
+        Box::new(connection)
+    }
+
     /// The texts that a query answers; it calls them `value`.
     pub fn texts(&self, sql: &str) -> Vec<String> {
         let rows: Vec<Text> = with!(&mut self.open(), |c| diesel::sql_query(sql).load(c)).expect(sql);

@@ -186,7 +186,7 @@ fn unless_confidential(tx: &mut Tx<'_>, child: Id, details: &Details) -> Result<
     let row = child_rows::find(tx.connection, child)?.ok_or(RegisterError::NotFound)?;
     let shielded = row.shielded;
     let addresses = child_rows::AddressRow::current(tx.connection, &[child])?;
-    let hidden = addresses.iter().filter(|address| address.confidential || (shielded && address.valid_to.is_none()));
+    let hidden = addresses.iter().filter(|address| address.confidential || (shielded && !address.is_over()));
     let mut sought = Vec::new();
     for address in hidden {
         let lines: Vec<String> = serde_json::from_str(&address.lines).unwrap_or_default();

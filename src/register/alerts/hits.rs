@@ -8,7 +8,7 @@ use super::{Held, keep};
 use crate::domain::custody::alert::AlertAction;
 use crate::domain::ids::SightingId;
 use crate::domain::outcome::Grade;
-use crate::matching::{self, Query, Record, enough_to_search};
+use crate::matching::{self, DecodeError, Query, Record, enough_to_search};
 use crate::register::checks::{self, StoredMatch};
 use crate::register::{Region, RegisterError, transfers};
 use crate::store::alerts::{AlertRow, LiveRow, ReportRow};
@@ -40,8 +40,21 @@ pub struct ToldAlert {
 }
 
 /// The grade of a question against somebody's particulars; `None` when it is not about them.
-fn grade(query: &Query, body: &[u8], context: &matching::Context) -> Result<Option<Grade>, RegisterError> {
-    let record = Record::decode(body).map_err(|_| StoreError::Corrupt("alert"))?;
+fn grade(
+    connection: &mut AnyConnection,
+    query: &Query,
+    row: &LiveRow,
+    context: &matching::Context,
+) -> Result<Option<Grade>, RegisterError> {
+    let record = match Record::decode(&row.body) {
+        Ok(record) => record,
+        // Packed by a program with another matcher, before an update: made anew of the particulars, so that nobody is missed.
+        Err(DecodeError::OtherVersion) => match AlertRow::find(connection, row.id)?.map(Held::read).transpose()? {
+            Some(held) => Record::new(&held.kept.particulars.child.person()),
+            None => return Ok(None),
+        },
+        Err(DecodeError::Damaged) => return Err(StoreError::Corrupt("alert").into()),
+    };
     Ok(matching::same_child(query, &record, context).map(checks::grade))
 }
 
@@ -68,7 +81,7 @@ pub fn look(
             found.child.zip(row.child_id).is_some_and(|(found, sought)| found == sought.0 || is_same(Id(found), sought))
         };
         let person = shown.iter_mut().find(|found| is_child(found));
-        let by_particulars = grade(query, &row.body, &context)?;
+        let by_particulars = grade(connection, query, &row, &context)?;
         let Some(grade) = person.as_ref().map(|found| found.grade).max(by_particulars) else { continue };
         let Some(held) = AlertRow::find(connection, row.id)?.map(Held::read).transpose()? else { continue };
         let Some(bulletin) = held.alert.bulletin.as_ref() else { continue };
@@ -205,7 +218,7 @@ pub fn compare_record(tx: &mut Tx<'_>, region: &Region, person: &ChildRow, recor
         if row.child_id == Some(person.id) {
             continue;
         }
-        if let Some(grade) = grade(&query, &row.body, &context)? {
+        if let Some(grade) = grade(tx.connection, &query, &row, &context)? {
             report_record(tx, region, row.id, person, grade)?;
         }
     }

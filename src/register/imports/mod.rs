@@ -316,7 +316,7 @@ impl Planned {
 }
 
 fn carry_out(tx: &mut Tx<'_>, region: &Region, source: &str, run: Option<Run>, planned: &Planned) -> Result<Vec<Done>, RegisterError> {
-    planned.bulk.write(tx.connection)?;
+    planned.bulk.write(tx.connection, region.matcher.index)?;
     rows::insert_all(tx.connection, &planned.records)?;
     for change in &planned.changes {
         change.apply(tx, region)?;
