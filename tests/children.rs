@@ -218,4 +218,23 @@ fn a_relative_on_the_register_must_exist(app: &TestApp) {
     assert_eq!(made.at("/household/0/relatedChildId"), sister.child.as_str());
     let refused = app.custodian().post("/v1/children", &with("01a1e8f2-fa50-7e51-9fb7-d2fb999b0a35").0).problem(422, "invalid");
     assert_eq!(refused.list("/errors")[0]["code"], "unknown-child");
+    // A child whom the caller may not know of is nobody.
+    let elsewhere = app.enter(&Child::named("Mabli", "Trahaearn").of(TORFAEN));
+    let newport = app.as_caller(&Caller::of_authority("custodian", NEWPORT));
+    let member = |id: &str| json!({"relationship": "sibling", "relatedChildId": id});
+    let household = format!("/v1/children/{}/household", sister.child);
+    let told = |id: &str| {
+        let added = newport.change(&household, "*", &member(id)).problem(422, "invalid");
+        let entered = newport.post("/v1/children", &with(id).0).problem(422, "invalid");
+        (added.at("/errors"), entered.at("/errors"))
+    };
+    assert_eq!(told(&elsewhere.child), told("01a1e8f2-fa50-7e51-9fb7-d2fb999b0a35"));
+    // Whom the record names already may be named again, when what is said of them is corrected.
+    let added = app.custodian().change(&household, "*", &member(&elsewhere.child)).expect(201);
+    let corrected = json!({"reason": "A half-sister", "member": {"relationship": "half-sibling", "relatedChildId": elsewhere.child}});
+    newport.put(&format!("{household}/{}", added.text("/id")), "*", &corrected).expect(200);
+    let wrong = json!({"reason": "Somebody else", "member": member("01a1e8f2-fa50-7e51-9fb7-d2fb999b0a35")});
+    let current = app.custodian().get(&format!("/v1/children/{}", sister.child)).expect(200).text("/household/0/id");
+    let refused = newport.put(&format!("{household}/{current}"), "*", &wrong).problem(422, "invalid");
+    assert_eq!(refused.mistakes(), ["/member/relatedChildId unknown-child"]);
 }

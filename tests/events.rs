@@ -53,6 +53,7 @@ fn an_authority_follows_what_happens_in_order_and_acknowledges_it(app: &TestApp)
 
     // Page by page, and again from the beginning until it is acknowledged.
     let first = custodian.get("/v1/events?limit=2").expect(200);
+    assert!(app.audit_of(&first)[0].record.contains(&entered.child), "whose events were read is in the log");
     let second = custodian.get(&first.text("/links/next")).expect(200);
     assert_eq!([first.list("/items"), second.list("/items")].concat(), found);
     assert!(second.at("/links/next").is_null());

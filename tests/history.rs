@@ -220,3 +220,32 @@ fn i18_random_facts_corrections_and_errors_answer_as_a_naive_model_does(app: &Te
         assert_eq!(told, within, "the runs are those days and no others");
     }
 }
+
+on_both!(what_is_confidential_now_was_so_always_for_whoever_may_not_see_it);
+fn what_is_confidential_now_was_so_always_for_whoever_may_not_see_it(app: &TestApp) {
+    let child = Child::usual().with(
+        "household",
+        json!([{"relationship": "father", "name": {"given": "Iolo", "family": "Trahaearn"}},
+            {"relationship": "mother", "name": {"given": "Angharad", "family": "Trahaearn"}}]),
+    );
+    let child = app.register(&child).child;
+    let path = format!("/v1/children/{child}");
+    let before = "2026-11-17T11:00:00Z";
+    app.set_clock("2026-11-18T10:00:00Z");
+    let read = app.custodian().get(&path).expect(200);
+    let secret = json!({"lines": ["14 Stryd y Felin", "Casnewydd"], "postcode": "NP20 4QR", "confidential": true});
+    let at = format!("{path}/addresses/{}", read.text("/addresses/0/id"));
+    app.custodian().put(&at, "*", &json!({"reason": "The father must not learn it", "address": secret})).expect(200);
+    // The member is not corrected but stated anew beside, as confidential: the name is the same.
+    let member = json!({"relationship": "mother", "confidential": true, "name": {"given": "Angharad", "family": "Trahaearn"}});
+    app.custodian().change(&format!("{path}/household"), "*", &member).expect(201);
+    let known = |caller: &Caller| app.as_caller(caller).get(&format!("{path}/history?on=2026-11-17&known={before}")).expect(200).body;
+    let full = known(&Caller::custodian());
+    assert!(full.contains("Stryd y Felin") && full.contains("NP20 4QR") && full.contains("Angharad"), "{full}");
+    assert!(!full.contains("\"confidential\":true"), "what was known then was not confidential: {full}");
+    let partly = known(&Caller::of_region("team-manager"));
+    assert!(partly.contains("Iolo"), "{partly}");
+    for hidden in ["Stryd y Felin", "NP20", "Angharad"] {
+        assert!(!partly.contains(hidden), "{hidden}: {partly}");
+    }
+}

@@ -205,7 +205,16 @@ fn a_form_without_its_mark_asks_nothing(kind: Backend) {
     for mark in ["", "bm90IHRoZSBtYXJr"] {
         let page = browser.post("/ask", &[usual().as_slice(), &[("mark", mark)]].concat()).expect(403);
         assert!(page.body.contains("value=\"Gwenllian\""), "what was typed is kept");
+        let refused = &site.app.audit_of(&page)[0];
+        assert_eq!((refused.operation.as_str(), refused.outcome.as_str()), ("askCheck", "refused"));
+        assert_eq!((refused.code.as_deref(), refused.subject.as_deref()), (Some("form-of-another-session"), Some("partner-health")));
     }
+    // Whoever is not signed in is sent to do so, and it is known that somebody wanted to see a record.
+    let sent_away = site.browser().get("/children/01a1e8f2-fa50-7e51-9fb7-d2fb999b0a35");
+    place(&sent_away);
+    let refused = &site.app.audit_of(&sent_away)[0];
+    assert_eq!((refused.operation.as_str(), refused.outcome.as_str()), ("readChild", "refused"));
+    assert_eq!((refused.code.as_deref(), refused.subject.as_deref()), (Some("token-missing"), None));
     assert_eq!(site.app.count("enquiry"), 0);
     let stranger = site.browser();
     stranger.post("/sign-in", &[("person", "partner-health"), ("mark", "")]).expect(403);

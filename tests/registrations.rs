@@ -153,3 +153,16 @@ fn an_entry_in_error_stays_readable_and_can_be_made_anew(app: &TestApp) {
     assert_eq!(app.database().number("SELECT count(*) AS n FROM registration_state WHERE superseded_at IS NOT NULL"), 1);
     app.custodian().post("/v1/registrations", &Entry::usual().child(&entered.child).0).expect(201);
 }
+
+on_both!(a_temporary_entry_rests_on_an_entry_of_the_same_child);
+fn a_temporary_entry_rests_on_an_entry_of_the_same_child(app: &TestApp) {
+    let (child, other) = (app.register(&Child::usual()), app.register(&Child::named("Ffion", "Maddocks")));
+    let resting = |on: &str| {
+        let home = json!({"region": "gwent", "authority": NEWPORT, "registrationId": on});
+        Entry::temporary("gwent", NEWPORT).with("home", home).with("authority", json!(TORFAEN)).child(&child.child).0
+    };
+    let mistakes = |on: &str| app.custodian().post("/v1/registrations", &resting(on)).problem(422, "invalid").mistakes();
+    assert_eq!(mistakes(&other.registration), ["/home no-home-registration"]);
+    assert_eq!(mistakes(&other.registration), mistakes("01a1e8f2-fa50-7e51-9fb7-d2fb999b0a35"));
+    app.custodian().post("/v1/registrations", &resting(&child.registration)).expect(201);
+}

@@ -140,6 +140,10 @@ fn holds_are_placed_and_seen_within_an_authority(app: &TestApp) {
     let placed = hold(app, &json!({"authority": NEWPORT, "childId": child, "reason": "Proceedings are expected"}));
     of_torfaen.get(placed.header("location").unwrap()).problem(404, "not-found");
     assert_eq!(of_torfaen.get("/v1/legal-holds").expect(200).list("/items").len(), 0);
+    let listed = app.custodian().get("/v1/legal-holds").expect(200);
+    let children: Vec<String> = listed.list("/items").iter().filter_map(|hold| hold["childId"].as_str().map(str::to_owned)).collect();
+    let entry = &app.audit_of(&listed)[0].record;
+    assert!(children.iter().all(|child| entry.contains(child)), "whose records are kept for whom is read, and that is in the log");
     assert_eq!(app.custodian().get("/v1/legal-holds").expect(200).list("/items").len(), 1);
     assert_eq!(of_torfaen.get("/v1/retention").expect(200).list("/items").len(), 0);
     of_torfaen.post("/v1/legal-holds", &json!({"authority": NEWPORT, "reason": "r"})).problem(403, "authority-outside-scope");

@@ -134,6 +134,32 @@ fn i16_s42_a_confidential_address_is_read_by_nobody_who_does_not_keep_the_case(a
     }
 }
 
+on_both!(what_says_where_a_shielded_child_goes_is_told_to_its_readers_alone);
+fn what_says_where_a_shielded_child_goes_is_told_to_its_readers_alone(app: &TestApp) {
+    let coordinator = json!({"name": "Carys Mathias", "person": Caller::coordinator().key()});
+    let entered = app.register_with(&Child::usual().shielded(), Entry::usual().with("coordinator", coordinator));
+    let missed =
+        json!({"kind": "was-not-brought", "service": "Audiology", "missedOn": "2026-11-16", "child": Question::usual().0["child"]});
+    app.health().post("/v1/missed-appointments", &missed).expect(201);
+    let visits = format!("/v1/registrations/{}/visits", entered.registration);
+    let visit = json!({"visitedOn": "2026-11-12", "seen": true, "note": "Seen at Ysgol Heol Las"});
+    let visit = app.custodian().post(&visits, &visit).expect(201).text("/id");
+    let appointments = format!("/v1/children/{}/missed-appointments", entered.child);
+    let manager = Caller::of_region("team-manager");
+    let told = |caller: &Caller| {
+        let listed = app.as_caller(caller).get(&visits).expect(200).body;
+        let read = app.as_caller(caller).get(&format!("{visits}/{visit}")).expect(200).body;
+        (listed.contains("Heol Las"), read.contains("Heol Las"), app.as_caller(caller).get(&appointments).status)
+    };
+    for reader in [Caller::custodian(), Caller::coordinator()] {
+        assert_eq!(told(&reader), (true, true, 200), "{}", reader.subject());
+    }
+    assert_eq!(told(&manager), (false, false, 404));
+    let why = json!({"reason": "A police officer is at the door"});
+    app.as_caller(&manager).post(&format!("/v1/children/{}/break-glass", entered.child), &why).expect(201);
+    assert_eq!(told(&manager), (true, true, 200));
+}
+
 on_both!(where_a_shielded_child_stays_for_some_days_is_hidden_as_its_home_is);
 fn where_a_shielded_child_stays_for_some_days_is_hidden_as_its_home_is(app: &TestApp) {
     let child = app.register(&Child::usual().shielded()).child;

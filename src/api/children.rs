@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::fields::Fields;
 use super::gate::{Gate, etag};
-use super::named::child_in_path;
+use super::named::{child_in_path, related_in_body};
 use super::once::Once;
 use super::practices::PracticeView;
 use super::problem::Problem;
@@ -855,6 +855,7 @@ pub(super) fn note_break_glass(snapshot: &mut Snapshot<'_>, sight: &Sight) {
 pub async fn add(gate: Gate<action::AddChild>) -> Result<HttpResponse, Problem> {
     let Gate { permit, incoming, app, .. } = gate;
     let principal = Arc::clone(permit.principal());
+    let reach = permit.reach();
     let by = principal.key();
     let (reader, writer) = (Arc::clone(&app.region), Arc::clone(&app.region));
     app.store
@@ -864,6 +865,10 @@ pub async fn add(gate: Gate<action::AddChild>) -> Result<HttpResponse, Problem> 
                 Once::read(snapshot, incoming.creation::<ChildRequest>()?, |snapshot, body| {
                     let new = body.read(&reader, snapshot.now())?;
                     reader.within_scope(&principal, &new.authority)?;
+                    for (place, member) in new.household.iter().enumerate() {
+                        let pointer = format!("/household/{place}/relatedChildId");
+                        related_in_body(snapshot, None, member, &principal, reach, &pointer)?;
+                    }
                     Ok(new)
                 })
             },
@@ -940,7 +945,9 @@ macro_rules! add_fact {
                             let mut fields = Fields::default();
                             let $fields = &mut fields;
                             let new: Option<$new> = $read;
-                            Ok((row, fields.finish(new)?))
+                            let new: $new = fields.finish(new)?;
+                            related_in_body(snapshot, Some(row.id), &new, &principal, reach, "/relatedChildId")?;
+                            Ok((row, new))
                         })
                     },
                     move |tx, once| {

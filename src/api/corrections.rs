@@ -12,7 +12,7 @@ use super::children::{
 };
 use super::fields::Fields;
 use super::gate::{Gate, Incoming};
-use super::named::child_in_path;
+use super::named::{child_in_path, related_in_body};
 use super::problem::Problem;
 use super::respond::{item, kept};
 use crate::authz::policy::action;
@@ -165,7 +165,9 @@ macro_rules! correct_fact {
                         }
                         let $fields = &mut fields;
                         let new: Option<$new> = request.$item.as_ref().and_then(|$body| $read);
-                        Ok((row, fact, fields.finish(new.zip(reason))?))
+                        let (new, reason) = fields.finish(new.zip(reason))?;
+                        related_in_body(snapshot, Some(row.id), &new, &principal, reach, concat!("/", stringify!($item), "/relatedChildId"))?;
+                        Ok((row, fact, (new, reason)))
                     },
                     move |tx, (row, fact, (new, reason)): &(ChildRow, Id, ($new, Note))| {
                         let made = $correct(tx, &writer, row, *fact, new, reason, &by)?;

@@ -184,6 +184,7 @@ pub async fn index(gate: Gate<action::ListEvents>) -> Result<HttpResponse, Probl
             if found.is_empty() {
                 snapshot.audit().empty();
             }
+            found.iter().filter_map(|(_, row)| row.child_id).for_each(|child| snapshot.audit().child(child));
             let last = found.last().map(|(place, _)| cursor(*place));
             let stated = query.limit.map(|limit| format!("&limit={limit}")).unwrap_or_default();
             let next = last.as_ref().filter(|_| more).map(|last| format!("/v1/events?after={last}{stated}"));

@@ -303,7 +303,7 @@ pub async fn read(gate: Gate<action::ReadHistory>) -> Result<HttpResponse, Probl
             match (query.on, query.from, query.to) {
                 (on, None, None) => {
                     let on = on.unwrap_or_else(|| today(now));
-                    let past = history::on_day(snapshot.connection, row, on, known)?;
+                    let past = history::on_day(snapshot.connection, row, on, known, sight.full)?;
                     view.day = Some(DayView::new(&past, on, sight.full));
                 }
                 (None, Some(from), Some(to)) if from <= to => {

@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::checks::ChildQuestion;
+use super::children::note_break_glass;
 use super::fields::Fields;
 use super::gate::Gate;
 use super::once::Once;
@@ -182,11 +183,12 @@ pub async fn of_child(gate: Gate<action::ListMissedAppointments>) -> Result<Http
     app.store
         .read(permit, move |snapshot| {
             let id: ChildId = incoming.id()?;
-            let row = children::find(snapshot.connection, id, &principal, reach)?;
+            let (row, sight) = children::look(snapshot.connection, id, &principal, reach, snapshot.now())?;
             incoming.reading()?;
             let query: MissedAppointmentQuery = incoming.query()?;
             let page = Page::new(query.cursor.as_deref(), query.limit, [])?;
             snapshot.audit().child(id);
+            note_break_glass(snapshot, &sight);
             let found = MissedRow::list(snapshot.connection, row.id, page.before::<Uuid>().map(Id), page.fetch())?;
             let (found, links) = page.cut(snapshot, found, &format!("/v1/children/{id}/missed-appointments"), |row| row.id.0);
             list(&MissedAppointmentList { items: found.into_iter().map(MissedAppointmentView::new).collect(), links })

@@ -8,10 +8,12 @@ use super::gate::Incoming;
 use super::problem::Problem;
 use crate::authz::{Principal, Reach};
 use crate::domain::ids::{ChildId, RegistrationId};
+use crate::register::children::{NewAddress, NewHouseholdMember, NewIdentifier, NewName};
 use crate::register::registrations::{self, Registration};
 use crate::register::{RegisterError, children};
 use crate::store::Snapshot;
-use crate::store::children::ChildRow;
+use crate::store::children::{ChildRow, HouseholdRow};
+use crate::store::types::Id;
 
 /// The entry in the path. From here on the audit entry says whose it is, whatever comes of the request.
 ///
@@ -95,6 +97,55 @@ pub(super) fn child_in_body(snapshot: &mut Snapshot<'_>, id: ChildId, principal:
         Ok(_) | Err(RegisterError::NotFound) => {
             let mut fields = Fields::default();
             fields.note("/childId", "unknown-child", "give the id of a person on this register");
+            fields.finish(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What a body says of a person that may name another.
+pub(super) trait Relates {
+    /// The other person's record on this register.
+    fn related(&self) -> Option<ChildId> {
+        None
+    }
+}
+
+impl Relates for NewName {}
+impl Relates for NewAddress {}
+impl Relates for NewIdentifier {}
+
+impl Relates for NewHouseholdMember {
+    fn related(&self) -> Option<ChildId> {
+        self.related_child
+    }
+}
+
+/// Refuses a relation to somebody whom the caller may not know of, as one to nobody. Whom the record names already is known to
+/// whoever may change it.
+///
+/// # Errors
+/// 422.
+pub(super) fn related_in_body(
+    snapshot: &mut Snapshot<'_>,
+    record: Option<Id>,
+    said: &impl Relates,
+    principal: &Principal,
+    reach: Reach,
+    pointer: &str,
+) -> Result<(), Problem> {
+    let Some(related) = said.related() else { return Ok(()) };
+    if let Some(record) = record {
+        let named = HouseholdRow::current(snapshot.connection, &[record])?;
+        if named.iter().any(|member| member.related_child_id == Some(related.into())) {
+            return Ok(());
+        }
+    }
+    match children::find(snapshot.connection, related, principal, reach) {
+        Ok(_) => Ok(()),
+        Err(RegisterError::NotFound) => {
+            let mut fields = Fields::default();
+            fields.note(pointer, "unknown-child", "give the id of a person on this register, or their name");
             fields.finish(None)
         }
         Err(error) => Err(error.into()),

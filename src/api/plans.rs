@@ -20,11 +20,13 @@ use super::paging::{Links, Page};
 use super::problem::{Kind, Problem};
 use super::respond::{created, item, kept, list};
 use crate::authz::policy::action;
+use crate::authz::{Principal, Reach};
 use crate::domain::dates::parse_date;
 use crate::domain::text::{Line, Note};
 use crate::register::RegisterError;
 use crate::register::plans::{self, FactKind, MilestoneKind, NewCoreGroupMeeting, NewMilestone, NewVisit};
-use crate::register::registrations::Registration;
+use crate::register::registrations::{self, Registration};
+use crate::store::Snapshot;
 use crate::store::plans::{CoreGroupMeetingRow, MilestoneRow, VisitRow, WithdrawalRow};
 use crate::store::types::Id;
 
@@ -271,6 +273,12 @@ impl EnteredInErrorView {
     }
 }
 
+/// Whether the notes of an entry's visits and meetings are shown: of a restricted record they may say where the child is.
+fn sees_notes(snapshot: &mut Snapshot<'_>, entry: &Registration, principal: &Principal, reach: Reach) -> Result<bool, RegisterError> {
+    let now = snapshot.now();
+    Ok(registrations::restricted(snapshot.connection, &[entry.row.child_id], principal, reach, now)?.is_empty())
+}
+
 impl VisitView {
     fn new(row: &VisitRow, withdrawn: Option<&WithdrawalRow>) -> Self {
         Self {
@@ -386,7 +394,12 @@ macro_rules! fact_operations {
                     let ids: Vec<Id> = rows.iter().map(|row| row.id).collect();
                     let withdrawn = WithdrawalRow::of(snapshot.connection, &ids)?;
                     let withdrawal = |row: &$row| withdrawn.iter().find(|withdrawn| withdrawn.fact_id == row.id);
-                    list(&$list { items: rows.iter().map(|row| $view::new(row, withdrawal(row))).collect(), links })
+                    let sees_notes = sees_notes(snapshot, &entry, &principal, reach)?;
+                    let view = |row: &$row| {
+                        let shown = $view::new(row, withdrawal(row));
+                        $view { note: shown.note.filter(|_| sees_notes), ..shown }
+                    };
+                    list(&$list { items: rows.iter().map(view).collect(), links })
                 })
                 .await
                 .map(kept)
@@ -410,7 +423,9 @@ macro_rules! fact_operations {
                     let row = $row::find(snapshot.connection, entry.row.id, item_id)?.ok_or(RegisterError::NotFound)?;
                     incoming.reading()?;
                     let withdrawn = plans::withdrawal(snapshot.connection, row.id)?;
-                    item(version(withdrawn.is_some()), &$view::new(&row, withdrawn.as_ref()))
+                    let sees_notes = sees_notes(snapshot, &entry, &principal, reach)?;
+                    let shown = $view::new(&row, withdrawn.as_ref());
+                    item(version(withdrawn.is_some()), &$view { note: shown.note.filter(|_| sees_notes), ..shown })
                 })
                 .await
                 .map(kept)

@@ -294,6 +294,7 @@ pub async fn index(gate: Gate<action::ListLegalHolds>) -> Result<HttpResponse, P
             let before = page.before::<uuid::Uuid>().map(Id);
             let found = rows::list(snapshot.connection, &reached(&principal, &region), before, page.fetch())?;
             let (found, links) = page.cut(snapshot, found, "/v1/legal-holds", |row| row.id.0);
+            found.iter().filter_map(|row| row.child_id).for_each(|child| snapshot.audit().child(child));
             list(&HoldList { items: found.iter().map(HoldView::new).collect(), links })
         })
         .await

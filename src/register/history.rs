@@ -62,11 +62,81 @@ fn entries(connection: &mut AnyConnection, child: Id, known: Instant) -> Result<
     Ok((rows, states))
 }
 
-/// A person on a day, as known at an instant.
+/// A fact that may be confidential.
+trait Confided: Bitemporal {
+    /// Which it is.
+    fn id(&self) -> Id;
+    /// Whether it is confidential, to be changed.
+    fn confidential(&mut self) -> &mut bool;
+    /// Whether another says the same of the person.
+    fn says_what(&self, other: &Self) -> bool;
+}
+
+fn alike(one: Option<&String>, other: Option<&String>) -> bool {
+    let bare = |text: &String| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    one.zip(other).is_some_and(|(one, other)| bare(one) == bare(other))
+}
+
+impl Confided for AddressRow {
+    fn id(&self) -> Id {
+        self.id
+    }
+
+    fn confidential(&mut self) -> &mut bool {
+        &mut self.confidential
+    }
+
+    fn says_what(&self, other: &Self) -> bool {
+        alike(self.postcode.as_ref(), other.postcode.as_ref()) || alike(Some(&self.lines), Some(&other.lines))
+    }
+}
+
+impl Confided for HouseholdRow {
+    fn id(&self) -> Id {
+        self.id
+    }
+
+    fn confidential(&mut self) -> &mut bool {
+        &mut self.confidential
+    }
+
+    fn says_what(&self, other: &Self) -> bool {
+        let is_same = |one: &Option<Id>, other: &Option<Id>| one.is_some() && one == other;
+        alike(self.given.as_ref(), other.given.as_ref()) && alike(self.family.as_ref(), other.family.as_ref())
+            || is_same(&self.related_child_id, &other.related_child_id)
+    }
+}
+
+/// Takes for confidential what is confidential now, by whatever it was replaced and however it was known before: an earlier
+/// version of a fact tells as much as the fact.
+fn confide<T: Confided>(rows: &mut [T], corrections: &[CorrectionRow]) {
+    let is_secret = |row: &mut T| *row.confidential() && row.recorded().3.is_none();
+    let secret: Vec<usize> = (0..rows.len()).filter(|at| is_secret(&mut rows[*at])).collect();
+    let secret_ids: Vec<Id> = secret.iter().map(|at| rows[*at].id()).collect();
+    let became_secret = |id: Id| {
+        let next = |id: &Id| corrections.iter().find(|correction| correction.fact_id == *id).and_then(|correction| correction.replaced_by);
+        // A fact is replaced by one that was recorded later: the chain ends, and is no longer than there are corrections.
+        std::iter::successors(Some(id), next).take(corrections.len() + 1).any(|id| secret_ids.contains(&id))
+    };
+    let hidden: Vec<usize> = (0..rows.len())
+        .filter(|at| became_secret(rows[*at].id()) || secret.iter().any(|other| rows[*at].says_what(&rows[*other])))
+        .collect();
+    for at in hidden {
+        *rows[at].confidential() = true;
+    }
+}
+
+/// A person on a day, as known at an instant; of what is confidential now all versions are, unless the reader sees it.
 ///
 /// # Errors
 /// When the database fails.
-pub fn on_day(connection: &mut AnyConnection, row: ChildRow, on: NaiveDate, known: Instant) -> Result<Past, RegisterError> {
+pub fn on_day(
+    connection: &mut AnyConnection,
+    row: ChildRow,
+    on: NaiveDate,
+    known: Instant,
+    sees_confidential: bool,
+) -> Result<Past, RegisterError> {
     let of = [row.id];
     let (rows, states) = entries(connection, row.id, known)?;
     let ids: Vec<Id> = rows.iter().map(|row| row.id).collect();
@@ -95,14 +165,19 @@ pub fn on_day(connection: &mut AnyConnection, row: ChildRow, on: NaiveDate, know
         None => pregnancies.pop().map(|fact| fact.expected_on),
     };
     let mut corrections = CorrectionRow::of_children(connection, &of)?;
+    let (mut addresses, mut household) = (AddressRow::ever(connection, &of)?, HouseholdRow::ever(connection, &of)?);
+    if !sees_confidential {
+        confide(&mut addresses, &corrections);
+        confide(&mut household, &corrections);
+    }
     corrections.retain(|correction| correction.corrected_at <= known);
     let child = Child {
         particulars,
         names: as_known(NameRow::ever(connection, &of)?, on, known),
         identifiers: as_known(IdentifierRow::ever(connection, &of)?, on, known),
-        addresses: as_known(AddressRow::ever(connection, &of)?, on, known),
+        addresses: as_known(addresses, on, known),
         practices: as_known(PracticeRow::ever(connection, &of)?, on, known),
-        household: as_known(HouseholdRow::ever(connection, &of)?, on, known),
+        household: as_known(household, on, known),
         // What the census asks is shown with the record alone.
         census: None,
         referrals: Vec::new(),

@@ -283,16 +283,37 @@ pub fn veil(
     reach: Reach,
     now: DateTime<Utc>,
 ) -> Result<(), RegisterError> {
-    if principal.role == Role::Custodian || reach == Reach::Own {
-        return Ok(());
-    }
     let children: Vec<Id> = entries.iter().map(|entry| entry.row.child_id).collect();
-    for child in child_rows::by_ids(connection, &children)?.into_iter().filter(|child| child.shielded) {
-        if BreakGlassRow::open(connection, child.id, &principal.key(), now.into())?.is_none() {
-            entries.iter_mut().filter(|entry| entry.row.child_id == child.id).for_each(|entry| entry.core_group.clear());
-        }
+    for child in restricted(connection, &children, principal, reach, now)? {
+        entries.iter_mut().filter(|entry| entry.row.child_id == child).for_each(|entry| entry.core_group.clear());
     }
     Ok(())
+}
+
+/// Those of the people whose records are restricted and not to be read by somebody who may read their entries.
+///
+/// # Errors
+/// When the database fails.
+///
+/// # Source
+/// Invariant I16 and scenario S42 of the procedures.
+pub fn restricted(
+    connection: &mut AnyConnection,
+    children: &[Id],
+    principal: &Principal,
+    reach: Reach,
+    now: DateTime<Utc>,
+) -> Result<Vec<Id>, RegisterError> {
+    let mut restricted = Vec::new();
+    if principal.role == Role::Custodian || reach == Reach::Own {
+        return Ok(restricted);
+    }
+    for child in child_rows::by_ids(connection, children)?.into_iter().filter(|child| child.shielded) {
+        if BreakGlassRow::open(connection, child.id, &principal.key(), now.into())?.is_none() {
+            restricted.push(child.id);
+        }
+    }
+    Ok(restricted)
 }
 
 /// An entry with what holds of it.
@@ -391,15 +412,17 @@ pub fn insert(
 fn resting_at_home(tx: &mut Tx<'_>, child: ChildId, new: &NewRegistration) -> Result<NewRegistration, RegisterError> {
     let NewBasis::Home { region, authority, registration } = &new.basis else { return Ok(new.clone()) };
     let today = children::today(tx.now());
+    let members = Groups::around(tx.connection, &[child.into()])?.members(child.into());
     let candidates = match registration {
         Some(id) => {
             let found = rows::find(tx.connection, Id::from(*id))?.into_iter().collect();
             assemble(tx.connection, found)?
         }
-        None => of(tx.connection, &[child.into()])?,
+        None => of(tx.connection, &members)?,
     };
     let home = candidates.into_iter().find(|entry| {
-        entry.row.authority == authority.as_str()
+        members.contains(&entry.row.child_id)
+            && entry.row.authority == authority.as_str()
             && entry.row.authority != new.authority
             && entry.state.kind != "temporary"
             && entry.is_live_on(today)

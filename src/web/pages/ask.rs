@@ -17,7 +17,7 @@ use crate::api::checks::{self, CheckRequest, Posed};
 use crate::api::gate::{Gate, read_body};
 use crate::api::problem::{Kind, Problem};
 use crate::authz::policy::action::AskCheck;
-use crate::authz::{Action, Principal};
+use crate::authz::{Action, Operation, Principal};
 use crate::domain::reason::Reason;
 use crate::domain::sex::Sex;
 use crate::domain::verification::VerificationMethod;
@@ -130,8 +130,8 @@ pub(super) async fn send(request: HttpRequest, payload: Payload) -> Result<HttpR
             return shown(visit, StatusCode::OK, form, Vec::new());
         }
     }
-    let Some(somebody) = visit.somebody.clone() else { return sign_in::keeping(visit, form) };
-    if !somebody.secret.marked(value(&typed, "mark")) {
+    let Some(somebody) = visit.expect_somebody(&request, Operation::AskCheck).await? else { return sign_in::keeping(visit, form) };
+    if !somebody.sent(&visit, &request, value(&typed, "mark"), Operation::AskCheck).await? {
         // From a session before this one, or from elsewhere: nothing is asked until the person has seen it.
         return again(visit, form, StatusCode::FORBIDDEN, &[("", "ask-error-mark")]);
     }

@@ -146,7 +146,7 @@ impl OpenPage {
 /// `GET /children/{id}`.
 pub(super) async fn show(request: HttpRequest, id: Path<String>) -> Result<HttpResponse, Problem> {
     let mut visit = Visit::of(&request).await?;
-    let Some(somebody) = visit.somebody.clone() else { return Ok(sign_in(visit, &id)) };
+    let Some(somebody) = visit.expect_somebody(&request, Operation::ReadChild).await? else { return Ok(sign_in(visit, &id)) };
     match read::<ReadChild, Child, _>(&request, &somebody, visit.language, (Some(&id), ""), children::read).await {
         Ok(child) => {
             let log = reach(Operation::ListAudit, &somebody).is_some();
@@ -195,7 +195,7 @@ fn opening(
 /// `POST /children/{id}/open`: somebody opens a restricted record in an emergency.
 pub(super) async fn open(request: HttpRequest, id: Path<String>, payload: Payload) -> Result<HttpResponse, Problem> {
     let visit = Visit::of(&request).await?;
-    let Some(somebody) = visit.somebody.clone() else { return Ok(sign_in(visit, &id)) };
+    let Some(somebody) = visit.expect_somebody(&request, Operation::BreakGlass).await? else { return Ok(sign_in(visit, &id)) };
     let typed = typed(&request, payload, visit.app.body_limit).await.unwrap_or_default();
     let (language, reason) = (visit.language, value(&typed, "reason").trim().to_owned());
     let again = |visit: Visit, status: StatusCode, text: &str| {
@@ -205,7 +205,7 @@ pub(super) async fn open(request: HttpRequest, id: Path<String>, payload: Payloa
     if !is_id(&id) {
         return sorry(visit, &Kind::NotFound.into());
     }
-    if !somebody.secret.marked(value(&typed, "mark")) {
+    if !somebody.sent(&visit, &request, value(&typed, "mark"), Operation::BreakGlass).await? {
         return again(visit, StatusCode::FORBIDDEN, "ask-error-mark");
     }
     if !visit.recently(&somebody) {
@@ -274,7 +274,7 @@ struct LogPage {
 /// `GET /children/{id}/log`: who asked about a child, and who looked.
 pub(super) async fn log(request: HttpRequest, id: Path<String>) -> Result<HttpResponse, Problem> {
     let mut visit = Visit::of(&request).await?;
-    let Some(somebody) = visit.somebody.clone() else { return Ok(sign_in(visit, &id)) };
+    let Some(somebody) = visit.expect_somebody(&request, Operation::ListAudit).await? else { return Ok(sign_in(visit, &id)) };
     if !is_id(&id) {
         return sorry(visit, &Kind::NotFound.into());
     }

@@ -84,7 +84,11 @@ impl Sent {
         F: Future<Output = Result<HttpResponse, Problem>>,
     {
         let language = self.visit.language;
-        if !self.somebody.secret.marked(self.form.value("mark")) {
+        let is_own = match self.somebody.sent(&self.visit, request, self.form.value("mark"), A::OPERATION).await {
+            Ok(is_own) => is_own,
+            Err(problem) => return Came::Sorry(problem),
+        };
+        if !is_own {
             let text = words::say(language, "ask-error-mark", &[]);
             return Came::Again(StatusCode::FORBIDDEN, vec![Mistake { field: "", text }]);
         }

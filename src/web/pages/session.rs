@@ -15,8 +15,9 @@ use super::Pages;
 use crate::api::app::App;
 use crate::api::gate::facts;
 use crate::api::problem::{Kind, Problem};
-use crate::authz::Principal;
 use crate::authz::pages::Credentials;
+use crate::authz::token::TokenError;
+use crate::authz::{Operation, Principal, unauthenticated};
 use crate::register::sessions::{self, Secret};
 use crate::store::StoreError;
 use crate::words::Language;
@@ -60,6 +61,23 @@ pub(super) struct Visit {
     pub(super) cookies: Vec<Cookie<'static>>,
 }
 
+impl SignedIn {
+    /// Whether a form that somebody sent is one of their session. That it is not stands in the audit log: somebody else's page
+    /// may have sent it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn sent(&self, visit: &Visit, request: &HttpRequest, mark: &str, wanted: Operation) -> Result<bool, Problem> {
+        let is_own = self.secret.marked(mark);
+        if !is_own {
+            let mut refusal = unauthenticated(wanted, facts(request).context, "form-of-another-session");
+            refusal.access.principal = Some(Arc::clone(&self.principal));
+            visit.app.store.record(&refusal).await?;
+        }
+        Ok(is_own)
+    }
+}
+
 impl Visit {
     /// Reads who comes.
     ///
@@ -86,6 +104,25 @@ impl Visit {
             visit.choose(language);
         }
         Ok(visit)
+    }
+
+    /// Who is signed in. That somebody wanted something who is not is a refusal like that of a request without a token, and stands
+    /// in the audit log before they are sent to sign in.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn expect_somebody(&self, request: &HttpRequest, wanted: Operation) -> Result<Option<SignedIn>, Problem> {
+        if self.somebody.is_none() {
+            let context = facts(request).context;
+            let code = match self.app.limits.stranger(request.peer_addr().map(|address| address.ip())) {
+                Ok(()) => Some(TokenError::Missing.code()),
+                Err(over) => over.record.then(|| Kind::RateLimited.slug()),
+            };
+            if let Some(code) = code {
+                self.app.store.record(&unauthenticated(wanted, context, code)).await?;
+            }
+        }
+        Ok(self.somebody.clone())
     }
 
     /// Goes on in another language, and remembers it.

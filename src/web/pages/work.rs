@@ -212,7 +212,7 @@ pub(super) async fn acknowledge(request: HttpRequest, id: Path<String>, payload:
     let visit = Visit::of(&request).await?;
     let Some(somebody) = visit.somebody.clone() else { return Ok(see(visit, "/sign-in?next=/work")) };
     let typed = typed(&request, payload, visit.app.body_limit).await.unwrap_or_default();
-    if !somebody.secret.marked(value(&typed, "mark")) {
+    if !somebody.sent(&visit, &request, value(&typed, "mark"), Operation::AcknowledgeNotice).await? {
         return Ok(see(visit, "/work"));
     }
     let gate = Gate::<AcknowledgeNotice>::through_a_page(&request, &somebody.credentials, Some(&id), "", visit.language).await;
@@ -283,7 +283,7 @@ pub(super) async fn close(request: HttpRequest, id: Path<String>, payload: Paylo
     let Some(somebody) = visit.somebody.clone() else { return Ok(see(visit, "/sign-in?next=/work")) };
     let typed = typed(&request, payload, visit.app.body_limit).await.unwrap_or_default();
     let reason = value(&typed, "reason").trim().to_owned();
-    if !somebody.secret.marked(value(&typed, "mark")) {
+    if !somebody.sent(&visit, &request, value(&typed, "mark"), Operation::CloseTask).await? {
         let errors = vec![Mistake { field: "", text: words::say(visit.language, "ask-error-mark", &[]) }];
         return task_page(&request, visit, &somebody, &id, (StatusCode::FORBIDDEN, reason, errors)).await;
     }
