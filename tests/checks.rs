@@ -567,6 +567,18 @@ fn a_temporary_entry_names_the_authority_at_home(app: &TestApp) {
     assert!(advice(&answer).contains(&"temporary".to_owned()));
 }
 
+on_both!(of_a_child_whose_home_is_outside_the_federation_the_answer_says_whom_to_ring);
+fn of_a_child_whose_home_is_outside_the_federation_the_answer_says_whom_to_ring(app: &TestApp) {
+    // Leeds is in no region of the federation.
+    let child = app.enter(&Child::usual()).child;
+    app.custodian().post("/v1/registrations", &Entry::temporary("leeds", "E08000035").child(&child).0).expect(201);
+    let answer = app.ask(&Caller::health(), &Question::usual());
+    assert_eq!((outcome(&answer), answer.text("/matches/0/status")), ("on-register".into(), "temporarily-registered".into()));
+    assert_eq!((answer.text("/matches/0/authority/code"), answer.at("/matches/0/authority/region")), ("E08000035".into(), Value::Null));
+    assert_eq!(answer.text("/matches/0/heldBy/code"), NEWPORT);
+    assert!(!answer.text("/matches/0/contact/now/phone").is_empty(), "{}", answer.body);
+}
+
 on_both!(everyone_gets_the_same_minimum_answer);
 fn everyone_gets_the_same_minimum_answer(app: &TestApp) {
     app.register(&Child::usual());

@@ -182,3 +182,25 @@ fn a_coordinator_corrects_their_own_cases_and_no_others(app: &TestApp) {
     app.custodian().put(&foreign, "\"1\"", &body).problem(404, "not-found");
     app.custodian().put(&format!("{path}/names/not-an-id"), "\"1\"", &body).problem(404, "not-found");
 }
+
+on_both!(a_child_who_came_off_by_a_wrong_date_of_birth_comes_back_when_it_is_corrected);
+fn a_child_who_came_off_by_a_wrong_date_of_birth_comes_back_when_it_is_corrected(app: &TestApp) {
+    let entered = app.register(&Child::named("Gwenllian", "Trahaearn").born("2007-05-09").sex("female"));
+    let at = format!("/v1/registrations/{}", entered.registration);
+    let ended = json!({"removedOn": "2026-11-10", "ground": "reached-eighteen", "reasons": "The day has come"});
+    app.custodian().change(&format!("{at}/removal"), "*", &ended).expect(201);
+    let status = || app.custodian().get(&at).expect(200).text("/status");
+    assert_eq!(status(), "previously-registered");
+    let particulars = |born: &str| {
+        let body = json!({"dateOfBirth": born, "sex": "female", "reason": "The year was mistyped"});
+        app.custodian().put(&format!("/v1/children/{}/particulars", entered.child), "*", &body).expect(200)
+    };
+    // Still of age on that day.
+    particulars("2007-06-09");
+    assert_eq!(status(), "previously-registered");
+    particulars("2017-05-09");
+    assert_eq!(status(), "registered");
+    assert_eq!(app.ask(&Caller::health(), &Question::usual()).text("/outcome"), "on-register");
+    let told = app.custodian().get("/v1/notices?limit=200").expect(200).list("/items");
+    assert!(told.iter().any(|notice| notice["kind"] == "reinstated" && notice["urgency"] == "urgent"), "{told:?}");
+}

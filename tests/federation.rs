@@ -142,6 +142,21 @@ fn proofs(federation: &Federation, check: &Value) {
     assert!(error.contains("north-wales"), "{error}");
 }
 
+on_both_databases!(a_child_whose_home_is_outside_the_federation_is_told_to_every_region_in_it);
+fn a_child_whose_home_is_outside_the_federation_is_told_to_every_region_in_it(backend: Backend) {
+    let federation = Federation::of(backend, &["gwent", "west-midlands"]);
+    // Leeds is in no region: Birmingham keeps the child for a time, and answers for them.
+    register(federation.region("west-midlands"), amara(), Entry::temporary("leeds", "E08000035").with("authority", json!(BIRMINGHAM)));
+    let gwent = federation.region("gwent");
+    federation.until_all_answer(gwent);
+    let answer = in_time(gwent, &about_amara(), 2_000);
+    assert_eq!((&answer["outcome"], status_of(&answer, "west-midlands").as_str()), (&json!("on-register"), "answered"));
+    let found = &answer["matches"][0];
+    assert_eq!((&found["authority"]["code"], &found["heldBy"]["code"]), (&json!("E08000035"), &json!(BIRMINGHAM)));
+    assert_eq!(found["heldBy"]["region"], "west-midlands");
+    assert!(found["contact"]["now"]["phone"].is_string(), "whom to ring: {found}");
+}
+
 on_both_databases!(a_killed_region_makes_a_clean_answer_indeterminate_and_completes_it_when_it_is_back);
 fn a_killed_region_makes_a_clean_answer_indeterminate_and_completes_it_when_it_is_back(backend: Backend) {
     let mut federation = Federation::start(backend);

@@ -222,6 +222,39 @@ fn a_home_entry_that_is_put_back_brings_its_temporary_ones_back(app: &TestApp) {
     assert_eq!((status(app, &home).as_str(), status(app, &first).as_str()), ("registered", "previously-registered"));
 }
 
+on_both!(an_entry_in_error_takes_what_rests_on_it_along_and_is_told);
+fn an_entry_in_error_takes_what_rests_on_it_along_and_is_told(app: &TestApp) {
+    let coordinator = json!({"name": "Carys Mathias", "person": Caller::coordinator().key()});
+    let home = app.register_with(&Child::usual(), Entry::usual().with("coordinator", coordinator));
+    let entry = Entry::temporary("gwent", NEWPORT).with("authority", json!(TORFAEN)).with("registeredOn", json!("2026-09-01"));
+    let made = app.custodian().post("/v1/registrations", &entry.child(&home.child).0).expect(201);
+    let stay = Entered { child: home.child.clone(), registration: made.text("/id") };
+    let wrong = json!({"reason": "Entered for the wrong child"});
+    app.custodian().change(&format!("/v1/registrations/{}/entered-in-error", home.registration), "*", &wrong).expect(200);
+    assert_eq!(status(app, &stay), "previously-registered");
+    assert_eq!(app.ask(&Caller::health(), &Question::usual()).text("/outcome"), "not-on-register");
+    let told = |caller: &Caller, role: &str| {
+        let all = app.as_caller(caller).get("/v1/notices?limit=200").expect(200).list("/items");
+        let is_told =
+            |notice: &Value| notice["kind"] == "registration-in-error" && notice["urgency"] == "urgent" && notice["toRole"] == role;
+        all.iter().filter(|notice| is_told(notice)).count()
+    };
+    assert_eq!(told(&Caller::coordinator(), "coordinator"), 1);
+    assert_eq!(told(&Caller::of_authority("custodian", NEWPORT), "custodian"), 1);
+}
+
+on_both!(a_removal_is_not_undone_beside_an_entry_of_a_record_that_was_merged_since);
+fn a_removal_is_not_undone_beside_an_entry_of_a_record_that_was_merged_since(app: &TestApp) {
+    let first = app.register(&Child::usual());
+    app.custodian().change(&path(&first), "\"1\"", &died()).expect(201);
+    let second = app.register_with(&Child::usual(), Entry::usual().with("registeredOn", json!("2026-11-16")));
+    let same = json!({"otherChildId": second.child, "reason": "The health visitor confirms that there is one child"});
+    app.custodian().change(&format!("/v1/children/{}/merges", first.child), "*", &same).expect(201);
+    let mark = format!("{}/entered-in-error", path(&first));
+    let refused = app.custodian().change(&mark, "*", &json!({"reason": "It was not they"})).problem(422, "invalid");
+    assert_eq!(refused.mistakes(), [" period-overlaps"]);
+}
+
 on_both!(i8_a_period_never_starts_and_ends_on_one_day_and_the_next_may_begin_where_it_ends);
 fn i8_a_period_never_starts_and_ends_on_one_day_and_the_next_may_begin_where_it_ends(app: &TestApp) {
     let entered = app.register(&Child::usual());

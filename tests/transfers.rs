@@ -177,6 +177,22 @@ fn a_child_moves_to_another_authority_of_the_region_and_is_on_a_register_through
     // Everything that was done stands there by name.
     let steps: Vec<_> = seen.list("/steps").iter().map(|step| step["action"].as_str().expect("an action").to_owned()).collect();
     assert_eq!(steps, ["notify", "acknowledge", "papers", "return", "papers", "agree", "book-conference", "hold-conference", "accept"]);
+    // Nobody takes either end back by hand: the child would be on no register, or two authorities would be responsible.
+    let mistake = json!({"reason": "The wrong child"});
+    let all = app.custodian().get("/v1/registrations?limit=200").expect(200).list("/items");
+    let there = all
+        .iter()
+        .find(|entry| entry["status"] == "registered" && entry["childId"] == entered.child.as_str())
+        .expect("the entry there")["id"]
+        .as_str()
+        .expect("an id");
+    let refused = app.as_caller(&Caller::of_authority("custodian", TORFAEN));
+    let refused = refused.change(&format!("/v1/registrations/{there}/entered-in-error"), "*", &mistake).problem(409, "out-of-turn");
+    assert_eq!(refused.text("/errors/0/code"), "taken-over");
+    let undo = format!("/v1/registrations/{}/removal/entered-in-error", entered.registration);
+    let refused = app.custodian().change(&undo, "*", &mistake).problem(409, "out-of-turn");
+    assert_eq!(refused.text("/errors/0/code"), "handed-over");
+    assert_eq!(checked(app), on_register("registered", TORFAEN));
     // A closed move takes no step.
     let closed = step(&origin(), "withdraw", json!({"reason": "mistake"})).problem(409, "out-of-turn");
     assert_eq!(closed.text("/errors/0/code"), "transfer-ended");

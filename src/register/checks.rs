@@ -504,7 +504,7 @@ pub fn search(
         .chain(found.same_address.iter().copied())
         .collect();
     let known = Known::of(snapshot.connection, &named, asked_at)?;
-    let mut shown = matches(&found, &known, day);
+    let mut shown = matches(&found, &known, region, day);
     mark_superseded(snapshot.connection, &question.person, &mut shown)?;
     let mut salt = [0_u8; 16];
     SystemRandom::new().fill(&mut salt).map_err(|_| StoreError::Corrupt("the random source"))?;
@@ -814,7 +814,7 @@ pub fn kept_for_peer(region: &Region, searched: Searched) -> Result<Checked, Reg
 }
 
 /// The people who may be meant, with the entry that speaks for each.
-fn matches(found: &Found, known: &Known, day: NaiveDate) -> Vec<StoredMatch> {
+fn matches(found: &Found, known: &Known, region: &Region, day: NaiveDate) -> Vec<StoredMatch> {
     let one = |candidate: &Candidate<i64>| {
         let Speaking { person, entry, status, authority, epoch } = known.entry(candidate.id, day)?;
         Some(StoredMatch {
@@ -830,6 +830,7 @@ fn matches(found: &Found, known: &Known, day: NaiveDate) -> Vec<StoredMatch> {
             reasons: candidate.reasons.clone(),
             flags: candidate.flags.clone(),
             status,
+            held_by: region.authority(&authority).is_none().then(|| entry.row.authority.clone()),
             authority,
             epoch,
             registered_on: entry.state.registered_on,
@@ -1110,7 +1111,8 @@ pub fn concerned(
     let found = if region.matching { region.matcher.search(connection, &query)? } else { Found::unsearched() };
     let named: Vec<i64> = found.current.candidates.iter().map(|candidate| candidate.id).collect();
     let known = Known::of(connection, &named, now)?;
-    let meant = matches(&found, &known, day).into_iter().filter(|found| found.status.is_current() && found.grade >= Grade::Probable);
+    let meant =
+        matches(&found, &known, region, day).into_iter().filter(|found| found.status.is_current() && found.grade >= Grade::Probable);
     let entries = meant.filter_map(|found| found.child).flat_map(|child| {
         let live = known.entries_of(Id(child)).into_iter().filter(|entry| entry.is_live_on(day));
         live.map(move |entry| Concerned {

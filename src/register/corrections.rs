@@ -8,11 +8,13 @@ use super::children::{
     NewAddress, NewHouseholdMember, NewIdentifier, NewName, address_row, birth_columns, changed_after_claim, check_related, claim,
     household_row, identifier_row, name_row, typed,
 };
+use super::identities::Groups;
 use super::transfers::suspected;
-use super::{Region, RegisterError};
+use super::{Region, RegisterError, registrations, removal};
 use crate::domain::dates::BirthDate;
 use crate::domain::ids::ChildId;
 use crate::domain::language::PreferredLanguage;
+use crate::domain::registration::RemovalGround;
 use crate::domain::sex::Sex;
 use crate::domain::text::Note;
 use crate::store::Tx;
@@ -188,5 +190,36 @@ pub fn correct_particulars(
         note(tx, row.id, Subject::Particulars, old.id, Some(made.id), reason.expose(), by)?;
     }
     made.insert(tx.connection)?;
+    put_back_the_young(tx, region, row.id, new.birth.as_ref(), reason, by)?;
     changed_after_claim(tx, region, typed(row.id)?)
+}
+
+/// Puts a child back on the register who came off it because of an age that they did not have: the register ends such an entry by
+/// itself, and a slip in a date must not take anybody's protection away for good.
+///
+/// # Source
+/// WSP-4.9, invariants I4 and I17 of the procedures.
+fn put_back_the_young(
+    tx: &mut Tx<'_>,
+    region: &Region,
+    child: Id,
+    birth: Option<&BirthDate>,
+    reason: &Note,
+    by: &str,
+) -> Result<(), RegisterError> {
+    let members = Groups::around(tx.connection, &[child])?.members(child);
+    for entry in registrations::of(tx.connection, &members)? {
+        let by_age = entry.state.removal_ground.as_deref() == Some(RemovalGround::ReachedEighteen.as_str());
+        let Some(removed_on) = entry.state.removed_on.filter(|_| by_age && !entry.state.entered_in_error) else { continue };
+        if birth.and_then(BirthDate::exact).is_some_and(|birth| birth.is_adult_on(removed_on)) {
+            continue;
+        }
+        match removal::reinstate(tx, region, &entry, reason.expose(), by) {
+            Ok(()) => tx.audit().detail("reinstated", entry.row.id.0),
+            // There is another entry since: the child is on the register.
+            Err(RegisterError::Broken(_) | RegisterError::OutOfTurn(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

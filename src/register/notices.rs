@@ -33,6 +33,8 @@ crate::domain::coded::closed_set! {
         Removed = "removed",
         /// The same after a death or stillbirth: no letter goes to the parents.
         RemovedWithoutLetters = "removed-without-letters",
+        /// An entry was made in error: the child was never on the register by it.
+        InError = "registration-in-error",
         /// An end was recorded in error: the child is on the register.
         Reinstated = "reinstated",
         /// The child has another co-ordinator.
@@ -124,6 +126,7 @@ impl Kind {
             | Self::Former
             | Self::Registered
             | Self::Continued
+            | Self::InError
             | Self::Reinstated
             | Self::CoordinatorChanged
             | Self::CoordinatorEnded
@@ -181,7 +184,8 @@ pub fn tell(tx: &mut Tx<'_>, kind: Kind, entry: &Registration, people: &[&str]) 
     let manager = (kind == Kind::CoordinatorEnded).then_some((Role::SeniorSafeguardingManager, None));
     let people = people.iter().map(|person| (Role::Coordinator, Some((*person).to_owned())));
     for (role, person) in std::iter::once((Role::Custodian, None)).chain(manager).chain(people) {
-        let urgency = if matches!(kind, Kind::CoordinatorEnded | Kind::Reinstated) { Notify::Urgent } else { Notify::Normal };
+        let urgency =
+            if matches!(kind, Kind::CoordinatorEnded | Kind::InError | Kind::Reinstated) { Notify::Urgent } else { Notify::Normal };
         let row = about(tx.now(), kind, urgency, (role, person), &entry.row.authority, entry.row.child_id, entry.row.id);
         events::give_notice(tx, row)?;
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::identities::Groups;
-use super::{Broken, Region, RegisterError, children, conferences, matcher, tasks, transfers};
+use super::{Broken, Region, RegisterError, children, conferences, matcher, notices, removal, tasks, transfers};
 use crate::authz::{Principal, Reach};
 use crate::domain::category::{Category, CategorySet};
 use crate::domain::contact::{EmailAddress, PhoneNumber};
@@ -649,13 +649,25 @@ pub fn restate(tx: &mut Tx<'_>, entry: &Registration, state: StateRow, by: &str)
     Ok(())
 }
 
-/// Marks an entry as entered in error: it never was a registration. Nothing is deleted.
+/// Marks an entry as entered in error: it never was a registration. Nothing is deleted. Temporary entries that rest on it end, and
+/// those who keep the child's case are told.
 ///
 /// # Errors
-/// [`RegisterError::OutOfTurn`] while a move of the child is open;
+/// [`RegisterError::OutOfTurn`] while a move of the child is open, and of an entry for which another register has ended its own: the
+/// child would be on none;
 /// [`RegisterError::Stale`] when somebody else was quicker.
+///
+/// # Source
+/// Invariant I1 of the procedures.
 pub fn mark_in_error(tx: &mut Tx<'_>, region: &Region, entry: &Registration, reason: &str, by: &str) -> Result<(), RegisterError> {
     transfers::unless_moving(tx.connection, entry)?;
+    transfers::unless_taken_over(tx.connection, entry)?;
+    let today = children::today(tx.now());
+    if entry.is_live_on(today) {
+        let evidence = format!("The home registration {} was entered in error.", entry.row.id.0);
+        removal::end_resting(tx, region, entry, &evidence, today, by)?;
+        notices::tell(tx, notices::Kind::InError, entry, entry.coordinator_person().as_slice())?;
+    }
     let state = StateRow { entered_in_error: true, error_reason: Some(reason.to_owned()), ..entry.state.clone() };
     restate(tx, entry, state, by)?;
     tasks::settle(tx, entry.row.id, tasks::Kind::ALL.as_slice(), by, reason)?;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
+use super::identities::Groups;
 use super::registrations::{Registration, load, restate};
 use super::{Region, RegisterError, children, conferences, matcher, notices, refused, registrations, tasks, transfers, unless_broken};
 use crate::domain::conference::Decision;
@@ -75,7 +76,8 @@ fn evidence_by_conference(connection: &mut AnyConnection, entry: &Registration, 
         Some(ConferenceKind::TransferIn) if !own && decision.decision == Decision::Register.as_str() => {
             Some(Evidence::TransferInConference)
         }
-        _ if own => Some(Evidence::Conference),
+        // That the child was put on the register says nothing of why they should come off it.
+        _ if own && entry.state.conference_id != Some(conference) => Some(Evidence::Conference),
         _ => None,
     })
 }
@@ -176,10 +178,15 @@ pub fn handed_over(
 /// [`RegisterError::Stale`]; or the database fails.
 pub(super) fn settled(tx: &mut Tx<'_>, region: &Region, entry: &Registration, new: &NewRemoval, by: &str) -> Result<(), RegisterError> {
     end(tx, region, entry, new, by)?;
-    end_resting(tx, region, entry, new.ground, new.removed_on, by)
+    end_resting(tx, region, entry, &home_ended(entry, new.ground), new.removed_on, by)
 }
 
-/// Ends the temporary entries that rest on an entry which has ended.
+/// What is held for the end of the temporary entries that rest on one which has ended.
+pub(super) fn home_ended(entry: &Registration, ground: RemovalGround) -> String {
+    format!("The home registration {} ended: {}.", entry.row.id.0, ground)
+}
+
+/// Ends the temporary entries that rest on an entry which has ended, as `evidence` says.
 ///
 /// # Errors
 /// [`RegisterError::Stale`]; or the database fails.
@@ -187,7 +194,7 @@ pub(super) fn end_resting(
     tx: &mut Tx<'_>,
     region: &Region,
     entry: &Registration,
-    ground: RemovalGround,
+    evidence: &str,
     on: NaiveDate,
     by: &str,
 ) -> Result<(), RegisterError> {
@@ -198,7 +205,7 @@ pub(super) fn end_resting(
             removed_on: on.max(day_after),
             ground: RemovalGround::HomeAuthorityEnded,
             conference: None,
-            evidence: format!("The home registration {} ended: {}.", entry.row.id.0, ground).parse().ok(),
+            evidence: evidence.parse().ok(),
             reasons: None,
         };
         end(tx, region, &resting, &ended, by)?;
@@ -268,15 +275,16 @@ pub fn become_transfer(
 /// entries that ended because it did – but for those of an authority on whose register the child has come again since.
 ///
 /// # Errors
-/// [`RegisterError::Conflict`] when it has not ended; [`RegisterError::Broken`] when the child has another entry since;
-/// [`RegisterError::Stale`].
+/// [`RegisterError::Conflict`] when it has not ended; [`RegisterError::OutOfTurn`] when it ended because another authority took the
+/// child over, which leads now; [`RegisterError::Broken`] when the child has another entry since; [`RegisterError::Stale`].
 ///
 /// # Source
-/// Invariants I8 and I17 of the procedures.
+/// Invariants I2, I8 and I17 of the procedures.
 pub fn reinstate(tx: &mut Tx<'_>, region: &Region, entry: &Registration, reason: &str, by: &str) -> Result<(), RegisterError> {
     if entry.state.removed_on.is_none() || entry.state.entered_in_error {
         return Err(RegisterError::Conflict);
     }
+    transfers::unless_handed_over(tx.connection, entry)?;
     if would_overlap(tx, entry)? {
         return Err(RegisterError::Broken(vec![super::Broken::at("", &Violation::PeriodOverlaps)]));
     }
@@ -296,7 +304,9 @@ pub fn reinstate(tx: &mut Tx<'_>, region: &Region, entry: &Registration, reason:
 /// Whether an entry that ran on would meet another one of its register.
 fn would_overlap(tx: &mut Tx<'_>, entry: &Registration) -> Result<bool, RegisterError> {
     let runs_on = crate::domain::registration::Period { started_on: entry.state.registered_on, ended_on: None };
-    let others = registrations::of(tx.connection, &[entry.row.child_id])?;
+    // Records that were merged since are one child.
+    let members = Groups::around(tx.connection, &[entry.row.child_id])?.members(entry.row.child_id);
+    let others = registrations::of(tx.connection, &members)?;
     Ok(others
         .iter()
         .filter(|other| other.row.id != entry.row.id && other.row.authority == entry.row.authority && !other.state.entered_in_error)

@@ -99,6 +99,10 @@ pub struct MatchView {
     status: MatchStatus,
     /// The one responsible authority.
     authority: AuthorityView,
+    /// Of a child who stays in the federation while the responsible authority is outside it: the authority where they stay, which has
+    /// the plan. The contact is its.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_by: Option<AuthorityView>,
     /// Since when the entry stands.
     registered_on: NaiveDate,
     /// The plan co-ordinator.
@@ -264,7 +268,8 @@ impl MatchView {
         now: DateTime<Utc>,
     ) -> Self {
         let known = region.authority(&found.authority);
-        let contact = known.as_ref().and_then(|(home, authority)| {
+        let holder = found.held_by.as_ref().filter(|_| known.is_none()).and_then(|code| region.authority(code));
+        let contact = known.as_ref().or(holder.as_ref()).and_then(|(home, authority)| {
             let contacts = authority.contacts.as_ref()?;
             Some(ContactsView {
                 now: ContactView::new(authority.contact_now(home.nation, now)?),
@@ -298,6 +303,11 @@ impl MatchView {
                 name: known.as_ref().map_or_else(|| found.authority.clone(), |(_, authority)| authority.name(language).to_owned()),
                 region: known.as_ref().map(|(home, _)| home.code.to_string()),
             },
+            held_by: holder.as_ref().map(|(home, authority)| AuthorityView {
+                code: authority.gss.as_str().to_owned(),
+                name: authority.name(language).to_owned(),
+                region: Some(home.code.to_string()),
+            }),
             registered_on: found.registered_on,
             coordinator: found.coordinator.as_ref().map(|name| CoordinatorNameView { name: name.clone() }),
             contact,

@@ -225,6 +225,10 @@ coded_error! {
         NoDispute = "no-dispute", "there is no dispute about who leads";
         /// The other side is the one to give way.
         OtherGivesWay = "other-gives-way", "the other authority gives way: custody can be offered to it afterwards";
+        /// Another register has ended its entry for this one.
+        TakenOver = "taken-over", "another register ended its entry for this one: transfer the child back, or end this entry by a review conference";
+        /// Custody has passed on, and the entry ended with it.
+        HandedOver = "handed-over", "another authority has taken the child over and leads now: ask it to transfer the child back";
         /// The register has been put back from a backup and is comparing itself with others.
         Recovering = "recovering", "wait until the register has been compared with the others, or have it approved by a second person";
         /// A court order keeps responsibility.

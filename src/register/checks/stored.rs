@@ -45,6 +45,10 @@ pub struct StoredMatch {
     pub status: MatchStatus,
     /// The one responsible authority (GSS code).
     pub authority: String,
+    /// The authority where the child stays, of a temporary entry whose home is in no region of the federation: whom to ring, because
+    /// of the one that is responsible no number is known here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<String>,
     /// The epoch of custody in which it leads; absent when the child never moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<Epoch>,

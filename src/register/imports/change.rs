@@ -347,7 +347,7 @@ impl Change {
             return Err(RegisterError::Stale);
         }
         if let Some((entry, ground, on)) = &self.ends {
-            removal::end_resting(tx, region, entry, *ground, *on, &self.by)?;
+            removal::end_resting(tx, region, entry, &removal::home_ended(entry, *ground), *on, &self.by)?;
             match transfers::ended(tx, region, entry, *ground, &self.by) {
                 // A move began since it was looked at.
                 Err(RegisterError::OutOfTurn(_)) => return Err(RegisterError::Stale),

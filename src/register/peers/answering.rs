@@ -180,6 +180,7 @@ fn told(found: &StoredMatch, check: uuid::Uuid) -> PeerMatch {
         flags: found.flags.clone(),
         status: found.status,
         authority: found.authority.clone(),
+        held_by: found.held_by.clone(),
         epoch: found.epoch.filter(|_| found.status.is_current()),
         registered_on: found.registered_on,
         coordinator: found.coordinator.clone(),

@@ -4,7 +4,7 @@
 
 use chrono::TimeDelta;
 
-use crate::domain::identifiers::RegionCode;
+use crate::domain::identifiers::{GssCode, RegionCode};
 use crate::domain::ids::CheckId;
 use crate::domain::notify::Notify;
 use crate::domain::outcome::{Answer, CoverageStatus, OutcomeCode, Reply};
@@ -57,6 +57,7 @@ pub fn read_answer(region: &Region, from: &RegionCode, asked: &PeerQuestion, ans
             reasons: found.reasons,
             flags: found.flags,
             status: found.status,
+            held_by: found.held_by.filter(|_| region.authority(&found.authority).is_none()),
             authority: found.authority,
             epoch: found.epoch,
             registered_on: found.registered_on,
@@ -75,9 +76,12 @@ fn sound(alert: ToldAlert) -> ToldAlert {
     ToldAlert { instructions: alert.instructions.and_then(|text| lines(&text, NOTE_CHARACTERS_MAX).ok()), ..alert }
 }
 
-/// Whether a match can be told: numbers within their bounds, and an authority whose number can be rung.
+/// Whether a match can be told: numbers within their bounds, and an authority whose number can be rung. Of a child whose home is in
+/// no region of the federation it is the one where they stay.
 fn is_sound(region: &Region, found: &PeerMatch) -> bool {
-    (0.0..=1.0).contains(&found.score) && found.bits.is_finite() && region.authority(&found.authority).is_some()
+    let can_be_rung = |authority: &str| region.authority(authority).is_some();
+    let holder = found.held_by.as_deref().filter(|_| found.authority.parse::<GssCode>().is_ok());
+    (0.0..=1.0).contains(&found.score) && found.bits.is_finite() && (can_be_rung(&found.authority) || holder.is_some_and(can_be_rung))
 }
 
 /// A check with one more answer.

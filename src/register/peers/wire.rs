@@ -171,6 +171,9 @@ pub struct PeerMatch {
     pub status: MatchStatus,
     /// The one responsible authority (GSS code).
     pub authority: String,
+    /// The authority of the answering region where the child stays, when the responsible one is in no region of the federation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<String>,
     /// The epoch of custody in which it leads, as far as the answering region knows: of two regions that name different
     /// authorities while a child moves, the one with the higher epoch has it right. Absent when the child never moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -503,6 +503,44 @@ pub fn unless_moving(connection: &mut AnyConnection, entry: &registrations::Regi
     Err(out_of_turn(&Refused { why: Why::TransferOpen, possible: held.custody.possible(open) }, transfer.as_ref()))
 }
 
+/// Refuses to take an entry for one that never was, when another register has ended its own for it: the child would be on none.
+///
+/// # Errors
+/// [`RegisterError::OutOfTurn`]; or the database fails.
+///
+/// # Source
+/// Invariant I1 of the procedures.
+pub fn unless_taken_over(connection: &mut AnyConnection, entry: &registrations::Registration) -> Result<(), RegisterError> {
+    if entry.state.kind == "temporary" || entry.state.removed_on.is_some() {
+        return Ok(());
+    }
+    let Some(held) = Held::led(connection, &[entry.row.child_id], &entry.row.authority)? else { return Ok(()) };
+    match held.custody.standing.leads() {
+        Some(epoch) if epoch > Epoch::FIRST => Err(out_of_turn(&Refused { why: Why::TakenOver, possible: Vec::new() }, None)),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to let an entry run on that ended because another authority took the child over: two would be responsible.
+///
+/// # Errors
+/// [`RegisterError::OutOfTurn`]; or the database fails.
+///
+/// # Source
+/// Invariant I2 of the procedures.
+pub fn unless_handed_over(connection: &mut AnyConnection, entry: &registrations::Registration) -> Result<(), RegisterError> {
+    if entry.state.removal_ground.as_deref() != Some(RemovalGround::Transferred.as_str()) {
+        return Ok(());
+    }
+    for row in CustodyRow::of_children(connection, &[entry.row.child_id])? {
+        let is_own = row.authority == entry.row.authority;
+        if is_own && matches!(Held::read(row)?.custody.standing, Standing::Ended { .. }) {
+            return Err(out_of_turn(&Refused { why: Why::HandedOver, possible: Vec::new() }, None));
+        }
+    }
+    Ok(())
+}
+
 /// Whether the child of an entry is being moved away from its authority.
 ///
 /// # Errors

@@ -45,6 +45,8 @@ struct Found {
     why: Vec<String>,
     status: String,
     authority: Authority,
+    /// Whose contact it is, of a child whose home is outside the federation.
+    held_by: Option<Authority>,
     registered_on: NaiveDate,
     coordinator: Option<Coordinator>,
     contact: Option<Contacts>,
@@ -182,7 +184,10 @@ impl AnswerPage {
     /// that are silent.
     fn rings(&self) -> Vec<Ring<'_>> {
         let found = self.check.matches.iter().filter(|found| found.status != "previously-registered");
-        let found = found.filter_map(|found| Some(Ring { authority: &found.authority.name, contact: &found.contact.as_ref()?.now }));
+        let found = found.filter_map(|found| {
+            let whose = found.held_by.as_ref().unwrap_or(&found.authority);
+            Some(Ring { authority: &whose.name, contact: &found.contact.as_ref()?.now })
+        });
         let silent = self.check.coverage.iter().zip(&self.names);
         let silent = silent.filter_map(|(row, name)| Some(Ring { authority: name, contact: row.contact.as_ref()? }));
         let all: Vec<Ring<'_>> = match self.check.outcome.as_str() {
