@@ -10,5 +10,6 @@ pub mod invent;
 pub mod matching;
 pub mod register;
 pub mod store;
+mod upkeep;
 pub mod web;
 pub mod words;

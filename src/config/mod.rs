@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use serde::{Deserialize, Serialize};
+use tracing::level_filters::LevelFilter;
 
 use crate::domain::procedures::{Procedures, ProceduresError};
 use crate::domain::retention::RetentionRule;
+use crate::domain::roles::{Role, Sector};
 
 const DEFAULT: &str = include_str!("../../config/default.toml");
 const MEMBERS: &str = include_str!("../../config/regions.toml");
@@ -380,6 +382,8 @@ impl Config {
                 "is also the issuer of an identity provider: nobody could tell their tokens from ours",
             ));
         }
+        between("database.wait_ms", self.database.wait_ms, 100, 600_000)?;
+        between("database.connections", u64::from(self.database.connections), 0, 1_000)?;
         between("search.deadline_ms", self.search.deadline_ms, 200, 10_000)?;
         let budget = self.matching.candidate_budget as u64;
         between("matching.candidate_budget", budget, 50, 10_000)?;
@@ -413,6 +417,29 @@ impl Config {
         }
         if self.server.ask_client_certificates && self.server.tls_certificate.is_empty() {
             return Err(invalid("server.ask_client_certificates", "only over HTTPS is a certificate shown: set server.tls_certificate"));
+        }
+        let public = url::Url::parse(&self.server.public_url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if public.is_none_or(|url| url.query().is_some() || url.fragment().is_some() || !url.username().is_empty()) {
+            return Err(invalid(
+                "server.public_url",
+                "must be the address by which others reach the server, for example https://register.example",
+            ));
+        }
+        let told = [
+            ("former_registrations", &self.disclosure.former_registrations),
+            ("earlier_agencies", &self.disclosure.earlier_agencies),
+            ("superseded_numbers", &self.disclosure.superseded_numbers),
+        ];
+        for (key, names) in told {
+            for name in names {
+                if name.parse::<Role>().is_err() && name.parse::<Sector>().is_err() {
+                    return Err(invalid(format!("disclosure.{key}"), format!("`{name}` is neither a role nor a partner's sector")));
+                }
+            }
+        }
+        let is_level = |part: &str| part.rsplit('=').next().is_some_and(|level| level.trim().parse::<LevelFilter>().is_ok());
+        if !self.log.level.split(',').all(is_level) {
+            return Err(invalid("log.level", "must be error, warn, info, debug or trace, also by module, for example info,cofrestr=debug"));
         }
         if self.server.bind.parse::<std::net::SocketAddr>().is_err() {
             return Err(invalid("server.bind", "must be ADDRESS:PORT, for example 0.0.0.0:8443"));
@@ -622,6 +649,10 @@ mod tests {
             (demo("[fishing]\nfollow_up_hours = 0"), "fishing.follow_up_hours"),
             (demo("[fishing]\nwindow_hours = -24"), "fishing.window_hours"),
             (demo("[search]\ndeadline_ms = 10001"), "search.deadline_ms"),
+            (demo("[database]\nwait_ms = 0"), "database.wait_ms"),
+            (demo("[server]\npublic_url = \"register.example\""), "server.public_url"),
+            (demo("[disclosure]\nearlier_agencies = [\"polis\"]"), "disclosure.earlier_agencies"),
+            (demo("").replace("level = \"warn\"", "level = \"loud\""), "log.level"),
             (demo("[[issuers]]\nissuer = \"x\"\naudience = \"y\"\njwks_url = \"http://elsewhere\""), "issuers[1]"),
         ] {
             let error = Config::from_text(&text).expect_err(part).to_string();

@@ -20,6 +20,7 @@ use crate::register::peers::completion;
 use crate::register::peers::wire::PeerQuestion;
 use crate::store::Store;
 use crate::store::federation::{self as rows, WaitingRow};
+use crate::upkeep::unending;
 
 /// How often it is looked whether another server of this region learnt something about the members.
 const NEWS_EVERY: Duration = Duration::from_secs(1);
@@ -43,47 +44,56 @@ pub fn start(store: &Store, members: &Members, peers: &Peers) {
     ask_again(&runtime, store, peers);
     super::comparisons::start(&runtime, store, peers);
     let store = store.clone();
-    runtime.spawn(async move {
-        loop {
-            tokio::time::sleep(FORGET_EVERY).await;
-            if let Err(error) = store.forget_messages().await {
-                tracing::error!(error = %error, "old messages could not be forgotten; they do no harm");
+    runtime.spawn(unending("forgetting old messages", move || {
+        let store = store.clone();
+        async move {
+            loop {
+                tokio::time::sleep(FORGET_EVERY).await;
+                if let Err(error) = store.forget_messages().await {
+                    tracing::error!(error = %error, "old messages could not be forgotten; they do no harm");
+                }
             }
         }
-    });
+    }));
 }
 
 fn keep_members(runtime: &Handle, members: &Members, peers: &Peers) {
     let known = members.clone();
-    runtime.spawn(async move {
-        let mut is_away = false;
-        loop {
-            let refreshed = known.refresh().await;
-            if let (Err(error), false) = (&refreshed, is_away) {
-                tracing::error!(error = %error, "the members of the federation cannot be read; those in use stay in use");
+    runtime.spawn(unending("knowing the members", move || {
+        let known = known.clone();
+        async move {
+            let mut is_away = false;
+            loop {
+                let refreshed = known.refresh().await;
+                if let (Err(error), false) = (&refreshed, is_away) {
+                    tracing::error!(error = %error, "the members of the federation cannot be read; those in use stay in use");
+                }
+                is_away = refreshed.is_err();
+                tokio::time::sleep(NEWS_EVERY).await;
             }
-            is_away = refreshed.is_err();
-            tokio::time::sleep(NEWS_EVERY).await;
         }
-    });
+    }));
     let (members, peers) = (members.clone(), peers.clone());
     let every = Duration::from_millis(members_every(&peers));
-    runtime.spawn(async move {
-        loop {
-            if let Err(error) = peers.region().signer.refresh() {
-                tracing::error!(error = %error, "the key folder cannot be read; the present key stays in use");
+    runtime.spawn(unending("comparing the members", move || {
+        let (members, peers) = (members.clone(), peers.clone());
+        async move {
+            loop {
+                if let Err(error) = peers.region().signer.refresh() {
+                    tracing::error!(error = %error, "the key folder cannot be read; the present key stays in use");
+                }
+                if let Err(error) = peers.refresh_identity() {
+                    tracing::error!(error = %error, "the certificate for other regions cannot be read; the present one stays in use");
+                }
+                if let Err(error) = members.read_file().await {
+                    tracing::error!(error = %error, "the directory file was not taken up; the directory in use stays in use");
+                }
+                members.compare(&peers, false).await;
+                let pause = every.mul_f64(rand::rng().random_range(0.8..1.2));
+                tokio::time::sleep(pause).await;
             }
-            if let Err(error) = peers.refresh_identity() {
-                tracing::error!(error = %error, "the certificate for other regions cannot be read; the present one stays in use");
-            }
-            if let Err(error) = members.read_file().await {
-                tracing::error!(error = %error, "the directory file was not taken up; the directory in use stays in use");
-            }
-            members.compare(&peers, false).await;
-            let pause = every.mul_f64(rand::rng().random_range(0.8..1.2));
-            tokio::time::sleep(pause).await;
         }
-    });
+    }));
 }
 
 fn members_every(peers: &Peers) -> u64 {
@@ -93,32 +103,35 @@ fn members_every(peers: &Peers) -> u64 {
 fn ask_again(runtime: &Handle, store: &Store, peers: &Peers) {
     let (here, store, peers) = (runtime.clone(), store.clone(), peers.clone());
     let turns = Arc::new(Semaphore::new(AT_ONCE));
-    runtime.spawn(async move {
-        let mut is_away = false;
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(WAITING_EVERY) => {}
-                () = peers.returned() => hurry(&store, &peers).await,
-            }
-            let free = i64::try_from(turns.available_permits()).unwrap_or(0);
-            if free == 0 {
-                continue;
-            }
-            let taken = store.take_waiting(free, LEASE).await;
-            if let (Err(error), false) = (&taken, is_away) {
-                tracing::error!(error = %error, "the checks that wait for other regions cannot be read; they wait on");
-            }
-            is_away = taken.is_err();
-            for waiting in taken.unwrap_or_default() {
-                let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
-                let (store, peers) = (store.clone(), peers.clone());
-                here.spawn(async move {
-                    ask_once(&store, &peers, waiting).await;
-                    drop(turn);
-                });
+    runtime.spawn(unending("asking silent regions again", move || {
+        let (here, store, peers, turns) = (here.clone(), store.clone(), peers.clone(), Arc::clone(&turns));
+        async move {
+            let mut is_away = false;
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(WAITING_EVERY) => {}
+                    () = peers.returned() => hurry(&store, &peers).await,
+                }
+                let free = i64::try_from(turns.available_permits()).unwrap_or(0);
+                if free == 0 {
+                    continue;
+                }
+                let taken = store.take_waiting(free, LEASE).await;
+                if let (Err(error), false) = (&taken, is_away) {
+                    tracing::error!(error = %error, "the checks that wait for other regions cannot be read; they wait on");
+                }
+                is_away = taken.is_err();
+                for waiting in taken.unwrap_or_default() {
+                    let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
+                    let (store, peers) = (store.clone(), peers.clone());
+                    here.spawn(async move {
+                        ask_once(&store, &peers, waiting).await;
+                        drop(turn);
+                    });
+                }
             }
         }
-    });
+    }));
 }
 
 /// A region answers that did not: whatever waits for it need not wait longer. Which region it was does not matter; asking early

@@ -19,6 +19,7 @@ use crate::register::peers::wire::{COMPARISON_PATH, PeerComparison};
 use crate::register::{Region, RegisterError};
 use crate::store::Store;
 use crate::store::types::Instant;
+use crate::upkeep::unending;
 
 /// How often it is looked whether it is time.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -30,16 +31,19 @@ const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// Starts the work; it goes on until the program ends.
 pub fn start(runtime: &Handle, store: &Store, peers: &Peers) {
     let (store, peers) = (store.clone(), peers.clone());
-    runtime.spawn(async move {
-        loop {
-            // Servers of one region do not all look at the same moment.
-            let pause = LOOK_EVERY.mul_f64(rand::rng().random_range(0.8..1.2));
-            tokio::time::sleep(pause).await;
-            if let Err(error) = compare_due(&store, &peers).await {
-                tracing::error!(error = %error, "registers could not be compared; they are later");
+    runtime.spawn(unending("comparing registers", move || {
+        let (store, peers) = (store.clone(), peers.clone());
+        async move {
+            loop {
+                // Servers of one region do not all look at the same moment.
+                let pause = LOOK_EVERY.mul_f64(rand::rng().random_range(0.8..1.2));
+                tokio::time::sleep(pause).await;
+                if let Err(error) = compare_due(&store, &peers).await {
+                    tracing::error!(error = %error, "registers could not be compared; they are later");
+                }
             }
         }
-    });
+    }));
 }
 
 async fn compare_due(store: &Store, peers: &Peers) -> Result<(), RegisterError> {

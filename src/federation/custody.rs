@@ -12,11 +12,13 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::FutureExt as _;
 use rand::RngExt;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -29,6 +31,7 @@ use crate::register::transfers::{delivery, keeper, messages};
 use crate::register::{Region, RegisterError, alerts};
 use crate::store::custody::OutboxRow;
 use crate::store::{Failure as _, Store, StoreError};
+use crate::upkeep::unending;
 
 /// How often it is looked whether anything is to be sent.
 const SEND_EVERY: Duration = Duration::from_millis(400);
@@ -51,35 +54,41 @@ const PAUSES: [i64; 7] = [1, 2, 5, 15, 30, 60, 300];
 /// Starts the work; it goes on until the program ends. Without peers only what stays in this region is delivered.
 pub fn start(store: &Store, region: &Arc<Region>, peers: Option<&Peers>) {
     let (store_here, region_here, peers) = (store.clone(), Arc::clone(region), peers.cloned());
-    tokio::task::spawn_local(async move {
-        let mut is_away = false;
-        let busy = Busy::default();
-        loop {
-            let taken = send_due(&store_here, &region_here, peers.as_ref(), &busy).await;
-            if let (Err(error), false) = (&taken, is_away) {
-                tracing::error!(error = %error, "messages about custody cannot be read; they wait on");
-            }
-            is_away = taken.is_err();
-            // There may be more to send as soon as somebody is free.
-            if matches!(taken, Ok(count) if count > 0) {
-                let _ = tokio::time::timeout(SEND_EVERY, busy.freed.notified()).await;
-            } else {
-                tokio::time::sleep(SEND_EVERY).await;
+    tokio::task::spawn_local(unending("sending messages", move || {
+        let (store_here, region_here, peers) = (store_here.clone(), Arc::clone(&region_here), peers.clone());
+        async move {
+            let mut is_away = false;
+            let busy = Busy::default();
+            loop {
+                let taken = send_due(&store_here, &region_here, peers.as_ref(), &busy).await;
+                if let (Err(error), false) = (&taken, is_away) {
+                    tracing::error!(error = %error, "messages about custody cannot be read; they wait on");
+                }
+                is_away = taken.is_err();
+                // There may be more to send as soon as somebody is free.
+                if matches!(taken, Ok(count) if count > 0) {
+                    let _ = tokio::time::timeout(SEND_EVERY, busy.freed.notified()).await;
+                } else {
+                    tokio::time::sleep(SEND_EVERY).await;
+                }
             }
         }
-    });
+    }));
     let (store, region) = (store.clone(), Arc::clone(region));
-    tokio::task::spawn_local(async move {
-        loop {
-            tokio::time::sleep(KEEP_EVERY).await;
-            if let Err(error) = keeper::keep(&store, &region).await {
-                tracing::error!(error = %error, "duties about moves could not be looked after; what is late is told later");
-            }
-            if let Err(error) = alerts::keeper::keep(&store, &region).await {
-                tracing::error!(error = %error, "alerts could not be looked after; hits and what is late are told later");
+    tokio::task::spawn_local(unending("looking after moves", move || {
+        let (store, region) = (store.clone(), Arc::clone(&region));
+        async move {
+            loop {
+                tokio::time::sleep(KEEP_EVERY).await;
+                if let Err(error) = keeper::keep(&store, &region).await {
+                    tracing::error!(error = %error, "duties about moves could not be looked after; what is late is told later");
+                }
+                if let Err(error) = alerts::keeper::keep(&store, &region).await {
+                    tracing::error!(error = %error, "alerts could not be looked after; hits and what is late are told later");
+                }
             }
         }
-    });
+    }));
 }
 
 /// The regions to which something is on its way: each has a sender of its own, so that one that is slow or gone keeps nothing from
@@ -105,7 +114,10 @@ async fn send_due(store: &Store, region: &Arc<Region>, peers: Option<&Peers>, bu
         let (regions, freed) = (Rc::clone(&busy.regions), Rc::clone(&busy.freed));
         tokio::task::spawn_local(async move {
             let sending = rows.into_iter().map(|row| send(&store, &region, peers.as_ref(), row));
-            futures_util::future::join_all(sending).await;
+            // Else nothing would be sent to that region again; what was not sent is taken up when its lease is over.
+            if AssertUnwindSafe(futures_util::future::join_all(sending)).catch_unwind().await.is_err() {
+                tracing::error!("a defect stopped messages on their way; they are sent later");
+            }
             regions.borrow_mut().remove(&to);
             freed.notify_one();
         });

@@ -19,6 +19,7 @@ use crate::register::webhooks::{self, Tastes};
 use crate::store::events::{EventRow, Place};
 use crate::store::webhooks::{Attempted, Due};
 use crate::store::{Store, StoreError};
+use crate::upkeep::unending;
 
 /// How often it is looked whether anything is to be sent.
 const SEND_EVERY: Duration = Duration::from_millis(400);
@@ -88,28 +89,34 @@ pub fn start(store: &Store, region: &Arc<Region>, document: Document) -> Result<
         .build()?;
     let sender = Arc::new(Sender { store: store.clone(), region: Arc::clone(region), client, document });
     let forgetting = Arc::clone(&sender);
-    tokio::task::spawn_local(async move {
-        let mut is_away = false;
-        loop {
-            let sent = sender.send_due().await;
-            if let (Err(error), false) = (&sent, is_away) {
-                tracing::error!(error = %error, "events that are to be sent cannot be read; they wait on");
-            }
-            is_away = sent.is_err();
-            if !matches!(sent, Ok(true)) {
-                tokio::time::sleep(SEND_EVERY).await;
-            }
-        }
-    });
-    tokio::task::spawn_local(async move {
-        loop {
-            tokio::time::sleep(FORGET_EVERY).await;
-            let before = forgetting.store.clock().wall() - forgetting.region.sending.keep;
-            if let Err(error) = forgetting.store.forget_deliveries(before).await {
-                tracing::error!(error = %error, "deliveries of events that are long done could not be forgotten; it is tried again");
+    tokio::task::spawn_local(unending("sending events", move || {
+        let sender = Arc::clone(&sender);
+        async move {
+            let mut is_away = false;
+            loop {
+                let sent = sender.send_due().await;
+                if let (Err(error), false) = (&sent, is_away) {
+                    tracing::error!(error = %error, "events that are to be sent cannot be read; they wait on");
+                }
+                is_away = sent.is_err();
+                if !matches!(sent, Ok(true)) {
+                    tokio::time::sleep(SEND_EVERY).await;
+                }
             }
         }
-    });
+    }));
+    tokio::task::spawn_local(unending("forgetting deliveries", move || {
+        let forgetting = Arc::clone(&forgetting);
+        async move {
+            loop {
+                tokio::time::sleep(FORGET_EVERY).await;
+                let before = forgetting.store.clock().wall() - forgetting.region.sending.keep;
+                if let Err(error) = forgetting.store.forget_deliveries(before).await {
+                    tracing::error!(error = %error, "deliveries of events that are long done could not be forgotten; it is tried again");
+                }
+            }
+        }
+    }));
     Ok(())
 }
 

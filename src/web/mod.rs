@@ -40,6 +40,7 @@ use crate::register::{Region, RegionError, RegisterError, clocks, duplicates, im
 use crate::store::clock::Clock;
 use crate::store::connection::DatabaseUrl;
 use crate::store::{Sizes, Store, StoreError, migrations};
+use crate::upkeep::unending;
 use pages::Pages;
 
 /// How often the server looks whether an import brought people who have still to be looked for among the others.
@@ -387,134 +388,167 @@ async fn advance_log(store: &Store, log: &Arc<LogSigner>, every: Duration) -> Re
 fn keep_log(app: &App, log: Arc<LogSigner>, checkpoint_every: Duration) {
     let store = app.store.clone();
     let signer = Arc::clone(&log);
-    actix_web::rt::spawn(async move {
-        loop {
-            tokio::time::sleep(KEYS_EVERY).await;
-            if let Err(error) = signer.refresh() {
-                tracing::error!(error = %error, "the audit log's keys cannot be read; the present ones stay in use");
+    actix_web::rt::spawn(unending("reading the keys of the log", move || {
+        let signer = Arc::clone(&signer);
+        async move {
+            loop {
+                tokio::time::sleep(KEYS_EVERY).await;
+                if let Err(error) = signer.refresh() {
+                    tracing::error!(error = %error, "the audit log's keys cannot be read; the present ones stay in use");
+                }
             }
         }
-    });
-    actix_web::rt::spawn(async move {
-        loop {
-            tokio::time::sleep(SEQUENCE_EVERY.min(checkpoint_every)).await;
-            if let Err(error) = advance_log(&store, &log, checkpoint_every).await {
-                tracing::error!(error = %error, "the audit log could not be brought forward; entries wait and nothing is lost");
-                tokio::time::sleep(LOG_REST).await;
+    }));
+    actix_web::rt::spawn(unending("keeping the audit log", move || {
+        let (store, log) = (store.clone(), Arc::clone(&log));
+        async move {
+            loop {
+                tokio::time::sleep(SEQUENCE_EVERY.min(checkpoint_every)).await;
+                if let Err(error) = advance_log(&store, &log, checkpoint_every).await {
+                    tracing::error!(error = %error, "the audit log could not be brought forward; entries wait and nothing is lost");
+                    tokio::time::sleep(LOG_REST).await;
+                }
             }
         }
-    });
+    }));
 }
 
 /// Work that goes on beside the requests: looking for new keys, for revocations and for records of one person among those that an
 /// import brought, refreshing the matcher's statistics.
 fn background(app: &App, refresh_every: Duration) {
     let signer = Arc::clone(&app.region.signer);
-    actix_web::rt::spawn(async move {
-        loop {
-            tokio::time::sleep(KEYS_EVERY).await;
-            if let Err(error) = signer.refresh() {
-                tracing::error!(error = %error, "the key folder cannot be read; the present key stays in use");
+    actix_web::rt::spawn(unending("reading the keys", move || {
+        let signer = Arc::clone(&signer);
+        async move {
+            loop {
+                tokio::time::sleep(KEYS_EVERY).await;
+                if let Err(error) = signer.refresh() {
+                    tracing::error!(error = %error, "the key folder cannot be read; the present key stays in use");
+                }
             }
         }
-    });
+    }));
     let verifying = app.clone();
-    actix_web::rt::spawn(async move {
-        let mut is_away = false;
-        loop {
-            tokio::time::sleep(REVOCATIONS_EVERY).await;
-            let refreshed = verifying.refresh_revocations().await;
-            // Said once: the database says the rest itself, and a line a second would hide it.
-            if let (Err(error), false) = (&refreshed, is_away) {
-                tracing::error!(error = %error, "the revocations cannot be read; after a minute no token is believed until they are");
+    actix_web::rt::spawn(unending("reading the revocations", move || {
+        let verifying = verifying.clone();
+        async move {
+            let mut is_away = false;
+            loop {
+                tokio::time::sleep(REVOCATIONS_EVERY).await;
+                let refreshed = verifying.refresh_revocations().await;
+                // Said once: the database says the rest itself, and a line a second would hide it.
+                if let (Err(error), false) = (&refreshed, is_away) {
+                    tracing::error!(error = %error, "the revocations cannot be read; after a minute no token is believed until they are");
+                }
+                is_away = refreshed.is_err();
             }
-            is_away = refreshed.is_err();
         }
-    });
+    }));
     let limits = app.limits.clone();
-    actix_web::rt::spawn(async move {
-        loop {
-            tokio::time::sleep(limits::PRUNE_EVERY).await;
-            limits.prune();
+    actix_web::rt::spawn(unending("forgetting budgets", move || {
+        let limits = limits.clone();
+        async move {
+            loop {
+                tokio::time::sleep(limits::PRUNE_EVERY).await;
+                limits.prune();
+            }
         }
-    });
-    actix_web::rt::spawn(async move {
+    }));
+    actix_web::rt::spawn(unending("keeping the metrics", move || async move {
         loop {
             tokio::time::sleep(METRICS_EVERY).await;
             operational::recorder().run_upkeep();
         }
-    });
+    }));
     let (store, region) = (app.store.clone(), Arc::clone(&app.region));
-    actix_web::rt::spawn(async move {
-        loop {
-            tokio::time::sleep(DUPLICATES_EVERY).await;
-            if let Err(error) = duplicates::work_off(&store, &region).await {
-                tracing::error!(error = %error, "imported people could not be looked for among the others; they still wait");
+    actix_web::rt::spawn(unending("looking for duplicates", move || {
+        let (store, region) = (store.clone(), Arc::clone(&region));
+        async move {
+            loop {
+                tokio::time::sleep(DUPLICATES_EVERY).await;
+                if let Err(error) = duplicates::work_off(&store, &region).await {
+                    tracing::error!(error = %error, "imported people could not be looked for among the others; they still wait");
+                }
             }
         }
-    });
+    }));
     let (store, region) = (app.store.clone(), Arc::clone(&app.region));
-    actix_web::rt::spawn(async move {
-        loop {
-            tokio::time::sleep(refresh_every).await;
-            if let Err(error) = matcher::refresh(&store, region.code().as_str(), &region.matcher).await {
-                tracing::error!(error = %error, "the matcher's statistics could not be refreshed");
+    actix_web::rt::spawn(unending("counting names", move || {
+        let (store, region) = (store.clone(), Arc::clone(&region));
+        async move {
+            loop {
+                tokio::time::sleep(refresh_every).await;
+                if let Err(error) = matcher::refresh(&store, region.code().as_str(), &region.matcher).await {
+                    tracing::error!(error = %error, "the matcher's statistics could not be refreshed");
+                }
             }
         }
-    });
+    }));
 }
 
 /// Works out clocks and tells of them. Any number of servers may do so; one at a time does the work.
 fn keep_clocks(app: &App, every: Duration) {
     let (store, region) = (app.store.clone(), Arc::clone(&app.region));
-    actix_web::rt::spawn(async move {
-        loop {
-            tokio::time::sleep(every).await;
-            if let Err(error) = clocks::keeper::keep(&store, &region).await {
-                tracing::error!(error = %error, "the clocks could not be worked out; what is waiting is taken up again");
+    actix_web::rt::spawn(unending("keeping the clocks", move || {
+        let (store, region) = (store.clone(), Arc::clone(&region));
+        async move {
+            loop {
+                tokio::time::sleep(every).await;
+                if let Err(error) = clocks::keeper::keep(&store, &region).await {
+                    tracing::error!(error = %error, "the clocks could not be worked out; what is waiting is taken up again");
+                }
             }
         }
-    });
+    }));
 }
 
 /// Looks through the enquiry log for what looks like fishing.
 fn look_for_patterns(app: &App, every: Duration) {
     let (store, region) = (app.store.clone(), Arc::clone(&app.region));
-    actix_web::rt::spawn(async move {
-        loop {
-            tokio::time::sleep(every).await;
-            match patterns::look(&store, &region).await {
-                Ok(0) => {}
-                Ok(tasks) => tracing::info!(tasks, "enquiries look like fishing; a custodian was told"),
-                Err(error) => {
-                    tracing::error!(error = %error, "the enquiry log could not be looked through for patterns; the next look will see the same");
+    actix_web::rt::spawn(unending("looking for patterns", move || {
+        let (store, region) = (store.clone(), Arc::clone(&region));
+        async move {
+            loop {
+                tokio::time::sleep(every).await;
+                match patterns::look(&store, &region).await {
+                    Ok(0) => {}
+                    Ok(tasks) => tracing::info!(tasks, "enquiries look like fishing; a custodian was told"),
+                    Err(error) => {
+                        tracing::error!(error = %error, "the enquiry log could not be looked through for patterns; the next look will see the same");
+                    }
                 }
             }
         }
-    });
+    }));
 }
 
 /// Takes in files that were sent, and forgets what became of their rows after `results` have passed.
 fn take_in_files(app: &App, results: TimeDelta) {
     let (store, region) = (app.store.clone(), Arc::clone(&app.region));
-    actix_web::rt::spawn(async move {
-        loop {
-            tokio::time::sleep(IMPORTS_EVERY).await;
-            if let Err(error) = imports::work_off(&store, &region).await {
-                tracing::error!(error = %error, "a file could not be taken in; it is gone on with from the row at which it stopped");
-                tokio::time::sleep(IMPORTS_REST).await;
+    actix_web::rt::spawn(unending("taking in files", move || {
+        let (store, region) = (store.clone(), Arc::clone(&region));
+        async move {
+            loop {
+                tokio::time::sleep(IMPORTS_EVERY).await;
+                if let Err(error) = imports::work_off(&store, &region).await {
+                    tracing::error!(error = %error, "a file could not be taken in; it is gone on with from the row at which it stopped");
+                    tokio::time::sleep(IMPORTS_REST).await;
+                }
             }
         }
-    });
+    }));
     let store = app.store.clone();
-    actix_web::rt::spawn(async move {
-        loop {
-            tokio::time::sleep(IMPORTS_TIDIED_EVERY).await;
-            if let Err(error) = store.tidy_imports(store.clock().wall() - results).await {
-                tracing::error!(error = %error, "what is left of old imports could not be cleared away");
+    actix_web::rt::spawn(unending("clearing away imports", move || {
+        let store = store.clone();
+        async move {
+            loop {
+                tokio::time::sleep(IMPORTS_TIDIED_EVERY).await;
+                if let Err(error) = store.tidy_imports(store.clock().wall() - results).await {
+                    tracing::error!(error = %error, "what is left of old imports could not be cleared away");
+                }
             }
         }
-    });
+    }));
 }
 
 /// Notes which certificate a partner system shows, if any: its tokens are bound to it.
