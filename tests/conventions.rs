@@ -341,7 +341,7 @@ fn an_answer_is_json_or_there_is_none(app: &TestApp) {
     {
         read(accept).expect(200);
     }
-    for accept in ["text/html", "application/xml", "application/json;q=0", "image/*"] {
+    for accept in ["text/html", "application/xml", "application/json;q=0", "application/json;q=0, */*", "image/*"] {
         read(accept).problem(406, "not-acceptable");
     }
 }

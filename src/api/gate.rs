@@ -363,17 +363,9 @@ pub async fn believe(
 
 /// Whether the caller takes JSON (an absent header takes anything).
 fn accepts_json(request: &HttpRequest) -> bool {
-    let mut values = request.headers().get_all(header::ACCEPT).peekable();
-    if values.peek().is_none() {
-        return true;
-    }
-    values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let refused =
-            parts.any(|part| matches!(part.to_ascii_lowercase().replace(' ', "").as_str(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
-        !refused && matches!(kind.as_str(), "*/*" | "application/*" | "application/json")
-    })
+    let ranges: Vec<String> =
+        request.headers().get_all(header::ACCEPT).filter_map(|value| value.to_str().ok()).map(str::to_ascii_lowercase).collect();
+    wanted(&ranges, "application/json") > 0
 }
 
 /// How much the caller wants a form of answer, from 0 (not at all) to 1000: the quality of the most specific range that it

@@ -64,6 +64,16 @@ macro_rules! with {
 }
 pub(crate) use with;
 
+/// Makes the file of a new database one that its owner alone reads: what SQLite puts beside it is as open as the file itself. A file
+/// that is there stays as it is, and what cannot be made is for SQLite to say.
+fn make_for_owner(path: &str) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(path);
+}
+
 impl AnyConnection {
     /// Opens a connection with the settings that durability and readers need.
     ///
@@ -72,6 +82,7 @@ impl AnyConnection {
     pub fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
         let mut opened = match url {
             DatabaseUrl::Sqlite(path) => {
+                make_for_owner(path);
                 let mut connection = SqliteConnection::establish(path).map_err(StoreError::Connect)?;
                 // The busy timeout comes first: switching the journal mode may itself have to wait. Nothing is mapped into memory:
                 // SQLite unmaps the file whenever another connection has committed, and a reader under load would spend half of
@@ -148,6 +159,25 @@ impl ManageConnection for Manager {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = std::env::temp_dir().join(format!("cofrestr-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir(&folder).unwrap();
+        let url = DatabaseUrl::Sqlite(folder.join("register.sqlite").display().to_string());
+        let mut connection = AnyConnection::open(&url).unwrap();
+        connection.execute("CREATE TABLE one (id INTEGER)").unwrap();
+        let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap()).collect();
+        assert!(files.len() >= 2, "the file and its log");
+        for file in files {
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.file_name());
+        }
+        drop(connection);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn the_scheme_chooses_the_database() {
