@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The floors from the ground up; rooms on one floor may use each other.
 const FLOORS: &[&[&str]] = &[
-    &["domain", "matching", "words", "config", "invent"],
+    &["domain", "matching", "words", "config", "invent", "upkeep"],
     &["authz"],
     &["store"],
     &["register"],

@@ -313,7 +313,29 @@ fn a_commitments_key_can_be_destroyed_and_the_log_stays_whole(app: &TestApp) {
     let keys = log_keys(&published(app));
     assert_eq!(walked(app.database(), &keys, &[]).questions, 2);
     app.database().execute("UPDATE audit_commitment SET key = key").expect_err("a key is never changed");
-    app.database().execute("DELETE FROM audit_commitment").expect("it may be destroyed");
+    // It goes with the question, as what is kept no longer does. One without the other is somebody's work.
+    let entry = |answer: &Answer| -> String {
+        let record: Value = serde_json::from_str(&record(answer)).unwrap();
+        record["id"].as_str().expect("an identifier").to_owned()
+    };
+    let fault = || walked(app.database(), &keys, &[]).fault.map(|fault| (fault.tampering, fault.entry));
+    let destroy = |answer: &Answer| format!("DELETE FROM audit_commitment WHERE CAST(entry_id AS TEXT) = '{}'", entry(answer));
+    app.database().execute(&destroy(&check)).expect("it may be destroyed");
+    assert_eq!(fault(), Some((Tampering::Removed, Some(entry(&check)))), "the question without its key");
+    let forget = |answer: &Answer| {
+        app.database().execute("DELETE FROM task_evidence; DELETE FROM task").expect("tasks go");
+        for table in ["enquiry_mark", "enquiry_key", "enquiry_match", "check_waiting", "notice", "enquiry"] {
+            let column = if table == "enquiry" { "id" } else { "enquiry_id" };
+            let gone = format!("DELETE FROM {table} WHERE CAST({column} AS TEXT) = '{}'", answer.text("/id"));
+            app.database().execute(&gone).unwrap_or_else(|error| panic!("{table}: {error}"));
+        }
+    };
+    forget(&check);
+    let walk = walked(app.database(), &keys, &[]);
+    assert_eq!((walk.fault, walk.questions, walk.forgotten), (None, 1, 1));
+    forget(&other);
+    assert_eq!(fault(), Some((Tampering::Removed, Some(entry(&other)))), "the key without its question");
+    app.database().execute(&destroy(&other)).expect("it may be destroyed");
     let walk = walked(app.database(), &keys, &[]);
     assert_eq!((walk.fault, walk.questions, walk.forgotten), (None, 0, 2));
 }

@@ -501,8 +501,15 @@ fn a_move_is_a_task_for_the_authority_to_which_the_child_moves(app: &TestApp) {
     let entry = app.register(&Child::usual()).registration;
     let moves = json!({"registrationId": entry, "to": "W06000018", "nature": "permanent", "note": "A tenancy"});
     let made = app.custodian().post("/v1/transfers", &moves).expect(201).text("/id");
-    let native = app.custodian().get(&format!("/v1/transfers/{made}")).expect(200);
-    let task = app.custodian().get(&format!("/FHIR/R4/Task/{made}")).expect(200);
+    // The notification is on its way meanwhile: both are read until nothing came between.
+    let read = || app.custodian().get(&format!("/v1/transfers/{made}")).expect(200);
+    let (native, task) = loop {
+        let native = read();
+        let task = app.custodian().get(&format!("/FHIR/R4/Task/{made}")).expect(200);
+        if read().header("etag") == native.header("etag") {
+            break (native, task);
+        }
+    };
     assert_eq!(task.header("etag"), Some(format!("W/{}", native.header("etag").unwrap()).as_str()));
     assert_eq!(
         (task.text("/resourceType"), task.text("/intent"), task.text("/status")),

@@ -452,7 +452,8 @@ pub fn remove(connection: &mut AnyConnection, pid: i64, keys: &[i64]) -> Result<
 }
 
 /// Keeps everybody else from changing the index until the transaction ends. To be called first of all: what the transaction then
-/// reads is what those who were changing it left. Checks go on reading.
+/// reads is what those who were changing it left. Checks go on reading. It may take as long as it takes: of two servers that start
+/// together one waits until the other has made the index.
 ///
 /// # Errors
 /// When the database fails.
@@ -460,7 +461,7 @@ pub fn take_over(connection: &mut AnyConnection) -> Result<(), StoreError> {
     match connection {
         AnyConnection::Sqlite(_) => Ok(()),
         // It is against the lock under which [`Mark::hold`] reads.
-        AnyConnection::Pg(c) => Ok(sql_query("LOCK TABLE match_key IN EXCLUSIVE MODE").execute(c).map(drop)?),
+        AnyConnection::Pg(_) => Ok(connection.execute("SET LOCAL statement_timeout = 0; LOCK TABLE match_key IN EXCLUSIVE MODE")?),
     }
 }
 

@@ -212,13 +212,20 @@ pub fn erase(connection: &mut AnyConnection, person: &ChildRow, keys: &[i64]) ->
         household_member: household_member::child_id.eq(id);
     }
     unlink(connection, id)?;
+    let about = || audit_child::table.filter(audit_child::child_id.eq(id)).select(audit_child::entry_id);
+    // A question that is kept for another child's sake keeps the key with which it can be shown to be the one that was asked.
+    let still_kept: Vec<Id> = with!(&mut *connection, |c| audit_entry::table
+        .filter(audit_entry::id.eq_any(about()))
+        .filter(audit_entry::enquiry_id.eq_any(enquiry::table.select(enquiry::id.nullable())))
+        .select(audit_entry::id)
+        .load(c))?;
     erase! {
         child_address: child_address::child_id.eq(id);
         child_practice: child_practice::child_id.eq(id);
         child_identifier: child_identifier::child_id.eq(id);
         child_name: child_name::child_id.eq(id);
         child_particulars: child_particulars::child_id.eq(id);
-        audit_commitment: audit_commitment::entry_id.eq_any(audit_child::table.filter(audit_child::child_id.eq(id)).select(audit_child::entry_id));
+        audit_commitment: audit_commitment::entry_id.eq_any(about()).and(audit_commitment::entry_id.ne_all(&still_kept));
         child: child::id.eq(id);
     }
     gone.retain(|(_, rows)| *rows > 0);

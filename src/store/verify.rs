@@ -21,6 +21,7 @@ use super::connection::{AnyConnection, DatabaseUrl, with};
 use super::error::StoreError;
 use super::merkle::{self, Growing, Hash};
 use super::note::{self, Checkpoint};
+use crate::authz::Operation;
 
 /// Entries that are read at once.
 const PAGE: i64 = 1_000;
@@ -431,8 +432,18 @@ impl Walker<'_> {
             );
             let kept: HashMap<Vec<u8>, Vec<u8>> =
                 self.load::<Pair>(&sql)?.into_iter().map(|row| (row.entry.unwrap_or_default(), row.value.unwrap_or_default())).collect();
-            for Committed { index, entry, key, check, commitment } in chunk {
-                let Some(question) = kept.get(check.to_string().as_bytes()) else { continue };
+            for Committed { index, entry, key, check, commitment, alone } in chunk {
+                let gone = |what: String| Ok(Some(fault(Tampering::Removed, *index, Some(entry.to_string().as_bytes()), what)));
+                let (key, question) = match (key, kept.get(check.to_string().as_bytes())) {
+                    (Some(key), Some(question)) => (key, question),
+                    (None, Some(_)) if *alone => {
+                        return gone(format!("the question of check {check} is kept, and the key that opens its commitment is gone"));
+                    }
+                    (Some(_), None) if *alone => {
+                        return gone(format!("check {check} is gone, and the key that opens the commitment to its question is kept"));
+                    }
+                    _ => continue,
+                };
                 walk.questions += 1;
                 let fits = std::str::from_utf8(question).is_ok_and(|question| hex::encode(audit::commitment(key, question)) == *commitment);
                 if !fits {
@@ -538,25 +549,30 @@ impl Walker<'_> {
 struct Committed {
     index: Option<u64>,
     entry: Uuid,
-    key: Vec<u8>,
+    /// Nothing once it was destroyed.
+    key: Option<Vec<u8>>,
     check: Uuid,
     commitment: String,
+    /// Whether the entry is of this check alone: then question and key are kept together and destroyed together. Of several that
+    /// were asked at once some may be kept longer than others.
+    alone: bool,
 }
 
-/// The commitments of an entry that can be opened.
+/// The commitments of an entry.
 fn commitments(row: &EntryBytes, said: &AuditRecord, index: Option<u64>, walk: &mut Walk) -> Vec<Committed> {
     let commitments = said.detail.iter().filter(|(name, _)| name == audit::QUESTION);
-    let Some(key) = &row.commitment_key else {
-        walk.forgotten += u64::from(commitments.count() > 0);
-        return Vec::new();
-    };
-    commitments
+    let key = &row.commitment_key;
+    let is_kept = said.operation == Operation::AskCheck.as_str() && matches!(said.outcome.as_str(), "granted" | "empty");
+    let found: Vec<Committed> = commitments
         .filter_map(|(_, value)| {
             let (check, commitment) = value.split_once(':')?;
             let check = Uuid::parse_str(check).ok()?;
-            Some(Committed { index, entry: said.id, key: key.clone(), check, commitment: commitment.to_owned() })
+            let alone = is_kept && said.enquiry == Some(check);
+            Some(Committed { index, entry: said.id, key: key.clone(), check, commitment: commitment.to_owned(), alone })
         })
-        .collect()
+        .collect();
+    walk.forgotten += u64::from(key.is_none() && !found.is_empty());
+    found
 }
 
 /// A sum over a set that does not depend on its order. The key is random and new for each walk: nobody can prepare two sets
